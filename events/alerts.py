@@ -1,0 +1,45 @@
+"""An alert begins and ends: two events an episode, never more."""
+
+from typing import Annotated
+
+import msgspec
+
+from .envelope import Bounded, Event, Id, Label, Severity, Text, Time
+
+
+class Evidence(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=True):
+    """A record that the alert rests on."""
+
+    event_id: Id
+    topic: Label | None = None
+    partition: int | None = None
+    offset: int | None = None
+
+
+class Alert(Event, kw_only=True, frozen=True, omit_defaults=True):
+    """`fingerprint` names the condition, `episode_id` this firing of it: both deterministic (DESIGN.md 5.7)."""
+
+    fingerprint: Id
+    episode_id: Id
+    severity: Severity
+    type: Label
+    message: Text
+    action: Text
+    metric: Label
+    value: float | None = None
+    threshold: float | None = None
+    labels: Annotated[dict[Label, Label], Bounded] | None = None
+    started_at: Time
+    ended_at: Time | None = None
+    evidence: Annotated[list[Evidence], Bounded] | None = None
+
+
+class AlertFiring(Alert, tag="alert.firing", kw_only=True, frozen=True, omit_defaults=True):
+    """The condition has held for as long as its rule asks."""
+
+
+class AlertResolved(Alert, tag="alert.resolved", kw_only=True, frozen=True, omit_defaults=True):
+    """The condition is over; `ended_at` says since when."""
+
+
+AnyAlert = AlertFiring | AlertResolved

@@ -1,0 +1,167 @@
+"""A close look at a record that the fast path does not take: what exactly is wrong with it, and where."""
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import msgspec
+
+from .envelope import MAX_ITEMS
+from .refusals import Reason, Refused
+
+MAX_DEPTH = 8
+"""The event itself is level 1 (DETAILS.md, Refused records)."""
+
+_TOKENS = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{},]', re.DOTALL)
+_PATH = re.compile(r" - at `(.*)`$")
+_NAMED = re.compile(r"missing required field `(.*?)`")
+_HUGE = re.compile(rb"\d[eE]\+?\d{3,}|\d{309,}")
+_STRUCTURED = b"application/cloudevents+json"
+_ATTRIBUTES = {"event_id": "id", "event_type": "type", "event_time": "time", "source": "source"}
+
+
+def require_text(value: bytes) -> None:
+    """Refuses bytes that are not UTF-8."""
+    try:
+        value.decode()
+    except UnicodeDecodeError as error:
+        raise Refused("not_text", f"byte {error.start}: {error.reason}") from error
+
+
+def require_shape(value: bytes) -> None:
+    """Refuses nesting over 8 and lists over 1,000, wherever they stand; reads token by token, without recursion."""
+    commas: list[int] = []
+    lists: list[bool] = []
+    for match in _TOKENS.finditer(value):
+        token = match.group()
+        if token in {b"[", b"{"}:
+            commas.append(0)
+            lists.append(token == b"[")
+            if len(commas) > MAX_DEPTH:
+                raise Refused("too_deep", f"byte {match.start()}: nesting over {MAX_DEPTH}")
+        elif token in {b"]", b"}"} and commas:
+            commas.pop()
+            lists.pop()
+        elif token == b"," and commas:
+            commas[-1] += 1
+            if lists[-1] and commas[-1] >= MAX_ITEMS:
+                raise Refused("list_too_long", f"byte {match.start()}: a list over {MAX_ITEMS}")
+
+
+def require_paired(value: bytes) -> None:
+    """Refuses a lone surrogate, which JSON can spell and text cannot hold."""
+    try:
+        json.dumps(json.loads(value), ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        raise Refused("not_text", "a lone surrogate") from error
+    except (ValueError, RecursionError):
+        return  # malformed: the typed decode says how
+
+
+def require_finite(raw: bytes) -> None:
+    """Refuses a number too large for a double inside JSON that is kept verbatim, where no typed decode looks."""
+    if _HUGE.search(raw) and any(number in {float("inf"), float("-inf")} for number in _numbers(json.loads(raw))):
+        raise Refused("not_finite", "$.output: a number that is not finite")
+
+
+def drop_nulls(value: bytes, error: Exception) -> bytes | None:
+    """`value` without its null members, where `error` says that a null stood in a field that may be absent.
+
+    null is the same as absent (DETAILS.md, Identity and order). None where nulls were not the trouble.
+    `output` stays verbatim.
+    """
+    if "got `null`" not in str(error) or "`$" not in str(error):
+        return None
+    members = msgspec.json.decode(value, type=dict[str, msgspec.Raw])
+    kept: dict[str, Any] = {}
+    for name, raw in members.items():
+        text = bytes(raw)
+        if text != b"null":
+            kept[name] = raw if name == "output" or b"null" not in text else _without_nulls(json.loads(text))
+    shorter = msgspec.json.encode(kept)
+    return shorter if len(shorter) < len(value) and shorter.count(b"null") < value.count(b"null") else None
+
+
+def _without_nulls(document: Any) -> Any:
+    if isinstance(document, dict):
+        return {name: _without_nulls(item) for name, item in document.items() if item is not None}
+    if isinstance(document, list):
+        return [_without_nulls(item) for item in document]
+    return document
+
+
+def unwrap(value: bytes, headers: Sequence[tuple[str, bytes]]) -> bytes:
+    """The event inside a structured CloudEvent, its attributes filling what `data` leaves out; else `value`."""
+    if not any(name.lower() == "content-type" and text.startswith(_STRUCTURED) for name, text in headers):
+        return value
+    try:
+        outer = msgspec.json.decode(value, type=dict[str, msgspec.Raw])
+        data = msgspec.json.decode(outer["data"], type=dict[str, msgspec.Raw])
+    except KeyError as error:
+        raise Refused("missing_field", "$.data") from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise refusal(value, error) from error
+    for field, attribute in _ATTRIBUTES.items():
+        if field not in data and attribute in outer:
+            data[field] = outer[attribute]
+    return msgspec.json.encode(data)
+
+
+def refusal(value: bytes, error: Exception) -> Refused:
+    """The reason and the field path for a value that the typed decoder did not take."""
+    text = str(error)
+    if isinstance(error, RecursionError):
+        return Refused("too_deep", f"nesting over {MAX_DEPTH}")
+    if isinstance(error, UnicodeDecodeError):
+        return Refused("not_text", text)
+    if not isinstance(error, msgspec.ValidationError):
+        return _malformed(value, text)
+    return Refused(_reason(text), _detail(text))
+
+
+def _malformed(value: bytes, text: str) -> Refused:
+    try:
+        document = json.loads(value)
+    except (ValueError, RecursionError):
+        return Refused("not_json", text)
+    # Python's reader takes NaN and Infinity, which JSON does not know.
+    if any(number != number or number in {float("inf"), float("-inf")} for number in _numbers(document)):
+        return Refused("not_finite", "a number that is not finite")
+    return Refused("not_json", text)
+
+
+def _numbers(document: Any) -> Iterator[float]:
+    waiting = [document]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, dict):
+            waiting.extend(item.values())
+        elif isinstance(item, list):
+            waiting.extend(item)
+        elif isinstance(item, float):
+            yield item
+
+
+def _reason(text: str) -> Reason:
+    if "missing required field" in text:
+        return "missing_field"
+    if text.startswith("Invalid value") and "`$.event_type`" in text:
+        return "unknown_type"
+    if "out of range" in text and text.startswith("Number"):
+        return "not_finite"
+    if re.search(r"Expected `(array|object)` of length <=", text):
+        return "list_too_long"
+    if re.search(r"Expected `(float|int)` >= 0(\.0)?( |$)", text):
+        return "negative"
+    if "Integer value out of range" in text or re.search(r"Expected `\w+` (of length )?[<>]=? ", text):
+        return "out_of_range"
+    return "wrong_type"
+
+
+def _detail(text: str) -> str:
+    found, named = _PATH.search(text), _NAMED.search(text)
+    path = found.group(1) if found else "$"
+    if named:
+        return f"{path}.{named.group(1)}: required"
+    return f"{path}: {_PATH.sub('', text)}"

@@ -1,0 +1,90 @@
+"""A run's life: declared with its plan, changed, paused, resumed, finished; and its processors' word on commands."""
+
+from typing import Annotated, Literal
+
+import msgspec
+
+from .envelope import Bounded, Count, Event, Fraction, Id, Label, Milliseconds, Text, Tier, Time, Usd
+
+
+class TierPlan(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=True):
+    """A step of the plan: how many images, by which model, at what price each, in batches of what size and time."""
+
+    tier: Tier
+    name: Label | None = None
+    images: Count | None = None
+    model: Label | None = None
+    unit_cost_usd: Usd | None = None
+    batch_size: Count | None = None
+    batch_seconds: Annotated[float, msgspec.Meta(ge=0, le=10**9)] | None = None
+
+
+class Baseline(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=True):
+    """What the run is compared with: every image by one model at one price."""
+
+    name: Label
+    unit_cost_usd: Usd
+    latency_ms: Milliseconds | None = None
+
+
+class Sla(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=True):
+    """What was promised: a latency, a share of failed results, an end."""
+
+    latency_ms: Milliseconds | None = None
+    error_rate: Fraction | None = None
+    deadline: Time | None = None
+
+
+class RunEvent(Event, kw_only=True, frozen=True, omit_defaults=True):
+    """Any event of a run's life: it names its run."""
+
+    run_id: Id  # narrowed: the envelope's is optional
+    reason: Text | None = None
+    issued_by: Label | None = None
+
+
+class Plan(RunEvent, kw_only=True, frozen=True, omit_defaults=True):
+    """The plan's fields. In `run.updated` None means unchanged."""
+
+    name: Label | None = None
+    strategy: Label | None = None
+    started_at: Time | None = None
+    total_images: Count | None = None
+    tiers: Annotated[list[TierPlan], Bounded] | None = None
+    tier_order: Literal["series", "parallel"] | None = None
+    budget_usd: Annotated[float, msgspec.Meta(ge=0, le=10**9)] | None = None
+    baseline: Baseline | None = None
+    cheap_models: Annotated[list[Label], Bounded] | None = None
+    sla: Sla | None = None
+    value_weights_usd: Annotated[dict[Label, Usd], Bounded] | None = None
+
+
+class RunDeclared(Plan, tag="run.declared", kw_only=True, frozen=True, omit_defaults=True):
+    """Work over many images begins, with this plan. Declared again, the newer plan replaces the older."""
+
+
+class RunUpdated(Plan, tag="run.updated", kw_only=True, frozen=True, omit_defaults=True):
+    """The fields of the plan that are given change."""
+
+
+class RunPaused(RunEvent, tag="run.paused", kw_only=True, frozen=True, omit_defaults=True):
+    """The processor stopped making new calls."""
+
+
+class RunResumed(RunEvent, tag="run.resumed", kw_only=True, frozen=True, omit_defaults=True):
+    """The processor makes calls again."""
+
+
+class RunFinished(RunEvent, tag="run.finished", kw_only=True, frozen=True, omit_defaults=True):
+    """The processor is done with the run."""
+
+
+class CommandAcknowledged(RunEvent, tag="command.acknowledged", kw_only=True, frozen=True, omit_defaults=True):
+    """A processor took a command, refused it, or says that it took effect."""
+
+    command_id: Id
+    outcome: Literal["accepted", "refused", "effective"] = "accepted"
+    processor_id: Label | None = None
+
+
+AnyRunEvent = RunDeclared | RunUpdated | RunPaused | RunResumed | RunFinished | CommandAcknowledged
