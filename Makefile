@@ -22,3 +22,23 @@ $(READY): requirements.lock pyproject.toml
 lock:
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --no-emit-index-url \
 		--all-extras --python-version 3.11 pyproject.toml --output-file requirements.lock
+
+run: setup
+	@$(BIN)/imageledger demo
+
+test: setup
+	@command -v chromium >/dev/null || echo 'No chromium here: the browser tests are left out. On Debian: apt-get install chromium' >&2
+	$(BIN)/python -m pytest
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m imageledger.generated --check
+
+bench: setup
+	$(BIN)/python -m benchmarks
+
+docs: setup
+	$(BIN)/python -m imageledger.generated

@@ -1,6 +1,7 @@
 """A close look at a record that the fast path does not take: what exactly is wrong with it, and where."""
 
 import json
+import math
 import re
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -61,7 +62,8 @@ def require_paired(value: bytes) -> None:
 
 def require_finite(raw: bytes) -> None:
     """Refuses a number too large for a double inside JSON that is kept verbatim, where no typed decode looks."""
-    if _HUGE.search(raw) and any(number in {float("inf"), float("-inf")} for number in _numbers(json.loads(raw))):
+    # Whole numbers are read as doubles too: int() gives up over 4,300 digits.
+    if _HUGE.search(raw) and any(math.isinf(number) for number in _numbers(json.loads(raw, parse_int=float))):
         raise Refused("not_finite", "$.output: a number that is not finite")
 
 
@@ -69,16 +71,19 @@ def drop_nulls(value: bytes, error: Exception) -> bytes | None:
     """`value` without its null members, where `error` says that a null stood in a field that may be absent.
 
     null is the same as absent (DETAILS.md, Identity and order). None where nulls were not the trouble.
-    `output` stays verbatim.
+    `output` stays verbatim. Raises Refused where the rest is malformed.
     """
     if "got `null`" not in str(error) or "`$" not in str(error):
         return None
-    members = msgspec.json.decode(value, type=dict[str, msgspec.Raw])
     kept: dict[str, Any] = {}
-    for name, raw in members.items():
-        text = bytes(raw)
-        if text != b"null":
-            kept[name] = raw if name == "output" or b"null" not in text else _without_nulls(json.loads(text))
+    try:
+        for name, raw in msgspec.json.decode(value, type=dict[str, msgspec.Raw]).items():
+            text = bytes(raw)
+            if text != b"null":
+                verbatim = name == "output" or b"null" not in text
+                kept[name] = raw if verbatim else _without_nulls(msgspec.json.decode(text))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as malformed:
+        raise refusal(value, malformed) from malformed
     shorter = msgspec.json.encode(kept)
     return shorter if len(shorter) < len(value) and shorter.count(b"null") < value.count(b"null") else None
 
@@ -93,7 +98,8 @@ def _without_nulls(document: Any) -> Any:
 
 def unwrap(value: bytes, headers: Sequence[tuple[str, bytes]]) -> bytes:
     """The event inside a structured CloudEvent, its attributes filling what `data` leaves out; else `value`."""
-    if not any(name.lower() == "content-type" and text.startswith(_STRUCTURED) for name, text in headers):
+    # A header's value may be null in Kafka.
+    if not any(name.lower() == "content-type" and text and text.startswith(_STRUCTURED) for name, text in headers):
         return value
     try:
         outer = msgspec.json.decode(value, type=dict[str, msgspec.Raw])

@@ -46,7 +46,7 @@ class Latency(msgspec.Struct, kw_only=True, frozen=True):
 
 
 class TierProgress(msgspec.Struct, kw_only=True, frozen=True):
-    """A tier of the plan, or one that results came for. `percent` is of the tier's own planned images."""
+    """A tier of the plan, or one that results came for. `percent` (0-100) is of the tier's own planned images."""
 
     tier: int
     name: str | None = None
@@ -59,7 +59,7 @@ class TierProgress(msgspec.Struct, kw_only=True, frozen=True):
 
 
 class Progress(msgspec.Struct, kw_only=True, frozen=True):
-    """How far: images whose plan is done, of the images planned; null total where no plan was declared."""
+    """How far: images whose plan is done, of those planned (`percent` 0-100); null total where no plan was declared."""
 
     total: int | None = None
     processed: int = 0

@@ -1,0 +1,5 @@
+"""`python -m imageledger`, as the supervisor starts its children."""
+
+from imageledger.cli.main import main
+
+main()

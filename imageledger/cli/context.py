@@ -1,0 +1,28 @@
+"""What every command shares: `--data` before or after the command's name, and the settings that follow."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from imageledger import logging
+from imageledger.settings import Settings, load
+
+DataOption = Annotated[Path | None, typer.Option("--data", help="As before the command's name.", show_default=False)]
+JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
+
+
+@dataclass(frozen=True)
+class Invocation:
+    """What stood before the command's name."""
+
+    data: Path | None
+
+
+def settings_of(context: typer.Context, data: Path | None, **given: Any) -> Settings:
+    """The settings of this invocation: command line, then environment, then defaults. Raises SettingsError."""
+    before: Invocation = context.obj
+    settings = load(data=data or before.data, **given)
+    logging.configure(settings.log_level)
+    return settings

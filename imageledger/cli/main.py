@@ -1,0 +1,59 @@
+"""The command `imageledger`: data on stdout, progress and one-line errors on stderr, exit code 1 for a failure.
+
+Each command imports what it needs when it runs: the supervisor starts seven of them, and Faust, Litestar and chDB
+take a second each to import.
+"""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from imageledger import logging
+from imageledger.cli import configuration, processing, servers, status, workers
+from imageledger.cli.context import Invocation
+
+app = typer.Typer(
+    name="imageledger",
+    help="The flight recorder and control room of an AI image pipeline: every figure is a fold of the log.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+
+
+@app.callback()
+def root(
+    context: typer.Context,
+    data: Annotated[Path | None, typer.Option(help="Folder of the local servers' data and logs.")] = None,
+) -> None:
+    """Remember what stands before the command."""
+    context.obj = Invocation(data=data)
+
+
+for room in (servers, workers, processing, status, configuration):
+    room.register(app)
+
+
+def main() -> None:
+    """Run the command line; an error that we know is one line with its remedy."""
+    logging.configure("INFO")
+    try:
+        app()
+    except Exception as error:
+        if not isinstance(error, _known_errors()):
+            raise
+        print(f"imageledger: {error}", file=sys.stderr)  # noqa: T201 - the command's own voice
+        sys.exit(1)
+
+
+def _known_errors() -> tuple[type[Exception], ...]:
+    from dashboard.errors import DashboardError
+    from imageledger.errors import ImageledgerError
+    from processors.errors import ProcessorError
+    from servers.errors import ServerError
+    from sinks.errors import SinkError
+    from streams.errors import StreamError
+
+    return DashboardError, ImageledgerError, ProcessorError, ServerError, SinkError, StreamError

@@ -1,0 +1,98 @@
+"""`imageledger process DIR`: real photographs, measured; and the documented backfill that the demo runs."""
+
+import asyncio
+import json as jsonlib
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.progress import Progress
+
+from imageledger.cli.context import DataOption, JsonOption, settings_of
+from processors.summary import Summary
+
+RunOption = Annotated[str | None, typer.Option(help="The run's id; without it one of its own.")]
+_err = Console(stderr=True)
+
+
+def register(app: typer.Typer) -> None:
+    """Add this room's commands."""
+    app.command()(process)
+    app.command()(backfill)
+
+
+def process(
+    context: typer.Context,
+    folder: Annotated[Path, typer.Argument(help="A folder of image files; a subfolder is a vehicle.", metavar="DIR")],
+    run: RunOption = None,
+    concurrency: Annotated[int, typer.Option(help="Images measured at a time.", min=1, max=64)] = 4,
+    json: JsonOption = False,
+    data: DataOption = None,
+) -> None:
+    """Measure every image of a folder and publish one result for each."""
+    from events.sdk.publisher import Publisher
+    from imageledger.reach import require_kafka
+    from processors.folder import process_folder
+
+    settings = settings_of(context, data)
+    run = run or f"folder-{folder.resolve().name}"
+    bootstrap = settings.kafka_address()
+
+    async def work(stop: asyncio.Event) -> Summary:
+        await require_kafka(bootstrap)
+        return await process_folder(
+            folder, publisher, run, stop=stop, concurrency=concurrency, progress=_moving(bar, str(folder))
+        )
+
+    with (
+        Publisher(bootstrap, prefix=settings.prefix, source="imageledger.process") as publisher,
+        Progress(console=_err, transient=True) as bar,
+    ):
+        summary = asyncio.run(_stoppable(work))
+    _report(summary, as_json=json)
+
+
+def backfill(
+    context: typer.Context,
+    run: RunOption = None,
+    speed: Annotated[float, typer.Option(help="Simulated seconds in one of ours.", min=0.1)] = 20.0,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same images, answers and failures.")] = 7,
+    json: JsonOption = False,
+    data: DataOption = None,
+) -> None:
+    """Run the documented backfill: 2,734 images in three tiers, by a simulated model."""
+    from imageledger import wiring
+
+    settings = settings_of(context, data)
+    summary = asyncio.run(_stoppable(lambda stop: wiring.backfill(settings, run, speed, seed, stop)))
+    _report(summary, as_json=json)
+
+
+def _moving(bar: Progress, name: str) -> Callable[[int, int, object], None]:
+    task = bar.add_task(name, total=None)
+    return lambda done, total, _result: bar.update(task, completed=done, total=total)
+
+
+async def _stoppable(work: Callable[[asyncio.Event], Awaitable[Summary]]) -> Summary:
+    """Run `work(stop)`; Ctrl-C and SIGTERM ask it to stop cleanly."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    return await work(stop)
+
+
+def _report(summary: Summary, *, as_json: bool) -> None:
+    """The summary on stdout; exit code 1 where an image did not end or an event did not reach Kafka."""
+    if as_json:
+        sys.stdout.write(jsonlib.dumps(msgspec.to_builtins(summary, str_keys=True)) + "\n")
+    else:
+        for line in summary.lines():
+            sys.stdout.write(line + "\n")
+    if not summary.complete and not summary.stopped:
+        raise typer.Exit(1)

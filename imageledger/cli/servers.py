@@ -1,0 +1,84 @@
+"""The servers: `kafka`, `clickhouse`, `migrate`, and all of it together with `up` and `demo`."""
+
+import asyncio
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from imageledger.cli.context import DataOption, settings_of
+from imageledger.settings import Settings
+
+PortOption = Annotated[int | None, typer.Option(help="Port; without it the folder keeps its own.")]
+_err = Console(stderr=True)
+
+
+def register(app: typer.Typer) -> None:
+    """Add this room's commands."""
+    for command in (up, demo, kafka, clickhouse, migrate):
+        app.command()(command)
+
+
+def kafka(context: typer.Context, port: PortOption = None, data: DataOption = None) -> None:
+    """Run Apache Kafka on this machine: one durable node on loopback."""
+    from servers import kafka as server
+
+    server.run(settings_of(context, data).data, port=port)
+
+
+def clickhouse(context: typer.Context, port: PortOption = None, data: DataOption = None) -> None:
+    """Run the ClickHouse engine behind its HTTP interface, on loopback."""
+    from servers import clickhouse as server
+
+    server.run(settings_of(context, data).data, port, ready=lambda _: _err.print("ClickHouse is ready"))
+
+
+def migrate(
+    context: typer.Context,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would change.")] = False,
+    data: DataOption = None,
+) -> None:
+    """Make topics, tables and views what this version needs."""
+    settings = settings_of(context, data)
+    for line in asyncio.run(_migrated(settings, dry_run)):
+        _err.print(line, highlight=False)
+
+
+async def _migrated(settings: Settings, dry_run: bool) -> list[str]:
+    from imageledger import wiring
+
+    return await wiring.migrate(settings, dry_run=dry_run)
+
+
+def up(
+    context: typer.Context,
+    port: Annotated[int | None, typer.Option(help="The dashboard's port.")] = None,
+    data: DataOption = None,
+) -> None:
+    """Run everything on this machine: Kafka, ClickHouse, workers, sink and dashboard. Ctrl-C ends it."""
+    from imageledger import stack
+
+    settings = settings_of(context, data, port=port)
+    stack.run(settings, stack.children(settings), _say, lambda: _welcome(settings))
+
+
+def demo(
+    context: typer.Context,
+    port: Annotated[int | None, typer.Option(help="The dashboard's port.")] = None,
+    speed: Annotated[float, typer.Option(help="Simulated seconds in one of ours.", min=0.1)] = 20.0,
+    data: DataOption = None,
+) -> None:
+    """Run everything, with the documented backfill of 2,734 images under way. Ctrl-C ends it."""
+    from imageledger import stack
+
+    settings = settings_of(context, data, port=port)
+    stack.run(settings, [*stack.children(settings), stack.backfill(settings, speed)], _say, lambda: _welcome(settings))
+
+
+def _say(line: str) -> None:
+    _err.print(f"[dim]{line}[/dim]", highlight=False)
+
+
+def _welcome(settings: Settings) -> None:
+    _err.print(f"\n  [bold]imageledger[/bold] is live: [bold cyan]http://{settings.host}:{settings.port}[/bold cyan]")
+    _err.print(f"  data and logs: {settings.data.resolve()}    Ctrl-C ends it\n", highlight=False)

@@ -1,0 +1,67 @@
+"""Every generated file: `python -m imageledger.generated` writes them, `--check` says which are stale."""
+
+import sys
+from pathlib import Path
+
+from events import schemas
+from imageledger.settings import Settings
+from metrics import views
+
+ROOT = Path(__file__).resolve().parents[1]
+VIEWS = Path("schemas/clickhouse/views")
+
+
+def documents() -> dict[Path, str]:
+    """Path below the root → the text that belongs there."""
+    found = {Path("schemas") / name: text for name, text in schemas.files().items()}
+    found |= {VIEWS / f"{name}.sql": sql for name, sql in views.views().items()}
+    found[Path(".env.example")] = environment()
+    return found
+
+
+def environment() -> str:
+    """`.env.example`: each setting with its meaning and its default."""
+    lines = ["# Every setting of imageledger; the value after each name is the default."]
+    for name, field in Settings.model_fields.items():
+        default = "" if field.default is None else field.default
+        lines += ["", f"# {field.description}", f"IMAGELEDGER_{name.upper()}={default}"]
+    return "\n".join(lines) + "\n"
+
+
+def stale(root: Path = ROOT) -> list[Path]:
+    """The files that differ from what is generated, and those in generated folders that nothing generates any more."""
+    wanted = documents()
+    differing = [path for path, text in wanted.items() if not _is(root / path, text)]
+    folders = {path.parent for path in wanted if path.parent not in {Path(), Path("schemas")}}
+    orphans = [found.relative_to(root) for folder in folders for found in (root / folder).iterdir()]
+    return sorted({*differing, *(path for path in orphans if path not in wanted)})
+
+
+def write(root: Path = ROOT) -> None:
+    """Make every generated file current and remove the orphans."""
+    wanted = documents()
+    for path in stale(root):
+        if path in wanted:
+            (root / path).parent.mkdir(parents=True, exist_ok=True)
+            (root / path).write_text(wanted[path])
+        else:
+            (root / path).unlink()
+
+
+def _is(path: Path, text: str) -> bool:
+    return path.exists() and path.read_text() == text
+
+
+def main(arguments: list[str]) -> int:
+    """Write, or with `--check` print what is stale and return 1."""
+    if arguments != ["--check"]:
+        write()
+        return 0
+    found = stale()
+    for path in found:
+        print(f"{path} is not current: run `make docs`", file=sys.stderr)  # noqa: T201 - this is its report
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,95 @@
+"""Everything on one machine: which processes `up` and `demo` keep running, and when each is ready."""
+
+import sys
+import uuid
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import httpx
+
+from imageledger import workers
+from imageledger.settings import Settings
+from servers import clickhouse, endpoints, kafka
+from servers.supervisor import Child, Supervisor
+
+_PROBE_S = 0.8
+
+
+def run(
+    settings: Settings, children: Sequence[Child], say: Callable[[str], None], on_ready: Callable[[], None]
+) -> None:
+    """Keep `children` running until SIGINT or SIGTERM. Raises ServerError where they cannot be started."""
+    Supervisor(children, settings.data, addresses(settings), say, on_ready).run()
+
+
+def addresses(settings: Settings) -> dict[str, str]:
+    """Where each part is reached, configured or started here; the port of a folder's server is chosen once."""
+    data = settings.data
+    return {
+        "kafka": settings.kafka or f"{endpoints.HOST}:{endpoints.keep_port(data / 'kafka')}",
+        "clickhouse": settings.clickhouse
+        or clickhouse.addresses(data, endpoints.keep_port(data / "clickhouse")).writer,
+        # Asked for here so that a taken port is said before anything starts.
+        "api": f"http://{settings.host}:{endpoints.keep_port(data / 'api', settings.port)}",
+    }
+
+
+def children(settings: Settings) -> list[Child]:
+    """The servers that are not configured, then what stands on them."""
+    found = addresses(settings)
+    own = []
+    if settings.kafka is None:
+        own.append(Child(name="kafka", argv=_command(settings, "kafka"), ready=lambda: kafka.answers(found["kafka"])))
+    if settings.clickhouse is None:
+        own.append(
+            Child(
+                name="clickhouse",
+                argv=_command(settings, "clickhouse"),
+                ready=lambda: _answers(f"http://{found['clickhouse'].rpartition('@')[2]}/ping"),
+            )
+        )
+    migrate = Child(name="migrate", argv=_command(settings, "migrate"), needs=[child.name for child in own], once=True)
+    return [*own, migrate, *_workers(settings), *_readers(settings, found["api"])]
+
+
+def backfill(settings: Settings, speed: float) -> Child:
+    """The demo's processor: one backfill, begun when the figures can follow it."""
+    run_id = f"backfill-{uuid.uuid4().hex[:8]}"
+    argv = _command(settings, "backfill", "--speed", str(speed), "--run", run_id)
+    return Child(name="backfill", argv=argv, needs=["worker-0", "api"], once=True, start_s=7 * 24 * 3600.0)
+
+
+def _workers(settings: Settings) -> list[Child]:
+    return [
+        Child(
+            name=f"worker-{slot}",
+            role="worker",
+            argv=_command(settings, "worker", "--slot", str(slot)),
+            needs=["migrate"],
+            ready=partial(workers.is_ready, settings.data, slot),
+        )
+        for slot in range(settings.workers)
+    ]
+
+
+def _readers(settings: Settings, api: str) -> list[Child]:
+    return [
+        Child(name="sink", argv=_command(settings, "sink"), needs=["migrate"]),
+        Child(
+            name="api",
+            argv=_command(settings, "api", "--port", str(settings.port)),
+            needs=["migrate"],
+            ready=lambda: _answers(f"{api}/livez"),
+        ),
+    ]
+
+
+def _command(settings: Settings, *words: str) -> list[str]:
+    return [sys.executable, "-m", "imageledger", "--data", str(settings.data.resolve()), *words]
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(url, timeout=_PROBE_S).is_success
+    except httpx.HTTPError:
+        return False

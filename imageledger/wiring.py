@@ -1,0 +1,107 @@
+"""Settings → running parts: the composition root of each process."""
+
+import asyncio
+import contextlib
+import signal
+import uuid
+from collections.abc import Coroutine
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+from imageledger import workers
+from imageledger.settings import Settings
+from processors.summary import Summary
+from servers import endpoints
+
+
+async def migrate(settings: Settings, *, dry_run: bool) -> list[str]:
+    """Topics, tables and views; a line for each thing that was made, mended or left. Raises ServerError, SinkError."""
+    from servers import topics
+    from sinks import client, migrations
+
+    made = await topics.migrate(
+        settings.kafka_address(), partitions=settings.partitions, prefix=settings.prefix, dry_run=dry_run
+    )
+    lines = [f"topic {name} created" for name in made.created] + made.repaired + made.left
+    with client.connect(_migrator_url(settings)) as store:
+        return lines + migrations.migrate(store, dry_run=dry_run)
+
+
+def _migrator_url(settings: Settings) -> str:
+    if settings.clickhouse is not None:
+        return settings.clickhouse
+    from servers import clickhouse
+
+    port = urlsplit(settings.clickhouse_url()).port
+    return clickhouse.addresses(settings.data, port or 0).migrator
+
+
+def run_worker(settings: Settings, slot: int) -> None:
+    """The body of `imageledger worker`. Raises StreamError."""
+    from streams.app import WorkerSettings, run_worker
+
+    run_worker(
+        WorkerSettings(
+            bootstrap=settings.kafka_address(),
+            data_dir=settings.data,
+            prefix=settings.prefix,
+            slot=workers.slot_name(slot),
+        )
+    )
+
+
+def run_sink(settings: Settings) -> None:
+    """The body of `imageledger sink`. Raises SinkError."""
+    from sinks import consumer
+
+    asyncio.run(_until_told(consumer.run(settings.kafka_address(), settings.prefix, settings.clickhouse_url())))
+
+
+async def _until_told(body: Coroutine[Any, Any, None]) -> None:
+    """Run `body`; SIGTERM and SIGINT cancel it, which is its way to end in order."""
+    task = asyncio.ensure_future(body)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+
+
+def run_api(settings: Settings) -> None:
+    """The body of `imageledger api`. Raises DashboardError."""
+    from dashboard import app
+    from dashboard.config import LOOPBACK_NAMES, DashboardConfig
+
+    async def worker_ready() -> bool:
+        return all(workers.is_ready(settings.data, slot) for slot in range(settings.workers))
+
+    config = DashboardConfig(
+        bootstrap=settings.kafka_address(),
+        prefix=settings.prefix,
+        clickhouse_url=settings.clickhouse_url(),
+        worker_ready=worker_ready,
+        hosts=LOOPBACK_NAMES | {settings.host},
+    )
+    url = f"http://{settings.host}:{settings.port}"
+    with endpoints.changing(settings.data) as found:
+        found.api = url
+    app.serve(config, settings.host, settings.port)
+
+
+async def backfill(settings: Settings, run_id: str | None, speed: float, seed: int, stop: asyncio.Event) -> Summary:
+    """The documented backfill with a simulated model, until it ends or `stop` is set."""
+    from events.sdk.publisher import Publisher
+    from processors.backfill import backfill
+    from processors.clock import WallClock
+    from processors.documented import documented
+    from processors.models.simulated import SimulatedModel
+
+    found = documented(seed, datetime.now(UTC))
+    model = SimulatedModel(found.scenes, seed=seed, clock=WallClock(), speed=speed)
+    publisher = Publisher(settings.kafka_address(), prefix=settings.prefix, source="imageledger.backfill")
+    try:
+        return await backfill(
+            publisher, found.plan, model, run_id=run_id or f"backfill-{uuid.uuid4().hex[:8]}", speed=speed, stop=stop
+        )
+    finally:
+        await asyncio.to_thread(publisher.close)

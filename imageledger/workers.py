@@ -1,0 +1,21 @@
+"""Whether the workers of a data folder fold: what their status files say, read for the supervisor and for `/readyz`."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from streams import status
+
+STALE_MS = 10_000
+"""A worker writes its status every second; one that has not for so long is gone or stuck."""
+
+
+def slot_name(slot: int) -> str:
+    """The worker's place among its siblings, as the group and its status file know it."""
+    return f"worker-{slot}"
+
+
+def is_ready(data: Path, slot: int, now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000) -> bool:
+    """True where the slot's worker is alive and every partition assigned to it has been recovered."""
+    said = status.read(status.path_of(data, slot_name(slot)))
+    return said is not None and said.state == "ready" and now_ms() - said.updated_ms < STALE_MS

@@ -1,0 +1,166 @@
+"""`imageledger process DIR`: every image file of a folder, measured, each with exactly one result.
+
+A result's event id is made of run, image, content and model version. So the same folder again in the same run adds
+nothing (the fold counts an event id once): an interrupted run is completed by starting it again. A file that changed,
+or a failure that went away, is another fact and another event: the image is reprocessed.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from events.results import ImageResult
+from events.runs import RunDeclared, TierPlan
+from processors.clock import Clock, WallClock
+from processors.duplicates import HashIndex
+from processors.errors import CallError
+from processors.files import image_files
+from processors.identity import event_id
+from processors.lifecycle import run_ended
+from processors.models import local
+from processors.models.base import Image, Model, Outcome, Request, looked
+from processors.publishing import Outbox, Publisher
+from processors.pulse import Load, State, pulse
+from processors.records import SOURCE, Author, Moment, image_result
+from processors.summary import Duplicate, Summary
+
+TIER = 1
+TASK = "image_quality"
+STRATEGY = "local"
+AHEAD = 4
+"""Images begun ahead of the one that is published next, times the concurrency: results leave in the files' order."""
+
+Progress = Callable[[int, int, ImageResult], None]
+"""Called after each image: images done, images in all, its result."""
+
+
+async def process_folder(
+    path: Path,
+    publisher: Publisher,
+    run_id: str,
+    *,
+    model: Model | None = None,
+    clock: Clock | None = None,
+    stop: asyncio.Event | None = None,
+    concurrency: int = 4,
+    progress: Progress | None = None,
+    processor_id: str = "folder-1",
+) -> Summary:
+    """Declares the run, measures `concurrency` files at a time, publishes a result for each and finishes the run.
+
+    A subfolder is a vehicle. Near-duplicates (perceptual hash) of earlier files are said in `findings`, in the output
+    and in the summary. When `stop` is set, no further file is taken up, those taken up are published; the run pauses.
+    Raises FolderError when there is nothing to process.
+    """
+    clock = clock or WallClock()
+    began = clock.monotonic()
+    images, skipped = await asyncio.to_thread(image_files, path)
+    summary = Summary(run_id=run_id, images=len(images), skipped=skipped)
+    outbox = Outbox(publisher)
+    author = Author(run_id=run_id, processor_id=processor_id, strategy=STRATEGY)
+    work = _Folder(model or local.LocalModel(), clock, stop or asyncio.Event(), concurrency, author, summary)
+    await outbox.put(_declared(run_id, path, len(images), clock))
+    async with pulse(outbox, clock, run_id, processor_id, work.load):
+        await work.run(images, outbox, progress)
+    summary.stopped = summary.ended < len(images)
+    await outbox.put(run_ended(run_id, clock, stopped=summary.stopped))
+    summary.unpublished = await outbox.close()
+    summary.unpublished_images = outbox.refused_images
+    summary.seconds = clock.monotonic() - began
+    return summary
+
+
+class _Looked(NamedTuple):
+    request: Request
+    said: Outcome | CallError
+    moment: Moment
+
+
+class _Folder:
+    """The state of one call of `process_folder`."""
+
+    def __init__(
+        self, model: Model, clock: Clock, stop: asyncio.Event, concurrency: int, author: Author, summary: Summary
+    ) -> None:
+        self._stop = stop
+        self._model = model
+        self._clock = clock
+        self._concurrency = concurrency
+        self._slots = asyncio.Semaphore(concurrency)
+        self._active = 0
+        self._author = author
+        self._summary = summary
+        self._hashes = HashIndex()
+
+    async def run(self, images: list[Image], outbox: Outbox, progress: Progress | None) -> None:
+        """Looks ahead with bounded concurrency, and publishes in the images' order."""
+        remaining = iter(images)
+        waiting: deque[asyncio.Task[_Looked]] = deque()
+        async with asyncio.TaskGroup() as group:
+            while True:
+                while len(waiting) < AHEAD * self._concurrency and not self._stop.is_set():
+                    image = next(remaining, None)
+                    if image is None:
+                        break
+                    waiting.append(group.create_task(self._look(image)))
+                if not waiting:
+                    return
+                result = self._result(await waiting.popleft())
+                self._summary.add(result)
+                await outbox.put(result)
+                if progress is not None:
+                    progress(self._summary.ended, len(images), result)
+
+    async def _look(self, image: Image) -> _Looked:
+        request = Request(image=image, tier=TIER, task_type=TASK, model=local.NAME, provider=local.PROVIDER)
+        async with self._slots:
+            self._active += 1
+            started_at = self._clock.now()
+            said = await looked(self._model, request)
+            self._active -= 1
+        return _Looked(request, said, Moment(started_at=started_at, ended_at=self._clock.now()))
+
+    def load(self) -> Load:
+        waiting = self._summary.images - self._summary.ended - self._active
+        state: State = "draining" if self._stop.is_set() else "running"
+        return Load(waiting, self._active, self._concurrency, local.PROVIDER, state)
+
+    def _result(self, one: _Looked) -> ImageResult:
+        said, image_id = one.said, one.request.image.image_id
+        what = "success"
+        if isinstance(said, Outcome):
+            said = self._with_duplicate(image_id, said)
+        else:
+            what = said.type
+        name = event_id(self._author.run_id, image_id, said.content_hash, local.NAME, local.VERSION, what)
+        return image_result(self._author, one.request, said, one.moment, event_id=name, final=True)
+
+    def _with_duplicate(self, image_id: str, outcome: Outcome) -> Outcome:
+        phash = outcome.output.get("phash")
+        near = self._hashes.add(image_id, int(phash, 16)) if phash else None
+        if near is None:
+            return outcome
+        self._summary.add_duplicate(Duplicate(image_id, near.image_id, near.distance))
+        output = {**outcome.output, "duplicate_of": near.image_id, "duplicate_distance": near.distance}
+        return msgspec.structs.replace(outcome, output=output, findings={"near_duplicates": 1})
+
+
+def _declared(run_id: str, path: Path, images: int, clock: Clock) -> RunDeclared:
+    now = clock.now()
+    name = path.resolve().name.encode("utf-8", "replace").decode()[:200]
+    return RunDeclared(
+        event_id=event_id("run.declared", run_id, now.isoformat()),
+        event_time=now,
+        run_id=run_id,
+        source=SOURCE,
+        name=name or "folder",
+        strategy=STRATEGY,
+        started_at=now,
+        total_images=images,
+        tiers=[TierPlan(tier=TIER, name="Measured quality", images=images, model=local.NAME, unit_cost_usd=0.0)],
+        tier_order="series",
+    )

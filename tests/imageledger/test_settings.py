@@ -1,0 +1,45 @@
+"""Settings: the environment, the data folder, and a remedy for each way they can be missing."""
+
+from pathlib import Path
+
+import pytest
+
+from imageledger.cli.configuration import redacted
+from imageledger.errors import SettingsError
+from imageledger.settings import Settings, load
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(autouse=True)
+def _nothing_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in Settings.model_fields:
+        monkeypatch.delenv(f"IMAGELEDGER_{name.upper()}", raising=False)
+
+
+def test_the_environment_wins_over_what_runs_under_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "endpoints.json").write_text('{"kafka": "127.0.0.1:1"}')
+    assert load(data=tmp_path).kafka_address() == "127.0.0.1:1"
+    monkeypatch.setenv("IMAGELEDGER_KAFKA", "broker:9092")
+    assert load(data=tmp_path).kafka_address() == "broker:9092"
+
+
+def test_nothing_configured_and_nothing_running_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="imageledger up"):
+        load(data=tmp_path).clickhouse_url()
+
+
+def test_a_bad_value_names_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IMAGELEDGER_PORT", "seventy")
+    with pytest.raises(SettingsError, match="IMAGELEDGER_PORT"):
+        load()
+
+
+def test_passwords_are_redacted() -> None:
+    assert redacted("http://writer:secret@127.0.0.1:8123") == "http://writer:***@127.0.0.1:8123"
+    assert redacted("127.0.0.1:9092") == "127.0.0.1:9092"
+
+
+def test_every_setting_is_in_the_example() -> None:
+    example = (ROOT / ".env.example").read_text()
+    assert [name for name in Settings.model_fields if f"IMAGELEDGER_{name.upper()}=" not in example] == []
