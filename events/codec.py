@@ -93,5 +93,8 @@ def _typed(kind: Kind, value: bytes) -> Any:
     if kind == "feedback" and event.subject is None:
         raise Refused("missing_field", "$: one of image_id, component_id, message_id, conversation_id")
     if kind == "results" and event.output is not NO_OUTPUT:
-        inspection.require_finite(bytes(event.output))
+        raw = bytes(event.output)
+        if raw == b"null":
+            return msgspec.structs.replace(event, output=NO_OUTPUT)
+        inspection.require_finite(raw)
     return event

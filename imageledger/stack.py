@@ -56,7 +56,7 @@ def backfill(settings: Settings, speed: float) -> Child:
     """The demo's processor: one backfill, begun when the figures can follow it."""
     run_id = f"backfill-{uuid.uuid4().hex[:8]}"
     argv = _command(settings, "backfill", "--speed", str(speed), "--run", run_id)
-    return Child(name="backfill", argv=argv, needs=["worker-0", "api"], once=True, start_s=7 * 24 * 3600.0)
+    return Child(name="backfill", argv=argv, needs=["worker-0", "sink", "api"], once=True, ready=lambda: True)
 
 
 def _workers(settings: Settings) -> list[Child]:

@@ -51,7 +51,7 @@ def process(
 
     with (
         Publisher(bootstrap, prefix=settings.prefix, source="imageledger.process") as publisher,
-        Progress(console=_err, transient=True) as bar,
+        Progress(console=_err, transient=True, disable=not _err.is_terminal) as bar,
     ):
         summary = asyncio.run(_stoppable(work))
     _report(summary, as_json=json)

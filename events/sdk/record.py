@@ -1,0 +1,11 @@
+"""An event on its way: what Kafka will hold, and nothing else."""
+
+from typing import NamedTuple
+
+
+class Record(NamedTuple):
+    """Key, value and headers of one record, ready to be produced."""
+
+    key: bytes | None
+    value: bytes
+    headers: list[tuple[str, bytes]]

@@ -1,0 +1,50 @@
+"""How far: images whose plan is done, of the images planned; each tier of its own images (DESIGN.md 4.3, Processed)."""
+
+from collections.abc import Mapping
+
+from events.runs import RunDeclared, TierPlan
+from events.snapshots import Progress, TierProgress
+
+from .throughput import Recent
+
+Counters = Mapping[str, int]
+
+
+def progress(plan: RunDeclared | None, totals: Counters, by_tier: Mapping[int, Counters], window: Recent) -> Progress:
+    """Progress of the run and of every tier that is planned or has results. `left` counts failed images too."""
+    total = plan.total_images if plan else None
+    processed = totals.get("processed_subjects", 0)
+    planned = {tier.tier: tier for tier in (plan.tiers or [] if plan else [])}
+    return Progress(
+        total=total,
+        processed=processed,
+        failed=totals.get("failed_subjects", 0),
+        left=None if total is None else max(0, total - processed),
+        percent=percent(processed, total),
+        tiers=[
+            _tier(number, planned.get(number), by_tier.get(number, {}), window)
+            for number in sorted(planned.keys() | by_tier.keys())
+        ],
+    )
+
+
+def percent(done: int, of: int | None) -> float | None:
+    """0-100, two decimals; None of nothing."""
+    return min(100.0, round(100 * done / of, 2)) if of else None
+
+
+def _tier(number: int, planned: TierPlan | None, counters: Counters, window: Recent) -> TierProgress:
+    images = planned.images if planned else None
+    complete = counters.get("processed_subjects", 0)
+    rate = window.per_minute(window.by_tier.get(number, {}).get("processed_subjects", 0))
+    left = None if images is None else max(0, images - complete)
+    return TierProgress(
+        tier=number,
+        name=planned.name if planned else None,
+        images=images,
+        complete=complete,
+        failed=counters.get("failed_subjects", 0),
+        percent=percent(complete, images),
+        images_per_minute=rate,
+        seconds_left=0.0 if left == 0 else left * 60 / rate if left is not None and rate else None,
+    )

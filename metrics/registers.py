@@ -1,0 +1,258 @@
+"""The run stage's state of one run: registers that only the newest value of each thing stays in (DESIGN.md 5.6)."""
+
+from typing import NamedTuple
+
+import msgspec
+
+from events.envelope import epoch_ms
+from events.heartbeats import ProcessorHeartbeat
+from events.partials import TOTAL, PartialRow, Partials
+from events.runs import AnyRunEvent
+
+from . import buckets
+from .counters import add_counters
+from .groups import TOTALS, Group
+from .lifecycle import Lifecycle
+from .segment import AFTER_SEAL, FEEDBACK
+
+LIVE_MS = buckets.HOUR_MS
+"""A run goes by the clock for so long after its last record (DETAILS.md, Time)."""
+_HEARTBEATS_KEPT_MS = buckets.DAY_MS
+
+
+class Source(msgspec.Struct, array_like=True, frozen=True):
+    """What the newest partials of a source partition say beside their rows."""
+
+    sequence: int
+    source_offsets: dict[str, int]
+    watermark_ms: int
+    recorded_ms: int
+    first_event_ms: int
+    truncated: list[str]
+
+
+class StoredRow(msgspec.Struct, array_like=True, frozen=True):
+    """A row of a source partition, and the sequence of the partials that it came with."""
+
+    source_partition: int
+    sequence: int
+    row: PartialRow
+
+
+class Heartbeat(msgspec.Struct, array_like=True, frozen=True):
+    """A processor's newest heartbeat, and when it counts (`buckets.effective_ms`)."""
+
+    event: ProcessorHeartbeat
+    effective_ms: int
+    recorded_ms: int
+
+
+class RunSegment(msgspec.Struct):
+    """What changed in a run's registers: the stored form in `ledger.run`. The newer wins."""
+
+    sources: dict[int, Source] = {}
+    rows: list[StoredRow] = []
+    lifecycle: Lifecycle | None = None
+    heartbeats: list[Heartbeat] = []
+    as_of_ms: int | None = None
+
+    def merge(self, newer: "RunSegment") -> "RunSegment":
+        """This segment and the one that followed it, as one."""
+        merged = RunRegisters("")
+        merged.restore(self)
+        merged.restore(newer)
+        return merged.everything()
+
+    def encode(self) -> bytes:
+        """JSON, where a sum may pass 64 bits."""
+        return msgspec.json.encode(self)
+
+    @staticmethod
+    def decode(value: bytes) -> "RunSegment":
+        """Raises msgspec.ValidationError or msgspec.DecodeError for bytes that are no segment."""
+        return _DECODER.decode(value)
+
+
+_DECODER = msgspec.json.Decoder(RunSegment)
+
+
+class _Held(NamedTuple):
+    sequence: int
+    counters: dict[str, int]
+
+
+_Rows = dict[Group, _Held]
+
+
+class RunRegisters:
+    """Registers of one run. `snapshot.snapshot` reads them; whoever owns the clock says `as_of`."""
+
+    def __init__(self, run_id: str) -> None:
+        self.run_id = run_id
+        self.sources: dict[int, Source] = {}
+        self.lifecycle = Lifecycle()
+        self.heartbeats: dict[str, Heartbeat] = {}
+        self.as_of_ms: int | None = None
+        self._rows: dict[int, dict[tuple[int, int], _Rows]] = {}
+        self._changes = RunSegment()
+        self._changed_rows: dict[tuple[int, int, int, str, str], StoredRow] = {}
+
+    def take_partials(self, partials: Partials) -> None:
+        """Takes the rows of a chunk; repeats and older ones change nothing."""
+        partition = partials.source_partition
+        known = self.sources.get(partition)
+        if known is None or partials.sequence > known.sequence:
+            self._take_source(
+                partition,
+                Source(
+                    partials.sequence,
+                    partials.source_offsets,
+                    partials.watermark_ms,
+                    partials.recorded_ms,
+                    partials.first_event_ms,
+                    partials.truncated,
+                ),
+            )
+            self._changes.sources[partition] = self.sources[partition]
+        for row in partials.rows:
+            stored = StoredRow(partition, partials.sequence, row)
+            if self._take_row(stored):
+                self._changed_rows[partition, row.width_ms, row.bucket_ms, row.group, row.value] = stored
+
+    def take_run_event(self, event: AnyRunEvent, offset: int, recorded_ms: int) -> None:
+        """Takes an event of the run's life; the newest by offset holds."""
+        after = self.lifecycle.take(event, offset, recorded_ms)
+        if after is not self.lifecycle:
+            self.lifecycle = self._changes.lifecycle = after
+
+    def take_heartbeat(self, event: ProcessorHeartbeat, recorded_ms: int) -> None:
+        """Takes a heartbeat, in the order of offsets; processors silent for a day are forgotten."""
+        effective_ms = buckets.effective_ms(epoch_ms(event.event_time), recorded_ms)
+        heartbeat = Heartbeat(event, effective_ms, recorded_ms)
+        self._take_heartbeat(heartbeat)
+        self._changes.heartbeats.append(heartbeat)
+
+    def take_as_of(self, as_of_ms: int) -> None:
+        """Notes the moment of the run's newest snapshot."""
+        if as_of_ms != self.as_of_ms:
+            self.as_of_ms = self._changes.as_of_ms = as_of_ms
+
+    def changed(self) -> RunSegment | None:
+        """What changed since the last call; None if nothing did."""
+        changes = self._changes
+        changes.rows = list(self._changed_rows.values())
+        self._changes, self._changed_rows = RunSegment(), {}
+        return None if changes == RunSegment() else changes
+
+    def restore(self, segment: RunSegment) -> None:
+        """Takes a ledger segment, in segment order."""
+        for partition, source in segment.sources.items():
+            self._take_source(partition, source)
+        for stored in segment.rows:
+            self._take_row(stored)
+        for heartbeat in segment.heartbeats:
+            self._take_heartbeat(heartbeat)
+        self.lifecycle = segment.lifecycle or self.lifecycle
+        self.as_of_ms = self.as_of_ms if segment.as_of_ms is None else segment.as_of_ms
+
+    def everything(self) -> RunSegment:
+        """All registers as one segment."""
+        rows = [
+            StoredRow(partition, held.sequence, PartialRow(*bucket, *group, held.counters))
+            for partition, by_bucket in self._rows.items()
+            for bucket, by_group in by_bucket.items()
+            for group, held in by_group.items()
+        ]
+        heartbeats = list(self.heartbeats.values())
+        return RunSegment(dict(self.sources), rows, self.lifecycle, heartbeats, self.as_of_ms)
+
+    def as_of(self, now_ms: int) -> int:
+        """The moment to look from: the clock while the run is live, else its last event time (DETAILS.md, Time)."""
+        last_event_ms = self.last_event_ms
+        if last_event_ms is None or (self.lifecycle.declared and not self.finished):
+            return now_ms
+        return now_ms if now_ms - self.recorded_ms <= LIVE_MS else last_event_ms
+
+    @property
+    def recorded_ms(self) -> int:
+        """Arrival of the run's newest record on any topic."""
+        times = [source.recorded_ms for source in self.sources.values()]
+        times += [heartbeat.recorded_ms for heartbeat in self.heartbeats.values()]
+        if self.lifecycle.recorded_ms is not None:
+            times.append(self.lifecycle.recorded_ms)
+        return max(times, default=buckets.NEVER)
+
+    @property
+    def last_event_ms(self) -> int | None:
+        """Time of the run's last result; None before the first."""
+        last = max((source.watermark_ms for source in self.sources.values()), default=buckets.NEVER)
+        return None if last == buckets.NEVER else last
+
+    @property
+    def first_event_ms(self) -> int | None:
+        """Time of the run's first result; None before it."""
+        times = [source.first_event_ms for source in self.sources.values() if source.first_event_ms != buckets.NEVER]
+        return min(times, default=None)
+
+    @property
+    def finished(self) -> bool:
+        """Whether run.finished was recorded, or nothing is left of a declared total."""
+        if self.lifecycle.phase == "finished":
+            return True
+        plan = self.lifecycle.plan
+        if plan is None or plan.total_images is None:
+            return False
+        processed = sum(
+            rows[TOTALS, ""].counters.get("processed_subjects", 0)
+            for by_bucket in self._rows.values()
+            if (TOTALS, "") in (rows := by_bucket.get((TOTAL, 0), {}))
+        )
+        return processed >= plan.total_images
+
+    def whole_run(self) -> dict[Group, dict[str, int]]:
+        """Counters of the whole run by group, added up over partitions; `totals` include what feedback adds."""
+        summed: dict[Group, dict[str, int]] = {(TOTALS, ""): {}}
+        for by_bucket in self._rows.values():
+            for group, held in by_bucket.get((TOTAL, 0), {}).items():
+                into = (TOTALS, "") if group[0] in (FEEDBACK, AFTER_SEAL) else group
+                add_counters(summed.setdefault(into, {}), held.counters)
+        return summed
+
+    def bucket_rows(self, width_ms: int, after_ms: int, until_ms: int) -> list[tuple[int, Group, dict[str, int]]]:
+        """(start, group, counters) of each partition's buckets with `after_ms` < start ≤ `until_ms`."""
+        return [
+            (bucket_ms, group, held.counters)
+            for by_bucket in self._rows.values()
+            for (width, bucket_ms), by_group in by_bucket.items()
+            if width == width_ms and after_ms < bucket_ms <= until_ms
+            for group, held in by_group.items()
+        ]
+
+    def _take_source(self, partition: int, source: Source) -> None:
+        self.sources[partition] = source
+        by_bucket = self._rows.setdefault(partition, {})
+        for bucket in [bucket for bucket in by_bucket if self._is_expired(partition, *bucket)]:
+            del by_bucket[bucket]
+
+    def _take_row(self, stored: StoredRow) -> bool:
+        row = stored.row
+        minutes_of_group = row.width_ms == buckets.MINUTE_MS and row.group != TOTALS  # no figure reads these
+        if minutes_of_group or self._is_expired(stored.source_partition, row.width_ms, row.bucket_ms):
+            return False
+        by_bucket = self._rows.setdefault(stored.source_partition, {})
+        rows = by_bucket.setdefault((row.width_ms, row.bucket_ms), {})
+        held = rows.get((row.group, row.value))
+        if held is not None and held.sequence >= stored.sequence:
+            return False
+        rows[row.group, row.value] = _Held(stored.sequence, row.counters)
+        return True
+
+    def _take_heartbeat(self, heartbeat: Heartbeat) -> None:
+        self.heartbeats[heartbeat.event.processor_id] = heartbeat
+        silent_ms = heartbeat.effective_ms - _HEARTBEATS_KEPT_MS
+        for processor_id in [name for name, other in self.heartbeats.items() if other.effective_ms < silent_ms]:
+            del self.heartbeats[processor_id]
+
+    def _is_expired(self, partition: int, width_ms: int, bucket_ms: int) -> bool:
+        source = self.sources.get(partition)
+        return width_ms != TOTAL and source is not None and buckets.is_expired(bucket_ms, width_ms, source.watermark_ms)

@@ -1,0 +1,109 @@
+"""A run's figures at a moment: a pure function of its registers and `as_of` (DESIGN.md 5.6)."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from events.snapshots import Latency, Percentiles, RunMetrics, Window
+
+from . import buckets, eta, histogram, operations, progress, projection, throughput, wire
+from .groups import OTHER, TOTALS, Group
+from .identity import identity
+from .registers import RunRegisters
+from .throughput import Recent
+
+SOURCE = "imageledger"
+
+
+def snapshot(registers: RunRegisters, as_of_ms: int) -> RunMetrics:
+    """The run as it stands at `as_of`: the same for live agents, `verify` and the time machine."""
+    whole_run = registers.whole_run()
+    totals = whole_run[TOTALS, ""] | throughput.minutes_with(registers, as_of_ms)
+    labels = wire.by_label(whole_run)
+    tiers = {int(value): counters for value, counters in labels["tier"].items() if value != OTHER}
+    last_minute = throughput.recent(registers, as_of_ms, throughput.WINDOW_60S_MS)
+    window = throughput.recent(registers, as_of_ms, throughput.WINDOW_10M_MS)
+    plan, first_ms, last_ms = registers.lifecycle.plan, registers.first_event_ms, registers.last_event_ms
+    far = progress.progress(plan, totals, tiers, window)
+    doing = eta.state(registers.lifecycle.phase, far.left, totals.get("results", 0), last_ms, as_of_ms)
+    so_far = Recent(0 if first_ms is None else max(0, as_of_ms - first_ms), totals, tiers)
+    names = wire.known_names(totals)
+    groups = {
+        label: {value: wire.nested(counters, names) for value, counters in values.items()}
+        for label, values in labels.items()
+    }
+    return RunMetrics(
+        event_id=identity(f"{registers.run_id}\n{as_of_ms}\n{_offsets(registers)}").hex(),
+        event_time=buckets.moment(as_of_ms),
+        run_id=registers.run_id,
+        source=SOURCE,
+        as_of=buckets.moment(as_of_ms),
+        source_offsets=_offsets(registers),
+        state=doing,
+        name=plan.name if plan else None,
+        strategy=plan.strategy if plan else None,
+        started_at=plan.started_at if plan and plan.started_at else _moment(first_ms),
+        last_event_at=_moment(last_ms),
+        totals=wire.nested(totals, names),
+        by_tier=groups["tier"],
+        by_model=groups["model"],
+        by_provider=groups["provider"],
+        by_band=groups["band"],
+        by_task_type=groups["task_type"],
+        by_component_type=groups["component_type"],
+        by_variant=groups["variant"],
+        truncated=sorted({label for source in registers.sources.values() for label in source.truncated}),
+        window_60s=_window(last_minute, names),
+        window_10m=_window(window, names),
+        velocity=throughput.velocity(registers, as_of_ms),
+        latency=_latency(whole_run, labels),
+        progress=far,
+        eta=eta.eta(doing, plan, far, window, so_far, as_of_ms),
+        projection=projection.projection(plan, far, totals, tiers, window, finished=doing == "finished"),
+        budget=projection.budget(plan, totals.get("cost_nano_usd", 0)),
+        operations=operations.operations(registers, as_of_ms),
+    )
+
+
+def _offsets(registers: RunRegisters) -> dict[str, dict[str, int]]:
+    """Topic → partition → next offset past the run's own last folded record."""
+    offsets: dict[str, dict[str, int]] = {}
+    for partition, source in sorted(registers.sources.items()):
+        for topic, offset in sorted(source.source_offsets.items()):
+            offsets.setdefault(topic, {})[str(partition)] = offset
+    return offsets
+
+
+def _window(recent: Recent, names: Mapping[str, set[str]]) -> Window:
+    counters = recent.counters
+    return Window(
+        span_ms=recent.span_ms,
+        counters=wire.nested(counters, names),
+        results_per_minute=recent.per_minute(counters.get("results", 0)),
+        images_per_minute=recent.per_minute(counters.get("processed_subjects", 0)),
+        cost_nano_usd_per_minute=recent.per_minute(counters.get("cost_nano_usd", 0)),
+    )
+
+
+def _latency(
+    whole_run: Mapping[Group, Mapping[str, int]], labels: Mapping[str, Mapping[str, Mapping[str, int]]]
+) -> Latency:
+    return Latency(
+        totals=_percentiles(whole_run[TOTALS, ""]),
+        by_model=_percentiles_of(labels["model"]),
+        by_provider=_percentiles_of(labels["provider"]),
+    )
+
+
+def _percentiles_of(values: Mapping[str, Mapping[str, int]]) -> dict[str, Percentiles]:
+    found = {value: _percentiles(counters) for value, counters in values.items()}
+    return {value: percentiles for value, percentiles in found.items() if percentiles is not None}
+
+
+def _percentiles(counters: Mapping[str, int]) -> Percentiles | None:
+    bins = wire.latency_bins(counters)
+    p50, p95, p99 = (histogram.percentile(bins, q) for q in (0.5, 0.95, 0.99))
+    return None if p50 is None or p95 is None or p99 is None else Percentiles(p50=p50, p95=p95, p99=p99)
+
+
+def _moment(epoch_ms: int | None) -> datetime | None:
+    return None if epoch_ms is None else buckets.moment(epoch_ms)

@@ -1,0 +1,100 @@
+"""The whole product as its user starts it: `imageledger up` in an empty folder, real servers, its own processes."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+
+DEADLINE_S = 120.0
+
+
+def eventually(holds: Callable[[], Any], what: str, deadline_s: float = DEADLINE_S) -> Any:
+    """Ask until the answer is truthy, and return it; fail with `what` after the deadline."""
+    end = time.monotonic() + deadline_s
+    while True:
+        answer = holds()
+        if answer:
+            return answer
+        assert time.monotonic() < end, f"not within {deadline_s:.0f} s: {what}"
+        time.sleep(0.1)
+
+
+def environment() -> dict[str, str]:
+    """Ours without the settings of whoever runs the tests."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("IMAGELEDGER_")}
+
+
+def imageledger(*words: str, **more: str) -> subprocess.CompletedProcess[str]:
+    """Run one command of the product to its end."""
+    return subprocess.run(
+        [sys.executable, "-m", "imageledger", *words],
+        env=environment() | more,
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE_S,
+        check=False,
+    )
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Stack:
+    """`imageledger up` on one data folder, started and stopped as often as a test wants."""
+
+    def __init__(self, data: Path) -> None:
+        self.data = data
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._process: subprocess.Popen[str] | None = None
+
+    def start(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "imageledger", "up", "--data", str(self.data), "--port", str(self.port)],
+            env=environment(),
+            text=True,
+        )
+        eventually(self._is_up, "/readyz answers 200")
+
+    def stop(self) -> int:
+        assert self._process is not None
+        self._process.send_signal(signal.SIGINT)
+        return self._process.wait(60)
+
+    def endpoints(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads((self.data / "endpoints.json").read_text())
+        return found
+
+    def run(self, *words: str) -> subprocess.CompletedProcess[str]:
+        return imageledger("--data", str(self.data), *words)
+
+    def get(self, path: str) -> Any:
+        answer = httpx.get(self.url + path, timeout=10)
+        return answer.json() if answer.is_success else None
+
+    def metrics(self, run: str) -> dict[str, Any]:
+        return self.get(f"/api/runs/{run}/metrics") or {"totals": {}}
+
+    def processes(self) -> list[psutil.Process]:
+        assert self._process is not None
+        return psutil.Process(self._process.pid).children(recursive=True)
+
+    def _is_up(self) -> bool:
+        assert self._process is not None
+        assert self._process.poll() is None, "`imageledger up` ended by itself"
+        try:
+            return httpx.get(f"{self.url}/readyz", timeout=5).is_success
+        except httpx.HTTPError:
+            return False
