@@ -9,7 +9,7 @@ import httpx
 
 from imageledger import workers
 from imageledger.settings import Settings
-from servers import clickhouse, endpoints, kafka
+from servers import endpoints, kafka, users
 from servers.supervisor import Child, Supervisor
 
 _PROBE_S = 0.8
@@ -27,8 +27,7 @@ def addresses(settings: Settings) -> dict[str, str]:
     data = settings.data
     return {
         "kafka": settings.kafka or f"{endpoints.HOST}:{endpoints.keep_port(data / 'kafka')}",
-        "clickhouse": settings.clickhouse
-        or clickhouse.addresses(data, endpoints.keep_port(data / "clickhouse")).writer,
+        "clickhouse": settings.clickhouse or users.addresses(data, endpoints.keep_port(data / "clickhouse")).writer,
         # Asked for here so that a taken port is said before anything starts.
         "api": f"http://{settings.host}:{endpoints.keep_port(data / 'api', settings.port)}",
     }

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from imageledger import workers
 from imageledger.settings import Settings
 from processors.summary import Summary
-from servers import endpoints
+from servers import endpoints, users
 
 
 async def migrate(settings: Settings, *, dry_run: bool) -> list[str]:
@@ -31,10 +31,8 @@ async def migrate(settings: Settings, *, dry_run: bool) -> list[str]:
 def _migrator_url(settings: Settings) -> str:
     if settings.clickhouse is not None:
         return settings.clickhouse
-    from servers import clickhouse
-
     port = urlsplit(settings.clickhouse_url()).port
-    return clickhouse.addresses(settings.data, port or 0).migrator
+    return users.addresses(settings.data, port or 0).migrator
 
 
 def run_worker(settings: Settings, slot: int) -> None:

@@ -5,8 +5,15 @@ DESIGN.md 4.3 (Bucket, Identity); DETAILS.md, Time.
 
 from datetime import datetime, timedelta
 from functools import lru_cache
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
 
 from events.envelope import EPOCH, Event
+
+Moments = TypeVar("Moments", int, npt.NDArray[np.int64])
+"""One moment or many, in ms since 1970."""
 
 SECOND_MS = 1_000
 MINUTE_MS = 60_000
@@ -46,19 +53,24 @@ def default_run(day: int) -> str:
     return f"default-{date.year:04d}-{date.month:02d}"
 
 
-def bucket_start(moment_ms: int, width_ms: int) -> int:
-    """Start of the bucket that holds a moment."""
+def bucket_start(moment_ms: Moments, width_ms: int) -> Moments:
+    """Start of the bucket that holds a moment, or of those that hold some."""
     return moment_ms - moment_ms % width_ms
 
 
-def is_late(moment_ms: int, watermark_ms: int) -> bool:
-    """Whether an event counts in no bucket: more than 24 h behind its run's watermark in its partition."""
-    return moment_ms < watermark_ms - LATE_MS
+def late_before(watermark_ms: Moments) -> Moments:
+    """What happened before this counts in no bucket: more than 24 h behind its run's watermark in its partition."""
+    return watermark_ms - LATE_MS
+
+
+def last_expired(width_ms: int, watermark_ms: Moments) -> Moments:
+    """Start of the last bucket that lies wholly behind what is kept of its width."""
+    return watermark_ms - (KEPT_MS[width_ms] + width_ms)
 
 
 def is_expired(bucket_ms: int, width_ms: int, watermark_ms: int) -> bool:
-    """Whether a bucket lies wholly behind what is kept of its width. It is never touched again."""
-    return bucket_ms + width_ms <= watermark_ms - KEPT_MS[width_ms]
+    """Whether a bucket is kept no more; it is never touched again."""
+    return bucket_ms <= last_expired(width_ms, watermark_ms)
 
 
 def is_sealed(last_recorded_ms: int, partition_ms: int, seal_after_ms: int) -> bool:

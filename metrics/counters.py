@@ -1,74 +1,180 @@
 """The flat row of counters: what each means, what a result adds to it, and its SQL, side by side (DESIGN.md 4.2).
 
-A result adds to a cell, a list of integers in the order of `ADDITIVE` (`add`). `NAMED` counters are open families:
-`scores.<name>.sum_micro`, `scores.<name>.count`, `findings.<kind>`, `records.<table>` and `latency_bin.<n>`.
+Counters of open families stand beside them by flat name: `scores.<name>.sum_micro`, `scores.<name>.count`,
+`findings.<kind>`, `records.<table>` and `latency_bin.<n>`.
 """
 
-from collections.abc import Mapping, MutableMapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from typing import Any, NamedTuple
 
-from events.numbers import nano_usd, ppm, whole_ms
-from events.results import Result
+import numpy as np
+import numpy.typing as npt
 
 from .metric import Metric
 
-# `r` is a row of `run_results` (metrics.views).
-ADDITIVE: tuple[Metric, ...] = (
-    Metric("results", "count", "Results, each event id once.", "count()"),
-    Metric("success", "count", "Results whose status is success.", "countIf(r.status = 'success')"),
-    Metric("partial", "count", "Results whose status is partial.", "countIf(r.status = 'partial')"),
-    Metric("failed", "count", "Results whose status is failed.", "countIf(r.status = 'failed')"),
-    Metric(
-        "timeouts", "count", "Failed results that timed out.", "countIf(r.status = 'failed' AND r.error_timeout = 1)"
+
+class Column(NamedTuple):
+    """A counter, and what each of some results (or of their answers) adds to it."""
+
+    metric: Metric
+    values: Callable[[Sequence[Any]], npt.ArrayLike]
+
+
+def rounded(amounts: Sequence[float | None], scale: float = 1.0) -> npt.NDArray[np.int64]:
+    """Whole units of amounts, unknown ones 0: the rounding of `events.numbers`, for many at once."""
+    known = np.nan_to_num(np.array(amounts, dtype=np.float64))
+    return np.rint(known * scale).astype(np.int64)
+
+
+# `r` in the SQL is a row of `run_results` (metrics.views).
+OF_RESULTS: tuple[Column, ...] = (
+    Column(
+        Metric("results", "count", "Results, each event id once.", "count()"),
+        lambda rs: np.ones(len(rs), dtype=np.int64),
     ),
-    Metric("retries", "count", "Results with `attempt` over 1.", "countIf(r.attempt > 1)"),
-    Metric("cost_nano_usd", "nano_usd", "What the results cost, where known.", "sum(ifNull(r.cost_nano_usd, 0))"),
-    Metric("unpriced", "count", "Results whose cost nobody said.", "countIf(isNull(r.cost_nano_usd))"),
-    Metric("input_tokens", "tokens", "Tokens sent.", "sum(r.input_tokens)"),
-    Metric("output_tokens", "tokens", "Tokens received.", "sum(r.output_tokens)"),
-    Metric("cached_tokens", "tokens", "Input tokens read from the provider's cache.", "sum(r.cached_tokens)"),
-    Metric("tokens_saved", "tokens", "Tokens that context made needless.", "sum(r.tokens_saved)"),
-    Metric("cache_hits", "count", "Results answered from a cache.", "countIf(r.cache_hit)"),
-    Metric("latency_ms_sum", "ms", "Latency, added up, where known.", "sum(ifNull(r.latency_ms, 0))"),
-    Metric("latency_count", "count", "Results that said their latency.", "count(r.latency_ms)"),
-    Metric("untimed", "count", "Results that did not.", "countIf(isNull(r.latency_ms))"),
-    Metric("confidence_sum_ppm", "ppm", "The results' own confidence, added up.", "sum(ifNull(r.confidence_ppm, 0))"),
-    Metric("confidence_count", "count", "Results that said their confidence.", "count(r.confidence_ppm)"),
-    Metric("questions_asked", "count", "Questions put to the model.", "sum(r.questions_asked)"),
-    Metric("answers", "count", "Answers given.", "sum(length(r.answers))"),
-    Metric(
-        "validated_receipt",
-        "count",
-        "Answers confirmed by a receipt, in the result or by feedback.",
-        "sum(countEqual(r.answers.validated_by, 'receipt'))",
+    Column(
+        Metric("success", "count", "Results whose status is success.", "countIf(r.status = 'success')"),
+        lambda rs: [r.status == "success" for r in rs],
     ),
-    Metric(
-        "validated_user",
-        "count",
-        "Answers confirmed by a user, in the result or by feedback.",
-        "sum(countEqual(r.answers.validated_by, 'user'))",
+    Column(
+        Metric("partial", "count", "Results whose status is partial.", "countIf(r.status = 'partial')"),
+        lambda rs: [r.status == "partial" for r in rs],
     ),
-    Metric(
-        "validated_expert",
-        "count",
-        "Answers confirmed by an expert, in the result or by feedback.",
-        "sum(countEqual(r.answers.validated_by, 'expert'))",
+    Column(
+        Metric("failed", "count", "Results whose status is failed.", "countIf(r.status = 'failed')"),
+        lambda rs: [r.status == "failed" for r in rs],
     ),
-    Metric(
-        "consensus_asked",
-        "count",
-        "Answers that two or more models were asked for.",
-        "sum(arrayCount(asked -> ifNull(asked, 0) >= 2, r.answers.asked_models))",
+    Column(
+        Metric(
+            "timeouts",
+            "count",
+            "Failed results that timed out.",
+            "countIf(r.status = 'failed' AND r.error_timeout = 1)",
+        ),
+        lambda rs: [r.error is not None and r.status == "failed" and r.error.timeout is True for r in rs],
     ),
-    Metric(
-        "consensus_agreed",
-        "count",
-        "Of these, where more than half agreed.",
-        "sum(arrayCount((asked, agreeing) -> ifNull(asked, 0) >= 2 AND ifNull(agreeing, 0) * 2 > ifNull(asked, 0),"
-        " r.answers.asked_models, r.answers.agreeing_models))",
+    Column(
+        Metric("retries", "count", "Results with `attempt` over 1.", "countIf(r.attempt > 1)"),
+        lambda rs: [r.attempt > 1 for r in rs],
     ),
-    Metric("insights", "count", "Actionable insights.", "sum(r.insights)"),
-    Metric("gaps", "count", "Missing documents found.", "sum(length(r.gaps))"),
+    Column(
+        Metric("cost_nano_usd", "nano_usd", "What the results cost, where known.", "sum(ifNull(r.cost_nano_usd, 0))"),
+        lambda rs: rounded([r.cost_usd for r in rs], 1e9),
+    ),
+    Column(
+        Metric("unpriced", "count", "Results whose cost nobody said.", "countIf(isNull(r.cost_nano_usd))"),
+        lambda rs: [r.cost_usd is None for r in rs],
+    ),
+    Column(
+        Metric("input_tokens", "tokens", "Tokens sent.", "sum(r.input_tokens)"),
+        lambda rs: [r.input_tokens for r in rs],
+    ),
+    Column(
+        Metric("output_tokens", "tokens", "Tokens received.", "sum(r.output_tokens)"),
+        lambda rs: [r.output_tokens for r in rs],
+    ),
+    Column(
+        Metric("cached_tokens", "tokens", "Input tokens read from the provider's cache.", "sum(r.cached_tokens)"),
+        lambda rs: [r.cached_tokens for r in rs],
+    ),
+    Column(
+        Metric("tokens_saved", "tokens", "Tokens that context made needless.", "sum(r.tokens_saved)"),
+        lambda rs: [r.tokens_saved for r in rs],
+    ),
+    Column(
+        Metric("cache_hits", "count", "Results answered from a cache.", "countIf(r.cache_hit)"),
+        lambda rs: [r.cache_hit for r in rs],
+    ),
+    Column(
+        Metric("latency_ms_sum", "ms", "Latency, added up, where known.", "sum(ifNull(r.latency_ms, 0))"),
+        lambda rs: rounded([r.latency_ms for r in rs]),
+    ),
+    Column(
+        Metric("latency_count", "count", "Results that said their latency.", "count(r.latency_ms)"),
+        lambda rs: [r.latency_ms is not None for r in rs],
+    ),
+    Column(
+        Metric("untimed", "count", "Results that did not.", "countIf(isNull(r.latency_ms))"),
+        lambda rs: [r.latency_ms is None for r in rs],
+    ),
+    Column(
+        Metric(
+            "confidence_sum_ppm", "ppm", "The results' own confidence, added up.", "sum(ifNull(r.confidence_ppm, 0))"
+        ),
+        lambda rs: rounded([r.confidence for r in rs], 1e6),
+    ),
+    Column(
+        Metric("confidence_count", "count", "Results that said their confidence.", "count(r.confidence_ppm)"),
+        lambda rs: [r.confidence is not None for r in rs],
+    ),
+    Column(
+        Metric("questions_asked", "count", "Questions put to the model.", "sum(r.questions_asked)"),
+        lambda rs: [r.questions_asked for r in rs],
+    ),
+    Column(
+        Metric("insights", "count", "Actionable insights.", "sum(r.insights)"),
+        lambda rs: [r.insights for r in rs],
+    ),
+    Column(
+        Metric("gaps", "count", "Missing documents found.", "sum(length(r.gaps))"),
+        lambda rs: [len(r.gaps) if r.gaps else 0 for r in rs],
+    ),
+)
+
+OF_ANSWERS: tuple[Column, ...] = (
+    Column(
+        Metric("answers", "count", "Answers given.", "sum(length(r.answers))"),
+        lambda answers: np.ones(len(answers), dtype=np.int64),
+    ),
+    Column(
+        Metric(
+            "validated_receipt",
+            "count",
+            "Answers confirmed by a receipt, in the result or by feedback.",
+            "sum(countEqual(r.answers.validated_by, 'receipt'))",
+        ),
+        lambda answers: [a.validated_by == "receipt" for a in answers],
+    ),
+    Column(
+        Metric(
+            "validated_user",
+            "count",
+            "Answers confirmed by a user, in the result or by feedback.",
+            "sum(countEqual(r.answers.validated_by, 'user'))",
+        ),
+        lambda answers: [a.validated_by == "user" for a in answers],
+    ),
+    Column(
+        Metric(
+            "validated_expert",
+            "count",
+            "Answers confirmed by an expert, in the result or by feedback.",
+            "sum(countEqual(r.answers.validated_by, 'expert'))",
+        ),
+        lambda answers: [a.validated_by == "expert" for a in answers],
+    ),
+    Column(
+        Metric(
+            "consensus_asked",
+            "count",
+            "Answers that two or more models were asked for.",
+            "sum(arrayCount(asked -> ifNull(asked, 0) >= 2, r.answers.asked_models))",
+        ),
+        lambda answers: [(a.asked_models or 0) >= 2 for a in answers],
+    ),
+    Column(
+        Metric(
+            "consensus_agreed",
+            "count",
+            "Of these, where more than half agreed.",
+            "sum(arrayCount((asked, agreeing) -> ifNull(asked, 0) >= 2 AND ifNull(agreeing, 0) * 2 > ifNull(asked, 0),"
+            " r.answers.asked_models, r.answers.agreeing_models))",
+        ),
+        lambda answers: [2 <= (a.asked_models or 0) < 2 * (a.agreeing_models or 0) for a in answers],
+    ),
+)
+
+OF_ARRIVAL: tuple[Metric, ...] = (
     Metric(
         "late_events", "count", "Results over 24 h behind their run: in totals, in no bucket.", "countIf(r.is_late)"
     ),
@@ -80,6 +186,8 @@ ADDITIVE: tuple[Metric, ...] = (
     ),
     Metric("duplicates", "count", "Repeats of an event id.", None),
 )
+
+ADDITIVE = tuple(column.metric for column in OF_RESULTS + OF_ANSWERS) + OF_ARRIVAL
 
 # Over `run_subjects` for the run, over `run_subject_tiers` for a tier (metrics.views).
 SUBJECT_COUNTERS: tuple[Metric, ...] = (
@@ -123,80 +231,7 @@ COUNTERS = ADDITIVE + SUBJECT_COUNTERS + FEEDBACK_COUNTERS + LIVE_COUNTERS
 NAMES = tuple(metric.name for metric in ADDITIVE + SUBJECT_COUNTERS)
 """What a row of the fold holds, in order; the named families beside them."""
 
-# fmt: off
-(
-    RESULTS, SUCCESS, PARTIAL, FAILED, TIMEOUTS, RETRIES, COST_NANO_USD, UNPRICED, INPUT_TOKENS, OUTPUT_TOKENS,
-    CACHED_TOKENS, TOKENS_SAVED, CACHE_HITS, LATENCY_MS_SUM, LATENCY_COUNT, UNTIMED, CONFIDENCE_SUM_PPM,
-    CONFIDENCE_COUNT, QUESTIONS_ASKED, ANSWERS, VALIDATED_RECEIPT, VALIDATED_USER, VALIDATED_EXPERT, CONSENSUS_ASKED,
-    CONSENSUS_AGREED, INSIGHTS, GAPS, LATE_EVENTS, CLOCK_SKEWED_EVENTS, DUPLICATES,
-) = range(len(ADDITIVE))
-# fmt: on
-
-_STATUS = {"success": SUCCESS, "partial": PARTIAL, "failed": FAILED}
-_VALIDATED = {"receipt": VALIDATED_RECEIPT, "user": VALIDATED_USER, "expert": VALIDATED_EXPERT}
-
-
-def add(cell: list[int], result: Result) -> int | None:
-    """Adds a result to a cell; returns its whole latency in ms, for the histogram.
-
-    The hot path: most results leave most fields at their default, so a test is cheaper than an addition.
-    """
-    cell[RESULTS] += 1
-    status = result.status
-    cell[_STATUS[status]] += 1
-    if status == "failed" and result.error is not None and result.error.timeout:
-        cell[TIMEOUTS] += 1
-    if result.attempt > 1:
-        cell[RETRIES] += 1
-    cost = result.cost_usd
-    if cost is None:
-        cell[UNPRICED] += 1
-    else:
-        cell[COST_NANO_USD] += nano_usd(cost)
-    _add_tokens(cell, result)
-    confidence = result.confidence
-    if confidence is not None:
-        cell[CONFIDENCE_SUM_PPM] += ppm(confidence)
-        cell[CONFIDENCE_COUNT] += 1
-    if result.questions_asked:
-        cell[QUESTIONS_ASKED] += result.questions_asked
-    if result.answers:
-        _add_answers(cell, result.answers)
-    if result.insights:
-        cell[INSIGHTS] += result.insights
-    if result.gaps:
-        cell[GAPS] += len(result.gaps)
-    latency = result.latency_ms
-    if latency is None:
-        cell[UNTIMED] += 1
-        return None
-    latency_ms = whole_ms(latency)
-    cell[LATENCY_MS_SUM] += latency_ms
-    cell[LATENCY_COUNT] += 1
-    return latency_ms
-
-
-def _add_tokens(cell: list[int], result: Result) -> None:
-    cell[INPUT_TOKENS] += result.input_tokens
-    cell[OUTPUT_TOKENS] += result.output_tokens
-    if result.cached_tokens:
-        cell[CACHED_TOKENS] += result.cached_tokens
-    if result.tokens_saved:
-        cell[TOKENS_SAVED] += result.tokens_saved
-    if result.cache_hit:
-        cell[CACHE_HITS] += 1
-
-
-def _add_answers(cell: list[int], answers: Sequence[Any]) -> None:
-    cell[ANSWERS] += len(answers)
-    for answer in answers:
-        if answer.validated_by is not None:
-            cell[_VALIDATED[answer.validated_by]] += 1
-        asked = answer.asked_models
-        if asked is not None and asked >= 2:
-            cell[CONSENSUS_ASKED] += 1
-            if (answer.agreeing_models or 0) * 2 > asked:
-                cell[CONSENSUS_AGREED] += 1
+POSITIONS = {name: position for position, name in enumerate(NAMES)}
 
 
 def add_counters(into: MutableMapping[str, int], more: Mapping[str, int]) -> None:

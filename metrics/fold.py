@@ -5,19 +5,18 @@ and feedback never touch each other's state, so the order between the two topics
 """
 
 from collections.abc import Sequence
-from typing import Literal, NamedTuple, cast
+from typing import Any, Literal, NamedTuple
 
 from events.envelope import Event, epoch_ms
-from events.feedback import FeedbackRecorded
 from events.partials import TOTAL, PartialRow
-from events.results import AnyResult
 
 from . import buckets
 from .segment import AFTER_SEAL, FEEDBACK, Segment
-from .tally import Arrival, Tally
+from .tally import Arrivals, Tally
 from .validations import Opinions
 
 Topic = Literal["results", "feedback"]
+TOPICS: tuple[Topic, ...] = ("results", "feedback")
 
 
 class Record(NamedTuple):
@@ -29,65 +28,66 @@ class Record(NamedTuple):
     event: Event
 
 
+class _Source:
+    """What is known for ever of one topic's records of a run, and which of them the current chunk brought."""
+
+    __slots__ = ("effective_ms", "events", "next_offset", "recorded_ms", "sealed", "skewed")
+
+    def __init__(self, recorded_ms: int, next_offset: int = 0, *, sealed: bool = False) -> None:
+        self.recorded_ms = recorded_ms
+        self.next_offset = next_offset
+        self.sealed = sealed
+        self.clear()
+
+    def clear(self) -> None:
+        """The chunk is folded."""
+        self.events: list[Any] = []
+        self.effective_ms: list[int] = []
+        self.skewed: list[int] = []
+
+
 class _Run:
-    """One run in this partition: its live state, what is known of it for ever, and what the current chunk brought."""
+    """One run in this partition: its topics, and the live state that their records are folded into."""
 
     def __init__(self) -> None:
+        self.sources: dict[str, _Source] = {}
         self.tally: Tally | None = None
         self.opinions: Opinions | None = None
-        self.source_offsets: dict[str, int] = {}
-        self.recorded_ms: dict[str, int] = {}
-        self.sealed: set[str] = set()
         self.after_seal = 0
         self.watermark_ms = buckets.NEVER
         self.first_event_ms = buckets.NEVER
         self.truncated: list[str] = []
-        self.arrivals: list[Arrival] = []
-        self.feedback: list[FeedbackRecorded] = []
-
-    def seal(self, topic: str) -> None:
-        """Freezes the rows that stem from a topic, and drops its identities and states."""
-        self.sealed.add(topic)
-        if topic == "results":
-            self.tally = None
-        else:
-            self.opinions = None
 
     def fold(self) -> Segment:
-        """Folds what the chunk brought."""
+        """Folds what the chunk brought; what is sealed by now loses its state."""
         segment = Segment()
-        if self.arrivals:
+        results, feedback = self.sources.get("results"), self.sources.get("feedback")
+        if results is not None and results.events:
             self.tally = self.tally or Tally()
-            segment = self.tally.take(self.arrivals)
+            segment = self.tally.take(Arrivals(results.events, results.effective_ms, results.skewed))
             self.watermark_ms, self.first_event_ms = self.tally.watermark_ms, self.tally.first_event_ms
             self.truncated = self.tally.truncated
-            self.arrivals = []
-        if self.feedback:
+            results.clear()
+        if feedback is not None and feedback.events:
             self.opinions = self.opinions or Opinions()
-            said = [self.opinions.take(feedback) for feedback in self.feedback]
+            said = [self.opinions.take(event) for event in feedback.events]
             segment.feedback_ids = b"".join(event for event, _ in said)
             segment.verdicts = b"".join(opinion for _, opinion in said)
             segment.rows.append(PartialRow(TOTAL, 0, FEEDBACK, "", _nonzero(self.opinions.counters)))
-            self.feedback = []
+            feedback.clear()
         if self.after_seal:
             segment.rows.append(PartialRow(TOTAL, 0, AFTER_SEAL, "", {AFTER_SEAL: self.after_seal}))
-        return segment
-
-    def sign(self, segment: Segment) -> Segment:
-        """Completes a segment with the meta fields."""
-        segment.source_offsets = dict(self.source_offsets)
-        segment.recorded_ms = dict(self.recorded_ms)
-        segment.watermark_ms, segment.first_event_ms = self.watermark_ms, self.first_event_ms
-        segment.truncated = self.truncated
-        segment.sealed_topics = sorted(self.sealed)
-        live = (("results", self.tally), ("feedback", self.opinions))
-        segment.alive = [topic for topic, state in live if state is not None]
-        return segment
+        self._forget_sealed()
+        return self._sign(segment)
 
     def restore(self, segment: Segment) -> None:
-        self.source_offsets, self.recorded_ms = dict(segment.source_offsets), dict(segment.recorded_ms)
+        """Takes a stored segment, in the order in which they were written."""
+        self.sources = {
+            topic: _Source(recorded_ms, segment.source_offsets[topic], sealed=topic in segment.sealed_topics)
+            for topic, recorded_ms in segment.recorded_ms.items()
+        }
         self.watermark_ms, self.first_event_ms = segment.watermark_ms, segment.first_event_ms
-        self.truncated, self.sealed = segment.truncated, set(segment.sealed_topics)
+        self.truncated = segment.truncated
         totals = {row.group: row.counters for row in segment.rows if row.width_ms == TOTAL}
         self.after_seal = totals.get(AFTER_SEAL, {}).get(AFTER_SEAL, self.after_seal)
         if "results" in segment.alive:
@@ -96,8 +96,24 @@ class _Run:
         if "feedback" in segment.alive:
             self.opinions = self.opinions or Opinions()
             self.opinions.restore(segment.feedback_ids, segment.verdicts, totals.get(FEEDBACK))
-        for topic in segment.sealed_topics:
-            self.seal(topic)
+        self._forget_sealed()
+
+    def _forget_sealed(self) -> None:
+        if "results" in self.sources and self.sources["results"].sealed:
+            self.tally = None
+        if "feedback" in self.sources and self.sources["feedback"].sealed:
+            self.opinions = None
+
+    def _sign(self, segment: Segment) -> Segment:
+        """Completes a segment with the meta fields."""
+        segment.source_offsets = {topic: source.next_offset for topic, source in self.sources.items()}
+        segment.recorded_ms = {topic: source.recorded_ms for topic, source in self.sources.items()}
+        segment.watermark_ms, segment.first_event_ms = self.watermark_ms, self.first_event_ms
+        segment.truncated = self.truncated
+        segment.sealed_topics = sorted(topic for topic, source in self.sources.items() if source.sealed)
+        live = (("results", self.tally), ("feedback", self.opinions))
+        segment.alive = [topic for topic, state in live if state is not None]
+        return segment
 
 
 class Fold:
@@ -115,47 +131,49 @@ class Fold:
         After an exception the state is undefined: drop it and restore another from the ledger.
         """
         touched: dict[str, _Run] = {}
-        sealed: list[tuple[_Run, str]] = []
-        for topic, offset, timestamp_ms, event in records:
-            event_ms = epoch_ms(event.event_time)
-            effective_ms = buckets.effective_ms(event_ms, timestamp_ms)
-            run_id = event.run_id or buckets.default_run(effective_ms // buckets.DAY_MS)
-            run = touched.get(run_id)
-            if run is None:
-                run = touched[run_id] = self._runs.setdefault(run_id, _Run())
-            if self._arrive(run, topic, offset, timestamp_ms):
-                sealed.append((run, topic))
-            if topic in run.sealed:
-                run.after_seal += 1
-            elif topic == "results":
-                run.arrivals.append(Arrival(cast("AnyResult", event), effective_ms, effective_ms != event_ms))
-            else:
-                run.feedback.append(cast("FeedbackRecorded", event))
-        segments = {run_id: run.fold() for run_id, run in touched.items()}
-        for run, source in sealed:
-            run.seal(source)
+        for topic in TOPICS:
+            self._sort(topic, [record for record in records if record.topic == topic], touched)
         for run_id in self._sweep():
-            segments.setdefault(run_id, self._runs[run_id].fold())
-        return {run_id: self._runs[run_id].sign(segment) for run_id, segment in segments.items()}
+            touched[run_id] = self._runs[run_id]
+        return {run_id: run.fold() for run_id, run in touched.items()}
 
     def restore(self, run_id: str, segment: Segment) -> None:
         """Takes a ledger segment; called in segment order, before the first `apply`."""
-        run = self._runs.setdefault(run_id, _Run())
-        run.restore(segment)
+        self._runs.setdefault(run_id, _Run()).restore(segment)
         for topic, recorded_ms in segment.recorded_ms.items():
             self._clock_ms[topic] = max(self._clock_ms.get(topic, recorded_ms), recorded_ms)
 
-    def _arrive(self, run: _Run, topic: str, offset: int, timestamp_ms: int) -> bool:
-        """Notes where and when a record of a run stands; True if the run is sealed by the time that had passed."""
-        clock_ms = max(self._clock_ms.get(topic, timestamp_ms), timestamp_ms)
-        self._clock_ms[topic] = clock_ms
-        last_ms = run.recorded_ms.get(topic)
-        run.recorded_ms[topic] = timestamp_ms if last_ms is None or timestamp_ms > last_ms else last_ms
-        run.source_offsets[topic] = offset + 1
-        if last_ms is None or topic in run.sealed or not buckets.is_sealed(last_ms, clock_ms, self._seal_after_ms):
-            return False
-        run.sealed.add(topic)  # its live state goes when the chunk's earlier records are folded
-        return True
+    def _sort(self, topic: Topic, records: Sequence[Record], touched: dict[str, _Run]) -> None:
+        """Puts each record of a topic to its run, with the time at which it counts. The hot loop."""
+        clock_ms = self._clock_ms.get(topic, buckets.NEVER)
+        skew_ms, day_ms, default_run = buckets.SKEW_MS, buckets.DAY_MS, buckets.default_run
+        sources: dict[str, _Source] = {}
+        for _, offset, timestamp_ms, event in records:
+            effective_ms = epoch_ms(event.event_time)
+            skewed = effective_ms - timestamp_ms > skew_ms
+            if skewed:
+                effective_ms = timestamp_ms
+            run_id = event.run_id or default_run(effective_ms // day_ms)
+            if timestamp_ms > clock_ms:
+                clock_ms = timestamp_ms
+            source = sources.get(run_id)
+            if source is None:
+                run = touched[run_id] = self._runs.setdefault(run_id, _Run())
+                source = sources[run_id] = run.sources.setdefault(topic, _Source(timestamp_ms))
+            source.next_offset = offset + 1
+            if not source.sealed and clock_ms - source.recorded_ms > self._seal_after_ms:
+                source.sealed = True
+            if timestamp_ms > source.recorded_ms:
+                source.recorded_ms = timestamp_ms
+            if source.sealed:
+                self._runs[run_id].after_seal += 1
+                continue
+            if skewed:
+                source.skewed.append(len(source.events))
+            source.events.append(event)
+            source.effective_ms.append(effective_ms)
+        if records:
+            self._clock_ms[topic] = clock_ms
 
     def _sweep(self) -> list[str]:
         """Seals the runs that the partition's record time left behind."""
@@ -163,13 +181,13 @@ class Fold:
         for topic, clock_ms in self._clock_ms.items():
             if clock_ms < self._next_sweep_ms.get(topic, buckets.NEVER):
                 continue
-            live = [(run_id, run) for run_id, run in self._runs.items() if topic in run.recorded_ms]
-            live = [(run_id, run) for run_id, run in live if topic not in run.sealed]
-            for run_id, run in live:
-                if buckets.is_sealed(run.recorded_ms[topic], clock_ms, self._seal_after_ms):
-                    run.seal(topic)
+            live = [(run_id, run.sources[topic]) for run_id, run in self._runs.items() if topic in run.sources]
+            live = [(run_id, source) for run_id, source in live if not source.sealed]
+            for run_id, source in live:
+                if buckets.is_sealed(source.recorded_ms, clock_ms, self._seal_after_ms):
+                    source.sealed = True
                     swept.append(run_id)
-            oldest_ms = min((run.recorded_ms[topic] for _, run in live if topic not in run.sealed), default=clock_ms)
+            oldest_ms = min((source.recorded_ms for _, source in live if not source.sealed), default=clock_ms)
             self._next_sweep_ms[topic] = oldest_ms + self._seal_after_ms
         return swept
 

@@ -6,7 +6,7 @@ from multiplication alone, so that every machine puts a value into the same bin.
 """
 
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 import numpy.typing as npt
@@ -35,10 +35,9 @@ def bin_of(value_ms: int) -> int:
     return bisect_left(_BOUNDS, value_ms)
 
 
-def bins(values_ms: Sequence[int]) -> Bins:
-    """The histogram of some values."""
-    found, counts = np.unique(np.searchsorted(_EDGES, np.asarray(values_ms, dtype=np.float64)), return_counts=True)
-    return dict(zip(found.tolist(), counts.tolist(), strict=True))
+def bins_of(values_ms: npt.NDArray[np.float64]) -> npt.NDArray[np.intp]:
+    """The bins of many values."""
+    return np.searchsorted(_EDGES, values_ms)
 
 
 def representative(bin_: int) -> float:

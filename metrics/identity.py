@@ -15,7 +15,7 @@ Positions = npt.NDArray[np.intp]
 Flags = npt.NDArray[np.bool_]
 
 _SMALLEST = 64
-_FULL = 0.75
+_FULL = 0.6
 _GROWTH = 1.6
 _REBUILT_AT_ONCE = 1 << 16
 _NOTHING: Positions = np.empty(0, dtype=np.intp)
@@ -89,7 +89,8 @@ class KeyTable:
             if free.any():
                 mine = standing == candidates[waiting]
                 claims.append((at[mine], candidates[waiting[mine]]))
-            same = (self._keys[standing] == keys[waiting]).all(axis=1)
+            there, here = self._keys[standing], keys[waiting]
+            same = (there[:, 0] == here[:, 0]) & (there[:, 1] == here[:, 1])
             found[waiting[same]] = standing[same]
             waiting = waiting[~same]
             slots[waiting] = (slots[waiting] + 1) % len(self._slots)

@@ -1,17 +1,16 @@
 """The absolute rows of one run in one source partition: the whole run's, and those of buckets that are still kept."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
+from operator import add
 
 from events.partials import TOTAL, PartialRow
 
 from . import buckets
-from .counters import NAMES, add_counters
+from .counters import NAMES, POSITIONS, add_counters
 from .groups import Group
 
 RowKey = tuple[int, int, str, str]
 """`width_ms`, `bucket_ms`, group, value."""
-
-_POSITIONS = {name: position for position, name in enumerate(NAMES)}
 
 
 class Row:
@@ -23,13 +22,13 @@ class Row:
         self.fixed = [0] * len(NAMES)
         self.named: dict[str, int] = {}
 
-    def add(self, fixed: Iterable[tuple[int, int]], named: Mapping[str, int]) -> None:
-        """Adds (position, value) pairs and named counters."""
-        counts = self.fixed
-        for position, value in fixed:
-            counts[position] += value
-        if named:
-            add_counters(self.named, named)
+    def add(self, counts: Sequence[int]) -> None:
+        """Adds fixed counters."""
+        self.fixed = list(map(add, self.fixed, counts))
+
+    def add_named(self, counters: Mapping[str, int]) -> None:
+        """Adds counters of the named families."""
+        add_counters(self.named, counters)
 
     def counters(self) -> dict[str, int]:
         """The nonzero counters by flat name."""
@@ -46,13 +45,12 @@ class Rows:
         self._buckets: dict[tuple[int, int], dict[Group, Row]] = {(TOTAL, 0): {}}
         self._touched: dict[RowKey, Row] = {}
 
-    def at(self, width_ms: int, bucket_ms: int, group: Group) -> Row:
+    def at(self, key: RowKey) -> Row:
         """The row, made if need be, and marked as touched."""
-        key = (width_ms, bucket_ms, *group)
         row = self._touched.get(key)
         if row is None:
-            bucket = self._buckets.setdefault((width_ms, bucket_ms), {})
-            row = bucket.setdefault(group, Row())
+            bucket = self._buckets.setdefault(key[:2], {})
+            row = bucket.get(key[2:]) or bucket.setdefault(key[2:], Row())
             self._touched[key] = row
         return row
 
@@ -73,7 +71,7 @@ class Rows:
         """Puts back an absolute row."""
         row = Row()
         for name, value in stored.counters.items():
-            position = _POSITIONS.get(name)
+            position = POSITIONS.get(name)
             if position is None:
                 row.named[name] = value
             else:

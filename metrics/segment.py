@@ -42,14 +42,16 @@ class Segment(msgspec.Struct, array_like=True):
         return bool(self.sealed_topics) and not self.alive
 
     def merge(self, newer: "Segment") -> "Segment":
-        """This segment and the one that followed it, as one. Neither argument is changed."""
-        rows = {row_key(row): row for row in self.rows}
-        rows.update((row_key(row), row) for row in newer.rows)
+        """This segment and the one that followed it, as one. Neither argument is changed.
+
+        All rows of the newer stay, even frozen ones: until the next chunk they may have to be said once more.
+        """
         dropped = newer.sealed_topics
-        kept = [row for row in rows.values() if is_kept(row, newer.watermark_ms, dropped)]
+        rows = {row_key(row): row for row in self.rows if is_kept(row, newer.watermark_ms, dropped)}
+        rows.update((row_key(row), row) for row in newer.rows)
         results, feedback = "results" not in dropped, "feedback" not in dropped
         return Segment(
-            rows=kept,
+            rows=list(rows.values()),
             ids=self.ids + newer.ids if results else b"",
             subjects=_newest(self.subjects + newer.subjects, SUBJECT_BYTES) if results else b"",
             feedback_ids=self.feedback_ids + newer.feedback_ids if feedback else b"",

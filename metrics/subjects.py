@@ -10,71 +10,79 @@ Every transition is looked up in a table that is made once from these rules. In 
 where it became processed, or complete, or reprocessed; `failed_subjects` can go back and is kept for the run alone.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from .context import BANDS
-from .identity import KeyTable, Positions, keys
+from .identity import Keys, KeyTable, Positions, keys
 from .segment import SUBJECT_BYTES
+
+STATUSES = {"success": 0, "partial": 1, "failed": 2}
+BAND_CODES = {name: code for code, (name, _) in enumerate(BANDS, start=1)}
+"""0 stands for a subject that was never scored."""
 
 _SEEN, _PROCESSED, _FAILED, _REPROCESSED = 1, 2, 4, 8
 _BAND_SHIFT = 4
 _TIER_SEEN, _TIER_FAILED = 8, 4
-_STATUSES = ("success", "partial", "failed")
-
-Change = tuple[int, int, int, int]
-"""Added subjects, processed (or complete), failed and reprocessed ones: 1, 0 or minus 1 each."""
-
 _ENTRY = np.dtype([("key", np.uint64, (2,)), ("tiers", np.uint64), ("whole", np.uint8)])
 if _ENTRY.itemsize != SUBJECT_BYTES:
     raise AssertionError("the stored form of a subject has changed its size")
 
+Bytes = npt.NDArray[np.uint8]
+Changes = npt.NDArray[np.int64]
+"""Shape (n, 4): added subjects, processed (or complete), failed and reprocessed ones; each 1, 0 or minus 1."""
+_Change = tuple[int, int, int, int]
 
-def _tier_step(state: int, status: str) -> tuple[int, Change]:
-    level, seen, failed = state & 3, state >= _TIER_SEEN, bool(state & _TIER_FAILED)
-    new_level = level
-    if status == "success":
-        new_level = min(max(level, 1) + 1, 3)
-    elif status == "partial":
-        new_level = max(level, 1)
-    now_failed = status == "failed"
+
+class Outcomes(NamedTuple):
+    """Results in the order of their offsets: tier, status code, whether the plan is done, band code (0 unscored)."""
+
+    tiers: npt.NDArray[np.uint64]
+    statuses: npt.NDArray[np.intp]
+    final: npt.NDArray[np.bool_]
+    bands: Bytes
+
+
+class Moves(NamedTuple):
+    """What each result changed for its run and for its tier; `bands`: what each band code gained in subjects."""
+
+    whole: Changes
+    tier: Changes
+    bands: list[int]
+    entries: bytes
+
+
+def _tier_step(state: int, status: int) -> tuple[int, _Change]:
+    level, seen, failed = state & 3, bool(state & _TIER_SEEN), bool(state & _TIER_FAILED)
+    new_level = (min(max(level, 1) + 1, 3), max(level, 1), level)[status]
+    now_failed = status == STATUSES["failed"]
     new_state = _TIER_SEEN | _TIER_FAILED * now_failed | new_level
-    change = (int(not seen), int(new_level > 0) - int(level > 0), now_failed - failed, (new_level == 3) - (level == 3))
-    return new_state, change
+    return new_state, (not seen, (new_level > 0) - (level > 0), now_failed - failed, (new_level == 3) - (level == 3))
 
 
-def _whole_step(state: int, status: str, final: bool) -> tuple[int, Change]:
-    processed = bool(state & _PROCESSED) or (final and status != "failed")
-    failed = status == "failed"
-    new_state = _SEEN | _PROCESSED * processed | _FAILED * failed | state & _REPROCESSED
-    change = (
-        int(not state & _SEEN),
-        processed - bool(state & _PROCESSED),
-        failed - bool(state & _FAILED),
-        0,  # follows from the tier's step
-    )
-    return new_state, change
+def _whole_step(state: int, status: int, final: bool) -> tuple[int, _Change]:
+    now_failed = status == STATUSES["failed"]
+    processed = bool(state & _PROCESSED) or (final and not now_failed)
+    new_state = _SEEN | _PROCESSED * processed | _FAILED * now_failed | state & _REPROCESSED
+    change = (not state & _SEEN, processed - bool(state & _PROCESSED), now_failed - bool(state & _FAILED))
+    return new_state, (*change, 0)  # whether it became reprocessed follows from the tier's step
 
 
-TIER_STEPS = {status: tuple(_tier_step(state, status) for state in range(16)) for status in _STATUSES}
-WHOLE_STEPS = {
-    (status, final): tuple(_whole_step(state, status, final) for state in range(16))
-    for status in _STATUSES
-    for final in (False, True)
-}
-BAND_CODES = {name: code for code, (name, _) in enumerate(BANDS, start=1)}
-BAND_NAMES = {code: name for name, code in BAND_CODES.items()}
+def _tables(
+    step: Callable[[int, int], tuple[int, _Change]], kinds: int
+) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.int64]]:
+    """(kind, state) → new state, and → change."""
+    steps = [[step(state, kind) for state in range(16)] for kind in range(kinds)]
+    states = [[new_state for new_state, _ in row] for row in steps]
+    changes = [[change for _, change in row] for row in steps]
+    return np.array(states, dtype=np.uint64), np.array(changes, dtype=np.int64)
 
 
-class Step(NamedTuple):
-    """What a result changed: of the whole plan, of its tier, and the band that its subject left and entered."""
-
-    whole: Change
-    tier: Change
-    left_band: str | None
-    entered_band: str | None
+_TIER_STATES, _TIER_CHANGES = _tables(_tier_step, 3)
+_WHOLE_STATES, _WHOLE_CHANGES = _tables(lambda state, kind: _whole_step(state, kind // 2, kind % 2 == 1), 6)
 
 
 class Subjects:
@@ -83,65 +91,80 @@ class Subjects:
     def __init__(self) -> None:
         self._table = KeyTable()
         self._tiers: npt.NDArray[np.uint64] = np.zeros(0, dtype=np.uint64)
-        self._whole: npt.NDArray[np.uint8] = np.zeros(0, dtype=np.uint8)
-        self._positions: list[int] = []
-        self._states: dict[int, list[int]] = {}
+        self._whole: Bytes = np.zeros(0, dtype=np.uint8)
 
     def __len__(self) -> int:
         return len(self._table)
 
-    def load(self, identities: list[bytes]) -> None:
-        """Prepares for `step`: the identities of the subjects of the results that follow, in their order."""
-        positions, _ = self._table.admit(keys(identities))
+    @property
+    def nbytes(self) -> int:
+        """Memory of the arrays."""
+        return self._table.nbytes + self._tiers.nbytes + self._whole.nbytes
+
+    def take(self, subjects: Keys, outcomes: Outcomes) -> Moves:
+        """Folds results, each of the subject at the same place; `Moves.entries` are the states for the ledger."""
+        positions, _ = self._table.admit(subjects)
         self._reserve()
-        self._positions = positions.tolist()
-        touched = np.unique(positions)
-        tiers, whole = self._tiers[touched].tolist(), self._whole[touched].tolist()
-        self._states = {at: [t, w] for at, t, w in zip(touched.tolist(), tiers, whole, strict=True)}
-
-    def step(self, nth: int, status: str, final: bool, tier: int, band: str | None) -> Step:
-        """Takes the result of the `nth` identity loaded; returns what it changed."""
-        state = self._states[self._positions[nth]]
-        shift = tier * 4
-        old_tier = state[0] >> shift & 15
-        new_tier, tier_change = TIER_STEPS[status][old_tier]
-        state[0] ^= (old_tier ^ new_tier) << shift
-        whole = state[1]
-        new_whole, change = WHOLE_STEPS[status, final][whole & 15]
-        if tier_change[3] and not whole & _REPROCESSED:
-            new_whole |= _REPROCESSED
-            change = (*change[:3], 1)
-        old_band = whole >> _BAND_SHIFT
-        new_band = BAND_CODES[band] if band is not None else old_band
-        state[1] = new_whole | new_band << _BAND_SHIFT
-        if old_band == new_band:
-            return Step(change, tier_change, None, None)
-        return Step(change, tier_change, BAND_NAMES.get(old_band), BAND_NAMES[new_band])
-
-    def store(self) -> bytes:
-        """Keeps what the steps since `load` made of the states; returns the entries for the ledger."""
-        touched = np.fromiter(self._states, dtype=np.intp, count=len(self._states))
-        entries = np.empty(len(touched), dtype=_ENTRY)
-        entries["key"] = keys(self._table.key_bytes(touched))
-        entries["tiers"] = [state[0] for state in self._states.values()]
-        entries["whole"] = [state[1] for state in self._states.values()]
-        self._put(touched, entries)
-        self._states = {}
-        return entries.tobytes()
+        moves = Moves(
+            np.zeros((len(subjects), 4), dtype=np.int64),
+            np.zeros((len(subjects), 4), dtype=np.int64),
+            [0] * (len(BAND_CODES) + 1),
+            b"",
+        )
+        for turn in _turns(positions):
+            self._step(turn, positions[turn], outcomes, moves)
+        return moves._replace(entries=self._entries(np.unique(positions)))
 
     def restore(self, stored: bytes) -> None:
         """Takes the entries of a segment; the later of two for a subject holds."""
         entries = np.frombuffer(stored, dtype=_ENTRY)
         positions, _ = self._table.admit(np.ascontiguousarray(entries["key"]))
         self._reserve()
-        self._put(positions, entries)
-
-    def _put(self, positions: Positions, entries: npt.NDArray[np.void]) -> None:
         self._tiers[positions] = entries["tiers"]
         self._whole[positions] = entries["whole"]
+
+    def _step(self, turn: Positions, at: Positions, outcomes: Outcomes, moves: Moves) -> None:
+        """Folds one result each of distinct subjects."""
+        statuses, bands = outcomes.statuses[turn], outcomes.bands[turn]
+        shifts = outcomes.tiers[turn] * np.uint64(4)
+        tier = (self._tiers[at] >> shifts) & np.uint64(15)
+        index = tier.astype(np.intp)
+        self._tiers[at] ^= (tier ^ _TIER_STATES[statuses, index]) << shifts
+        tier_changes = _TIER_CHANGES[statuses, index]
+        whole = self._whole[at]
+        kinds = statuses * 2 + outcomes.final[turn]
+        changes = _WHOLE_CHANGES[kinds, whole & 15]
+        again = (tier_changes[:, 3] > 0) & (whole & _REPROCESSED == 0)
+        changes[:, 3] = again
+        new_whole = _WHOLE_STATES[kinds, whole & 15].astype(np.uint8) | again * np.uint8(_REPROCESSED)
+        old_bands = whole >> _BAND_SHIFT
+        new_bands = np.where(bands > 0, bands, old_bands)
+        self._whole[at] = new_whole | new_bands << _BAND_SHIFT
+        moves.whole[turn], moves.tier[turn] = changes, tier_changes
+        for code in range(1, len(moves.bands)):
+            moves.bands[code] += int(np.count_nonzero(new_bands == code) - np.count_nonzero(old_bands == code))
+
+    def _entries(self, positions: Positions) -> bytes:
+        entries = np.empty(len(positions), dtype=_ENTRY)
+        entries["key"] = keys(self._table.key_bytes(positions))
+        entries["tiers"], entries["whole"] = self._tiers[positions], self._whole[positions]
+        return entries.tobytes()
 
     def _reserve(self) -> None:
         needed = len(self._table)
         if needed > len(self._tiers):
             self._tiers.resize(max(needed, len(self._tiers) * 5 // 4), refcheck=False)
             self._whole.resize(len(self._tiers), refcheck=False)
+
+
+def _turns(positions: Positions) -> list[Positions]:
+    """The results in turns in which no subject comes twice: the first of each, the second of each, …"""
+    if not len(positions):
+        return []
+    order = np.argsort(positions, kind="stable")
+    grouped = positions[order]
+    starts = np.flatnonzero(np.concatenate(([True], grouped[1:] != grouped[:-1])))
+    lengths = np.diff(np.append(starts, len(grouped)))
+    nth = np.arange(len(grouped)) - np.repeat(starts, lengths)
+    by_turn = order[np.argsort(nth, kind="stable")]
+    return np.split(by_turn, np.cumsum(np.bincount(nth))[:-1])

@@ -1,50 +1,41 @@
-"""The results of one run in one source partition: each counts once, in one elementary cell, and cells become rows.
+"""The results of one run in one source partition: each event id counts once, whatever a chunk holds."""
 
-A result is looked at once: it adds to the cell of its bucket and all its labels. At the end of a chunk each of the few
-cells is added to the rows of its groups, for the whole run and for its buckets.
-"""
-
+from collections import defaultdict
+from collections.abc import Sequence
+from itertools import count
 from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from xxhash import xxh3_128_digest
 
 from events.numbers import micro
 from events.partials import TOTAL, PartialRow
 from events.results import AnyResult, ComponentResult, ImageResult, MessageResult, Result
 
-from . import buckets, counters, histogram
-from .context import band
-from .groups import BUCKETED, FAMILIES, LABELS, TOTALS, Group, Names
-from .identity import KeyTable, identity, keys
+from . import buckets, histogram
+from .cells import NOWHERE, TIER, WHOLE, WIDTH, Cells, Spread, places, row_counts
+from .context import BANDS
+from .counters import POSITIONS
+from .groups import FAMILIES, LABELS, TOTALS, Group, Names
+from .identity import KeyTable, Positions, keys
 from .rows import Rows
 from .segment import Segment
-from .subjects import Subjects
+from .subjects import BAND_CODES, STATUSES, Outcomes, Subjects
 
-_ADDITIVE = len(counters.ADDITIVE)
-_SUBJECTS = _ADDITIVE  # position of `subjects` in a row; the other three follow
-_FAILED_SUBJECTS = _ADDITIVE + 2
 _SEEDS: dict[type[Result], int] = {ImageResult: 0, ComponentResult: 1, MessageResult: 2}
 _WITH_LATENCY = (TOTALS, "model", "provider")
+_BAND_NAMES = dict(enumerate(["", *BAND_CODES]))
+_BAND_EDGES = [lowest for _, lowest in BANDS[-2::-1]]
+Bytes = npt.NDArray[np.uint8]
 
 
-class Arrival(NamedTuple):
-    """A result, when it counts, and whether that is its arrival because its own clock was ahead."""
+class Arrivals(NamedTuple):
+    """Results in the order of their offsets, when each counts, and the places of those whose clock was ahead."""
 
-    result: AnyResult
-    effective_ms: int
-    skewed: bool
-
-
-class Cell:
-    """What the results of one bucket with the same labels add up to."""
-
-    __slots__ = ("counts", "groups", "latencies_ms", "named", "tier", "whole")
-
-    def __init__(self, groups: tuple[Group, ...]) -> None:
-        self.groups = groups
-        self.counts = [0] * _ADDITIVE
-        self.whole = [0, 0, 0, 0]
-        self.tier = [0, 0, 0, 0]
-        self.named: dict[str, int] = {}
-        self.latencies_ms: list[int] = []
+    results: list[AnyResult]
+    effective_ms: list[int]
+    skewed: list[int]
 
 
 class Tally:
@@ -57,30 +48,49 @@ class Tally:
         self._subjects = Subjects()
         self._names = Names()
         self._rows = Rows()
-        self._cells: dict[tuple[int, int, tuple[object, ...]], Cell] = {}
 
     @property
     def truncated(self) -> list[str]:
         """The labels and families that had more values than are named."""
         return sorted(self._names.truncated)
 
-    def take(self, arrivals: list[Arrival]) -> Segment:
-        """Folds results in the order of their offsets; returns the rows, ids and subjects that changed."""
-        ids = keys([identity(arrival.result.event_id) for arrival in arrivals])
+    @property
+    def nbytes(self) -> int:
+        """Memory of the identities and states."""
+        return self._ids.nbytes + self._subjects.nbytes
+
+    def take(self, arrivals: Arrivals) -> Segment:
+        """Folds results; returns the rows, ids and subjects that changed."""
+        ids = keys([xxh3_128_digest(result.event_id.encode()) for result in arrivals.results])
         _, first = self._ids.admit(ids)
-        is_first = first.tolist()
-        fresh = [arrival.result for arrival, counts in zip(arrivals, is_first, strict=True) if counts]
-        self._subjects.load([subject_identity(result) for result in fresh])
-        nth = 0
-        for (result, effective_ms, skewed), counts in zip(arrivals, is_first, strict=True):
-            if counts:
-                self._count(result, effective_ms, skewed, nth)
-                nth += 1
-            else:
-                self._cell(TOTAL, 0, result).counts[counters.DUPLICATES] += 1
-        self._spread()
+        chosen = np.flatnonzero(first)
+        fresh = [arrivals.results[at] for at in chosen.tolist()]
+        bands = _bands(arrivals.results)
+        place, late = self._pass_time(np.array(arrivals.effective_ms, dtype=np.int64), chosen)
+        labels, groups = self._labels(arrivals.results, bands)
+        cells = Cells.of_results(labels, place)
+        sums = cells.sums(fresh, chosen)
+        for name, which in (
+            ("late_events", np.flatnonzero(late)),
+            ("clock_skewed_events", np.array(arrivals.skewed, dtype=np.intp)[first[arrivals.skewed]]),
+            ("duplicates", np.flatnonzero(~first)),
+        ):
+            np.add.at(sums[:, POSITIONS[name]], cells.of[which], 1)
+        moves = self._subjects.take(
+            keys([subject_identity(result) for result in fresh]), _outcomes(fresh, bands[chosen])
+        )
+        np.add.at(sums[:, WHOLE:TIER], cells.of[chosen], moves.whole)
+        np.add.at(sums[:, TIER:WIDTH], cells.of[chosen], moves.tier)
+        spread = cells.spread(groups)
+        for key, columns in zip(spread.keys, spread.dense(sums), strict=True):
+            self._rows.at(key).add(row_counts(key, columns))
+        self._add_named(spread, cells.of[chosen], fresh)
+        self._add_latencies(spread, cells.of[chosen], fresh)
+        for code, gained in enumerate(moves.bands):
+            if gained:
+                self._rows.at((TOTAL, 0, "band", _BAND_NAMES[code])).fixed[POSITIONS["subjects"]] += gained
         self._rows.expire(self.watermark_ms)
-        return Segment(rows=self._rows.drain(), ids=ids[first].tobytes(), subjects=self._subjects.store())
+        return Segment(rows=self._rows.drain(), ids=ids[first].tobytes(), subjects=moves.entries)
 
     def restore(self, segment: Segment) -> None:
         """Takes a stored segment, in the order in which they were written."""
@@ -94,92 +104,73 @@ class Tally:
                 self._restore_names(row)
         self._rows.expire(self.watermark_ms)
 
-    def _count(self, result: Result, moment_ms: int, skewed: bool, nth: int) -> None:
-        watermark_ms = self.watermark_ms
-        late = buckets.is_late(moment_ms, watermark_ms)
-        if late:
-            cell = self._cell(TOTAL, 0, result)
-            cell.counts[counters.LATE_EVENTS] += 1
-        else:
-            bucket_ms = moment_ms - moment_ms % buckets.BUCKET_MS
-            if buckets.is_expired(bucket_ms, buckets.BUCKET_MS, watermark_ms):
-                cell = self._cell(buckets.MINUTE_MS, moment_ms - moment_ms % buckets.MINUTE_MS, result)
-            else:
-                cell = self._cell(buckets.BUCKET_MS, bucket_ms, result)
-        if moment_ms > watermark_ms:
-            self.watermark_ms = moment_ms
-        if moment_ms < self.first_event_ms or self.first_event_ms == buckets.NEVER:
-            self.first_event_ms = moment_ms
-        if skewed:
-            cell.counts[counters.CLOCK_SKEWED_EVENTS] += 1
-        latency_ms = counters.add(cell.counts, result)
-        if latency_ms is not None:
-            cell.latencies_ms.append(latency_ms)
-        if result.scores or result.findings or result.tables:
-            self._add_named(cell.named, result)
-        self._step(cell, result, nth)
+    def _pass_time(
+        self, moments_ms: npt.NDArray[np.int64], chosen: Positions
+    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+        """Moves the watermark over the chosen results; the place of every result, and which of them are late."""
+        place = np.full(len(moments_ms), NOWHERE, dtype=np.int64)
+        late = np.zeros(len(moments_ms), dtype=np.bool_)
+        if not len(chosen):
+            return place, late
+        mine = moments_ms[chosen]
+        passed = np.maximum.accumulate(np.concatenate(([self.watermark_ms], mine)))
+        place[chosen], late[chosen] = places(mine, passed[:-1])
+        self.watermark_ms = int(passed[-1])
+        earliest_ms = int(mine.min())
+        if earliest_ms < self.first_event_ms or self.first_event_ms == buckets.NEVER:
+            self.first_event_ms = earliest_ms
+        return place, late
 
-    def _cell(self, width_ms: int, bucket_ms: int, result: Result) -> Cell:
-        component_type = result.component_type if isinstance(result, ComponentResult) else None
-        score = result.context_score
-        labels = (
-            result.tier,
-            result.model,
-            result.provider,
-            None if score is None else band(score),
-            result.task_type,
-            component_type,
-            result.variant,
+    def _labels(self, results: Sequence[Result], bands: Bytes) -> tuple[Positions, list[list[Group]]]:
+        """Which combination of labels each result carries, and the groups of each combination, its names bounded."""
+        combinations: defaultdict[tuple[object, ...], int] = defaultdict(count().__next__)
+        columns = (
+            [r.tier for r in results],
+            [r.model for r in results],
+            [r.provider for r in results],
+            bands.tolist(),
+            [r.task_type for r in results],
+            [r.component_type if isinstance(r, ComponentResult) else None for r in results],
+            [r.variant for r in results],
         )
-        key = (width_ms, bucket_ms, labels)
-        cell = self._cells.get(key)
-        if cell is None:
-            carried = [(label, str(value)) for label, value in zip(LABELS, labels, strict=True) if value or value == 0]
-            named = [(label, self._names.admit(label, value)) for label, value in carried]
-            cell = self._cells[key] = Cell(((TOTALS, ""), *named))
-        return cell
+        numbers = [combinations[combination] for combination in zip(*columns, strict=True)]
+        groups = []
+        for tier, model, provider, band, *others in combinations:
+            values = (str(tier), model, provider, _BAND_NAMES[band], *others)  # type: ignore[index]
+            carried = [(label, str(value)) for label, value in zip(LABELS, values, strict=True) if value]
+            groups.append([(TOTALS, ""), *((label, self._names.admit(label, value)) for label, value in carried)])
+        return np.array(numbers, dtype=np.intp), groups
 
-    def _add_named(self, named: dict[str, int], result: Result) -> None:
-        for name, score in (result.scores or {}).items():
-            flat = f"scores.{self._names.admit('scores', name)}"
-            named[f"{flat}.sum_micro"] = named.get(f"{flat}.sum_micro", 0) + micro(score)
-            named[f"{flat}.count"] = named.get(f"{flat}.count", 0) + 1
-        for family, amounts in (("findings", result.findings), ("records", result.tables)):
-            for name, amount in (amounts or {}).items():
-                if amount:
-                    flat = f"{family}.{self._names.admit(family, name)}"
-                    named[flat] = named.get(flat, 0) + amount
+    def _add_named(self, spread: Spread, cells: Positions, fresh: Sequence[Result]) -> None:
+        """Adds scores, findings and records to the rows."""
+        numbers: defaultdict[str, int] = defaultdict(count().__next__)
+        triples: list[tuple[int, int, int]] = []
+        admit = self._names.admit
+        for cell, result in zip(cells.tolist(), fresh, strict=True):
+            for name, score in result.scores.items() if result.scores else ():
+                flat = f"scores.{admit('scores', name)}"
+                triples.append((cell, numbers[f"{flat}.sum_micro"], micro(score)))
+                triples.append((cell, numbers[f"{flat}.count"], 1))
+            for name, n in result.findings.items() if result.findings else ():
+                if n:
+                    triples.append((cell, numbers[f"findings.{admit('findings', name)}"], n))
+            for name, n in result.tables.items() if result.tables else ():
+                if n:
+                    triples.append((cell, numbers[f"records.{admit('records', name)}"], n))
+        if triples:
+            names = list(numbers)
+            for row, found in spread.sparse(*np.array(triples, dtype=np.int64).T).items():
+                self._rows.at(spread.keys[row]).add_named({names[number]: n for number, n in found.items()})
 
-    def _step(self, cell: Cell, result: Result, nth: int) -> None:
-        score = result.context_score
-        scored = None if score is None else band(score)
-        step = self._subjects.step(nth, result.status, result.final, result.tier, scored)
-        for position in range(4):
-            cell.whole[position] += step.whole[position]
-            cell.tier[position] += step.tier[position]
-        if step.entered_band is not None:
-            self._rows.at(TOTAL, 0, ("band", step.entered_band)).fixed[_SUBJECTS] += 1
-            if step.left_band is not None:
-                self._rows.at(TOTAL, 0, ("band", step.left_band)).fixed[_SUBJECTS] -= 1
-
-    def _spread(self) -> None:
-        """Adds the cells to the rows of their groups."""
-        for (width_ms, bucket_ms, _), cell in self._cells.items():
-            counts = [(position, value) for position, value in enumerate(cell.counts) if value]
-            bins = {f"latency_bin.{bin_}": n for bin_, n in histogram.bins(cell.latencies_ms).items()}
-            for group in cell.groups:
-                row = self._rows.at(TOTAL, 0, group)
-                row.add(counts + _distinct(cell, group[0]), cell.named)
-                if group[0] in _WITH_LATENCY:
-                    row.add((), bins)
-                if width_ms and group[0] in BUCKETED:
-                    counted = counts + [(at, n) for at, n in _distinct(cell, group[0]) if at != _FAILED_SUBJECTS]
-                    self._rows.at(buckets.MINUTE_MS, buckets.bucket_start(bucket_ms, buckets.MINUTE_MS), group).add(
-                        counted, cell.named
-                    )
-                    if width_ms == buckets.BUCKET_MS:
-                        self._rows.at(width_ms, bucket_ms, group).add(counted, cell.named)
-        self._cells = {}
+    def _add_latencies(self, spread: Spread, cells: Positions, fresh: Sequence[Result]) -> None:
+        """Adds the latencies to the histograms of the run, its models and its providers."""
+        latencies = np.array([result.latency_ms for result in fresh], dtype=np.float64)
+        said = np.flatnonzero(~np.isnan(latencies))
+        bins = histogram.bins_of(np.rint(latencies[said]))
+        for row, counts in spread.sparse(cells[said], bins, np.ones(len(said), dtype=np.int64)).items():
+            key = spread.keys[row]
+            if key[0] == TOTAL and key[2] in _WITH_LATENCY:
+                self._rows.at(key).add_named({f"latency_bin.{bin_}": n for bin_, n in counts.items()})
 
     def _restore_names(self, row: PartialRow) -> None:
         if row.width_ms == TOTAL and row.group != TOTALS:
@@ -191,12 +182,22 @@ class Tally:
                     self._names.restore(family, name.rpartition(".")[0] if family == "scores" else name)
 
 
-def _distinct(cell: Cell, group: str) -> list[tuple[int, int]]:
-    if group == TOTALS:
-        return list(enumerate(cell.whole, start=_SUBJECTS))
-    return list(enumerate(cell.tier, start=_SUBJECTS)) if group == "tier" else []
-
-
 def subject_identity(result: AnyResult) -> bytes:
     """A subject within a run and source partition: (event type, subject id)."""
-    return identity(result.subject_id, _SEEDS[type(result)])
+    return xxh3_128_digest(result.subject_id.encode(), _SEEDS[type(result)])
+
+
+def _bands(results: Sequence[Result]) -> Bytes:
+    """Band codes of the context scores; 0 where a result has none."""
+    scores = np.array([result.context_score for result in results], dtype=np.float64)
+    codes = len(BANDS) - np.digitize(scores, _BAND_EDGES)
+    return np.where(np.isnan(scores), 0, codes).astype(np.uint8)
+
+
+def _outcomes(results: Sequence[Result], bands: Bytes) -> Outcomes:
+    return Outcomes(
+        np.array([result.tier for result in results], dtype=np.uint64),
+        np.array([STATUSES[result.status] for result in results], dtype=np.intp),
+        np.array([result.final for result in results], dtype=np.bool_),
+        bands,
+    )

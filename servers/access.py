@@ -19,7 +19,12 @@ from .statements import leading_words, words
 from .users import Role
 
 # What a server has otherwise than the embedded engine.
-SERVER_SETTINGS = {"implicit_select": "0"}
+SERVER_SETTINGS = {
+    "implicit_select": "0",
+    "min_insert_block_size_bytes": str(
+        64 * 2**20
+    ),  # of a large insert in memory; a server's 256 MiB are for large machines
+}
 _DEFINITION = {
     "CREATE",
     "DROP",

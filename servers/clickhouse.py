@@ -12,11 +12,9 @@ import subprocess
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import quote
 
 import psutil
 import uvicorn
@@ -26,29 +24,12 @@ from .access import SERVER_SETTINGS, Access
 from .clickhouse_app import ClickHouseApp
 from .engine import Engine
 from .errors import StartError
-from .users import Role, load_passwords
+from .users import Addresses, addresses, load_passwords
 
 LOG_MAX_BYTES = 8 << 20
 _THREADS = 64
 _GRACE_S = 2  # for requests that are under way when the end is asked for
 _GIB = 2**30
-
-
-@dataclass(frozen=True, slots=True)
-class Addresses:
-    """The server's URL for each user, with the user's name and password in it."""
-
-    writer: str
-    reader: str
-    migrator: str
-
-
-def addresses(data: Path, port: int) -> Addresses:
-    """The URLs of the server of `DIR/clickhouse` on `port`; the users' passwords are made where there are none."""
-    passwords = load_passwords(data / "clickhouse" / "passwords.json")
-    return Addresses(
-        **{role.value: f"http://{role.value}:{quote(passwords[role])}@{endpoints.HOST}:{port}" for role in Role}
-    )
 
 
 def run(
@@ -111,7 +92,8 @@ async def _serve(app: ClickHouseApp, listener: socket.socket, ready: Callable[[]
         ws="none",
         access_log=False,
         server_header=False,
-        log_level="critical",  # it would call each streamed error, which breaks its connection on purpose, a fault
+        log_config=None,
+        log_level="error",
         timeout_keep_alive=60,
         timeout_graceful_shutdown=_GRACE_S,
     )

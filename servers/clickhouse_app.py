@@ -2,16 +2,17 @@
 
 import asyncio
 import os
+import re
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from typing import ParamSpec, TypeVar
 
 from .access import Access
 from .clickhouse_request import Disconnected, Message, Receive, Request, Send
 from .clickhouse_response import Response
-from .engine import Engine, Figures, Handle
+from .engine import Engine, Figures, Handle, quoted
 from .errors import QueryError
 from .pipes import new_pipe, read_some, write_all
 from .sessions import Session, Sessions, leaves_something
@@ -23,8 +24,9 @@ T = TypeVar("T")
 
 _STATEMENT_BYTES = 2**20  # an INSERT's statement must fit in this; its data may be endless
 _MAX_STATEMENT_BYTES = 64 * 2**20  # any other request's body
+_KILL = re.compile(r"\s*(KILL\s+QUERY\s+WHERE)\s+query_id\s*=\s*'([^'\\]*)'(.*)", re.IGNORECASE | re.DOTALL)
 _STREAMED = {"SELECT", "WITH", "FROM"}
-_KILL_AGAIN_S = 0.2
+_KILL_AGAIN_S = 0.05
 
 
 class ClickHouseApp:
@@ -35,6 +37,7 @@ class ClickHouseApp:
     ) -> None:
         self._engine, self._passwords, self._access, self._threads = engine, passwords, access, threads
         self.sessions = Sessions(engine.handle, time.monotonic)
+        self._running: dict[str, str] = {}  # the tag of the handle that runs a client's query id
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -42,10 +45,11 @@ class ClickHouseApp:
         response = Response(request, send, self._engine.version, self._engine.timezone)
         try:
             await self._answer(request, response)
-        except QueryError as error:
+        except (QueryError, UnicodeError) as failure:
+            error = QueryError.named(62, "SYNTAX_ERROR", f"Not UTF-8: {failure}")
             with suppress(Disconnected):
                 await request.body.discard()
-                await response.error(error)
+                await response.error(failure if isinstance(failure, QueryError) else error)
         except Disconnected:
             return
 
@@ -72,10 +76,11 @@ class ClickHouseApp:
         insert = split_insert(text) if word == "INSERT" else None
         if insert is None:
             text += await request.body.whole(_MAX_STATEMENT_BYTES)
-        statement = (insert.before + insert.after) if insert else text.decode()
+        statement = (insert.before + insert.after) if insert else self._by_our_tag(text.decode())
         session = self._session(request, role, statement)
         handle = session.handle if session else self._engine.handle()
         undo: list[str] = []
+        self._running[request.query_id] = handle.tag
 
         def prepare() -> None:
             if session:
@@ -90,12 +95,19 @@ class ClickHouseApp:
             else:
                 figures = await self._execute(request, response, handle, prepare, statement)
         finally:
+            self._running.pop(request.query_id, None)
             if session:  # before the client can know that it is over, or its next request would find it locked
                 await self._in_thread(session.after, statement, undo)
                 self.sessions.release(session)
             else:
                 self._threads.submit(self._engine.retire, handle)
         await response.finish(figures)
+
+    def _by_our_tag(self, statement: str) -> str:
+        """A client's `KILL QUERY WHERE query_id = …` (DBeaver's cancel) in terms of what the engine knows."""
+        kill = _KILL.fullmatch(statement)
+        tag = self._running.get(kill[2]) if kill else None
+        return f"{kill[1]} Settings['log_comment'] = {quoted(tag)} {kill[3]}" if kill and tag else statement
 
     def _session(self, request: Request, role: Role, statement: str) -> Session | None:
         session_id = request.params.get("session_id")
@@ -124,7 +136,7 @@ class ClickHouseApp:
             while data := await read_some(source):
                 await response.write(data)
         except asyncio.CancelledError:  # the server ends and waits no longer
-            await self._kill(handle)
+            self._kill(handle)
             raise
         finally:
             os.close(source)
@@ -145,7 +157,7 @@ class ClickHouseApp:
         try:
             data, figures = await self._in_thread(run)
         except asyncio.CancelledError:
-            await self._kill(handle)
+            self._kill(handle)
             raise
         finally:
             watch.cancel()
@@ -174,7 +186,10 @@ class ClickHouseApp:
         except BrokenPipeError:
             pass  # the engine stopped reading; `query` says why
         except (Disconnected, QueryError, asyncio.CancelledError):
-            await self._kill(handle)  # else the engine would take the end of the pipe for the end of the data
+            # Killed before the pipe ends, or the engine would take its end for the end of the data.
+            while not await asyncio.wrap_future(self._kill(handle)):  # it may not have begun yet
+                if (await asyncio.wait({query}, timeout=_KILL_AGAIN_S))[0]:
+                    break
             raise
         finally:
             os.close(sink)
@@ -184,11 +199,11 @@ class ClickHouseApp:
     async def _kill_when_gone(self, request: Request, handle: Handle) -> None:
         await request.body.gone()
         while True:  # until the query has ended and this task is cancelled; it may not have begun yet
-            await self._kill(handle)
+            self._kill(handle)
             await asyncio.sleep(_KILL_AGAIN_S)
 
-    async def _kill(self, handle: Handle) -> None:
-        await self._in_thread(self._engine.kill, handle.tag)
+    def _kill(self, handle: Handle) -> "Future[bool]":
+        return self._threads.submit(self._engine.kill, handle.tag)
 
 
 async def _statement(request: Request) -> bytes:

@@ -103,7 +103,9 @@ class Request:
         for part in form.iter_parts():
             name = str(part.get_param("name", "", "content-disposition"))
             if name != "query" and not name.startswith("param_"):
-                raise QueryError.named(48, "NOT_IMPLEMENTED", f"External table {name}: use a temporary table of a session")
+                raise QueryError.named(
+                    48, "NOT_IMPLEMENTED", f"External table {name}: use a temporary table of a session"
+                )
             value = part.get_payload(decode=True)
             self.params[name] = value.decode() if isinstance(value, bytes) else ""
 

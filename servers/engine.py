@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
 
-from chdb import _chdb
+from chdb import _chdb as _typed_chdb
 
 from .errors import QueryError
 
@@ -23,6 +23,7 @@ _ERROR = re.compile(
 )
 _VERSION = re.compile(r" \(version [\d.]+(?: \([^)]*\))?\)\.?(?: \(\w+\))?\s*$")
 _MIB = 2**20
+_chdb: Any = _typed_chdb  # its stubs leave out all but the user-defined functions
 _SPARE_HANDLES = 4
 
 
@@ -148,14 +149,15 @@ class Engine:
         if len(self._spare) < _SPARE_HANDLES:
             self._spare.append(Handle(self._path, self._settings))
 
-    def kill(self, tag: str | None = None) -> None:
-        """Ask the running query of the handle with this tag to stop, or all queries."""
+    def kill(self, tag: str | None = None) -> bool:
+        """Ask the running query of the handle with this tag to stop, or all queries. Returns whether there was one."""
         handle = self.handle()
         which = "!= ''" if tag is None else f"= {quoted(tag)}"
         try:
-            handle.execute(f"KILL QUERY WHERE Settings['log_comment'] {which} ASYNC")
+            killed, _ = handle.execute(f"KILL QUERY WHERE Settings['log_comment'] {which} ASYNC")
         finally:
             self.retire(handle)
+        return bool(killed)
 
     def close(self) -> None:
         """Flush and close; queries must have ended."""

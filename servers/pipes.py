@@ -1,15 +1,12 @@
 """Pipes between the event loop and the engine's threads: bounded, and waiting on one never blocks the loop."""
 
 import asyncio
+import fcntl
 import os
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
-
-try:
-    from fcntl import F_SETPIPE_SZ, fcntl
-except ImportError:  # macOS has no such size; its pipes grow by themselves
-    F_SETPIPE_SZ = None  # type: ignore[assignment]
 
 PIPE_BYTES = 2**20
 
@@ -17,15 +14,20 @@ PIPE_BYTES = 2**20
 def new_pipe() -> tuple[int, int]:
     """A read and a write end, large where the system allows it."""
     source, sink = os.pipe()
-    if F_SETPIPE_SZ is not None:
+    if sys.platform == "linux":
         with suppress(OSError):  # the system's limit for all of a user's pipes; a small pipe is only slower
-            fcntl(sink, F_SETPIPE_SZ, PIPE_BYTES)
+            fcntl.fcntl(sink, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
     return source, sink
 
 
 async def _ready(descriptor: int, watch: Callable[..., Any], unwatch: Callable[[int], Any]) -> None:
     future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-    watch(descriptor, lambda: future.done() or future.set_result(None))
+
+    def wake() -> None:
+        if not future.done():
+            future.set_result(None)
+
+    watch(descriptor, wake)
     try:
         await future
     finally:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from .engine import Handle, escaped
 from .errors import QueryError
 
-# `default` is not among them: the embedded engine lays the file system under it (`SELECT * FROM default."/etc/passwd"`).
+# Not `default`: the embedded engine lays the file system under it (`SELECT * FROM default."/etc/passwd"`).
 DATABASES = {"imageledger", "information_schema", "INFORMATION_SCHEMA"}
 # What JDBC, DBeaver, Grafana and clickhouse-connect ask to show tables, columns and completions.
 SYSTEM_TABLES = {

@@ -7,9 +7,12 @@ import secrets
 from base64 import b64decode
 from binascii import Error as Base64Error
 from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
+from urllib.parse import quote
 
+from .endpoints import HOST
 from .errors import QueryError
 
 
@@ -33,6 +36,21 @@ def load_passwords(path: Path) -> dict[Role, str]:
             json.dump(stored, file)
         part.replace(path)
     return {role: stored[role.value] for role in Role}
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """The server's URL for each user, with the user's name and password in it."""
+
+    writer: str
+    reader: str
+    migrator: str
+
+
+def addresses(data: Path, port: int) -> Addresses:
+    """The URLs of the server of `DIR/clickhouse` on `port`; the users' passwords are made where there are none."""
+    passwords = load_passwords(data / "clickhouse" / "passwords.json")
+    return Addresses(**{role.value: f"http://{role.value}:{quote(passwords[role])}@{HOST}:{port}" for role in Role})
 
 
 def _credentials(params: Mapping[str, str], headers: Mapping[str, str]) -> tuple[str, str] | None:

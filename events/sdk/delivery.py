@@ -74,7 +74,7 @@ class Delivery:
         lane = self._lanes.get(topic) or self._lane(topic)
         if lane is None or self._closed or not lane.put(record):
             return False
-        if not lane.awake and self._loop is not None:
+        if (not lane.awake or lane.crowded) and self._loop is not None:
             lane.awake = True
             with contextlib.suppress(RuntimeError):  # closed at this moment: `close` has counted the record
                 self._loop.call_soon_threadsafe(lane.arrived.set)
@@ -188,8 +188,15 @@ class Delivery:
     async def _deliver_saving(self, lane: Lane, records: list[Record]) -> None:
         delivery = asyncio.ensure_future(self._deliver(lane, records))
         try:
-            while not (await asyncio.wait({delivery}, timeout=STALL_S))[0]:
-                lane.save()
+            while not delivery.done():
+                lane.arrived.clear()
+                crowd = asyncio.ensure_future(lane.arrived.wait())
+                await asyncio.wait({delivery, crowd}, timeout=STALL_S, return_when=asyncio.FIRST_COMPLETED)
+                crowd.cancel()
+                if not delivery.done():
+                    lane.save()
+                    if lane.crowded:  # the disk takes no more; it is not asked again at every record
+                        await asyncio.wait({delivery}, timeout=STALL_S)
             delivery.result()
         finally:
             delivery.cancel()

@@ -53,7 +53,7 @@ class Lane:
         """The oldest records, up to 2,000 or 2 MiB; the same again until `settle`. Empty where nothing waits."""
         if self._round:
             return self._round
-        if len(self._incoming) > self._max_queued // 2:
+        if self.crowded:
             self.save()
         if self._spool:
             self._round, self._round_saved = self._spool.peek(ROUND_RECORDS, ROUND_BYTES), True
@@ -90,6 +90,11 @@ class Lane:
                     self._incoming_bytes -= len(self._incoming.popleft().value)
         except OSError as error:
             self._complain("spool", "the spool of %s: %s; its records stay in memory", self.topic, error)
+
+    @property
+    def crowded(self) -> bool:
+        """Whether there is a spool and it is time to use it: more than half of the memory's bound waits."""
+        return self._spool is not None and len(self._incoming) > self._max_queued // 2
 
     @property
     def waiting(self) -> int:

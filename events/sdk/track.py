@@ -1,6 +1,5 @@
 """Instrument a model call in five lines: time it, and publish how it went."""
 
-import asyncio
 import functools
 from collections.abc import Callable
 from datetime import datetime
@@ -58,15 +57,15 @@ class Track:
 
     def tokens(self, *, input: int = 0, output: int = 0, cached: int = 0) -> None:  # noqa: A002 - the field's own name
         """What the provider counted; of the input, `cached` came from its cache."""
-        self.fields(input_tokens=input, output_tokens=output, cached_tokens=cached)
+        self._fields.update({"input_tokens": input, "output_tokens": output, "cached_tokens": cached})
 
     def cost(self, usd: float) -> None:
         """What the call cost, in US dollars. Not said, the cost is unknown, which is not zero."""
-        self.fields(cost_usd=usd)
+        self._fields["cost_usd"] = usd
 
     def confidence(self, fraction: float) -> None:
         """How sure the model is of the whole result, 0-1."""
-        self.fields(confidence=fraction)
+        self._fields["confidence"] = fraction
 
     def answer(self, question: str, answer: Any, **details: Any) -> None:
         """A question and what the model said to it; `details` are further fields of `results.Answer`.
@@ -96,8 +95,7 @@ class Track:
         took_ms = (self._clock.monotonic() - self._started_s) * 1_000
         try:
             if error is not None:
-                timeout = isinstance(error, TimeoutError | asyncio.TimeoutError)
-                self.fail(error.__class__.__name__, str(error) or None, timeout=timeout)
+                self.fail(type(error).__name__, str(error) or None, timeout=isinstance(error, TimeoutError))
             self._publish_result(took_ms)
         except Exception as problem:  # noqa: BLE001 - the caller's work goes on, whatever it told us
             self._tally.drop(f"a tracked call: {problem!r}")
@@ -137,8 +135,9 @@ class Track:
         if self._answers:
             fields["answers"] = self._answers
         output = fields.pop("output", None)
-        for name in fields.keys() - _names(kind):
-            self._tally.mend(f"{kind.__name__} has no field {name}")
+        if not _names(kind).issuperset(fields):
+            for name in fields.keys() - _names(kind):
+                self._tally.mend(f"{kind.__name__} has no field {name}")
         while True:
             try:
                 result = msgspec.convert(fields, kind)

@@ -7,14 +7,20 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
+import clickhouse_connect
 import httpx
 import psutil
+from clickhouse_connect.driver.client import Client
 
 DEADLINE_S = 120.0
+BACKFILL = "documented"
+"""The run id of the backfill that the journeys share."""
 
 
 def eventually(holds: Callable[[], Any], what: str, deadline_s: float = DEADLINE_S) -> Any:
@@ -86,6 +92,15 @@ class Stack:
 
     def metrics(self, run: str) -> dict[str, Any]:
         return self.get(f"/api/runs/{run}/metrics") or {"totals": {}}
+
+    @contextmanager
+    def clickhouse(self) -> Iterator[Client]:
+        """A ClickHouse client over HTTP, as anybody's."""
+        url = urlsplit(self.endpoints()["clickhouse"])
+        with clickhouse_connect.get_client(
+            host=url.hostname, port=url.port, username=url.username, password=url.password, database="imageledger"
+        ) as client:
+            yield client
 
     def processes(self) -> list[psutil.Process]:
         assert self._process is not None

@@ -1,9 +1,7 @@
 """Whatever speaks Kafka can be counted: a bare JSON record of a foreign client, without a key or a header."""
 
 import json
-from urllib.parse import urlsplit
 
-import clickhouse_connect
 from confluent_kafka import Producer
 from live_stack import Stack, eventually
 
@@ -28,9 +26,6 @@ def test_a_bare_record_of_another_client_is_counted_and_stored(stack: Stack) -> 
     path = "foreign%2F%D0%BB%D0%BE%D0%B3%20%F0%9F%9A%97"
     eventually(lambda: stack.metrics(path)["totals"].get("results") == 3, "the three records are counted")
     assert stack.metrics(path)["totals"]["cost_nano_usd"] == 300_000_000
-    url = urlsplit(stack.endpoints()["clickhouse"])
-    with clickhouse_connect.get_client(
-        host=url.hostname, port=url.port, username=url.username, password=url.password, database="imageledger"
-    ) as client:
+    with stack.clickhouse() as client:
         count = "SELECT count(), sum(cost_nano_usd) FROM results FINAL WHERE run_id = {run:String}"
         eventually(lambda: client.query(count, {"run": RUN}).first_row == (3, 300_000_000), "they are stored")

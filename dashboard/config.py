@@ -1,0 +1,24 @@
+"""What the dashboard needs to be told; nothing in this package reads the environment."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from events.topics import DEFAULT_PREFIX
+
+LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DashboardConfig:
+    """Where the data are and who may ask.
+
+    `bootstrap`: Kafka's `host:port[,host:port]`. `clickhouse_url`: `http://user:password@host:port`; None leaves
+    history out. `worker_ready`: asked by `/readyz`; None where no worker belongs to this installation. `hosts`: the
+    names under which browsers may reach it (the Host header, without port); any other is refused.
+    """
+
+    bootstrap: str
+    prefix: str = DEFAULT_PREFIX
+    clickhouse_url: str | None = None
+    worker_ready: Callable[[], Awaitable[bool]] | None = None
+    hosts: frozenset[str] = LOOPBACK_NAMES

@@ -1,0 +1,164 @@
+"""Events by HTTP: each is judged by the codec that the worker uses, and answered after Kafka confirmed it."""
+
+import asyncio
+from typing import Any, Literal
+
+import msgspec
+from aiokafka.errors import KafkaError
+
+from dashboard.errors import BadEvents, NotConfirmed
+from events import codec, inspection
+from events.cloudevents import headers
+from events.codec import EVENT_TYPES, Kind
+from events.envelope import Event, event_type
+from events.feedback import FeedbackRecorded
+from events.profiles import VehicleProfiled
+from events.refusals import Reason, Refused
+from events.results import ComponentResult, ImageResult, MessageResult
+from events.sdk.connection import Connection
+from events.sdk.security import Security
+from events.topics import full_name
+
+ACCEPTED: tuple[Kind, ...] = ("results", "runs", "heartbeats", "feedback", "profiles")
+"""Snapshots, alerts and commands have their one writer; they are not taken from outside."""
+TOPIC_OF: dict[str, Kind] = {event_type(kind): topic for topic in ACCEPTED for kind in EVENT_TYPES[topic]}
+MAX_EVENTS = 10_000
+CONFIRM_S = 15.0
+_STRUCTURED = [("content-type", b"application/cloudevents+json")]
+
+
+class Verdict(msgspec.Struct, rename="camel", frozen=True, omit_defaults=True, kw_only=True):
+    """What became of the event at `index`: where it stands in the log, or why it was refused."""
+
+    index: int
+    status: Literal["accepted", "rejected"]
+    event_id: str | None = None
+    topic: str | None = None
+    partition: int | None = None
+    offset: int | None = None
+    reason: Reason | None = None
+    detail: str | None = None
+
+
+class Verdicts(msgspec.Struct, rename="camel", frozen=True, kw_only=True):
+    """The answer to a POST: a verdict for each event, in the order given."""
+
+    accepted: int
+    rejected: int
+    events: list[Verdict]
+
+
+class _Head(msgspec.Struct):
+    event_type: str | None = None
+
+
+class Ingest:
+    """The way in. One idempotent producer (acks=all), connected when the first event comes."""
+
+    def __init__(self, bootstrap: str, prefix: str, *, confirm_s: float = CONFIRM_S) -> None:
+        self._connection = Connection(bootstrap, Security())
+        self._prefix = prefix
+        self._confirm_s = confirm_s
+
+    async def close(self) -> None:
+        """End the producer."""
+        await self._connection.close()
+
+    async def take(self, body: bytes, *, structured: bool = False) -> Verdicts:
+        """One event or an array of them; `structured`: CloudEvents, whose `data` is the event.
+
+        Raises BadEvents where the body is no JSON, and NotConfirmed where Kafka does not confirm.
+        """
+        judged = [judge(bytes(item), structured=structured) for item in _items(body)]
+        sound = [(index, found) for index, found in enumerate(judged) if not isinstance(found, Refused)]
+        try:
+            async with asyncio.timeout(self._confirm_s):
+                places = await self._send([found for _, found in sound])
+        except (KafkaError, OSError, TimeoutError) as error:
+            raise NotConfirmed(
+                f"Kafka did not confirm all {len(sound)} events within {self._confirm_s:g} s; send them again: "
+                "an event_id counts once"
+            ) from error
+        verdicts = [
+            Verdict(index=index, status="rejected", reason=found.reason, detail=found.detail)
+            for index, found in enumerate(judged)
+            if isinstance(found, Refused)
+        ]
+        verdicts += [
+            Verdict(
+                index=index,
+                status="accepted",
+                event_id=event.event_id,
+                topic=place.topic,
+                partition=place.partition,
+                offset=place.offset,
+            )
+            for (index, (_, event, _)), place in zip(sound, places, strict=True)
+        ]
+        verdicts.sort(key=lambda verdict: verdict.index)
+        return Verdicts(accepted=len(sound), rejected=len(judged) - len(sound), events=verdicts)
+
+    async def _send(self, sound: list[tuple[Kind, Event, bytes]]) -> list[Any]:
+        if not sound:
+            return []
+        producer = await self._connection.producer()
+        try:
+            waiting = []
+            for topic, event, value in sound:
+                key = subject(event)
+                waiting.append(
+                    await producer.send(
+                        full_name(topic, self._prefix), value, key=key.encode(), headers=list(headers(event, key))
+                    )
+                )
+            return await asyncio.gather(*waiting)
+        except BaseException:
+            await self._connection.give_up(producer)
+            raise
+
+
+def judge(value: bytes, *, structured: bool = False) -> tuple[Kind, Event, bytes] | Refused:
+    """The event's topic, the event, and the record's value, or why it is refused."""
+    try:
+        if structured:
+            value = inspection.unwrap(value, _STRUCTURED)
+        topic = _topic(value)
+        return topic, codec.decode(topic, value), value
+    except Refused as refused:
+        return refused
+
+
+def _topic(value: bytes) -> Kind:
+    try:
+        name = msgspec.json.decode(value, type=_Head).event_type
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        name = None
+    if name is None:
+        return "results"  # whose decoder says exactly what is wrong
+    if name not in TOPIC_OF:
+        raise Refused("unknown_type", f"$.event_type: {name!r} is not one of {', '.join(TOPIC_OF)}")
+    return TOPIC_OF[name]
+
+
+def subject(event: Event) -> str:
+    """The key that keeps what belongs together in one partition (events/topics.py)."""
+    if isinstance(event, ImageResult | ComponentResult | MessageResult):
+        return event.subject_id
+    if isinstance(event, FeedbackRecorded) and event.subject is not None:
+        return event.subject[1]
+    if isinstance(event, VehicleProfiled):
+        return event.vehicle_id
+    return event.run_id or event.event_id
+
+
+def _items(body: bytes) -> list[msgspec.Raw]:
+    try:
+        if body.lstrip()[:1] != b"[":
+            msgspec.json.decode(body)
+            return [msgspec.Raw(body)]
+        items = msgspec.json.decode(body, type=list[msgspec.Raw])
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise BadEvents(f"the body is not JSON: {error}") from error
+    if len(items) > MAX_EVENTS:
+        raise BadEvents(f"{len(items)} events at once; send at most {MAX_EVENTS}")
+    return items

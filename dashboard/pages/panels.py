@@ -1,0 +1,203 @@
+"""The command centre's panels, each a section of S0's drawing, bound to the body of `/api/metrics/dashboard`."""
+
+from dashboard.pages.sheet import Sheet
+
+
+def _figure(label: str, value: str, note: str = "", css: str = "") -> str:
+    note = f'<div class="note">{note}</div>' if note else ""
+    return f'<div class="figure {css}"><dt>{label}</dt><dd>{value}{note}</dd></div>'
+
+
+def _unseen_head(*names: str) -> str:
+    """Column names for those who hear the table; the eye does not need them."""
+    return f'<thead class="sr-only"><tr>{"".join(f"<th>{name}</th>" for name in names)}</tr></thead>'
+
+
+def progress(sheet: Sheet) -> str:
+    """How far, when, how fast, for how much."""
+    of_total = sheet.shown("progress.total", f" / {sheet.text('progress.total', 'count')}", tag="span", css="of")
+    velocity = sheet.shown("current.velocity", sheet.text("current.velocity", "velocity"), tag="span", css="velocity")
+    eta_range = sheet.shown("progress.etaRange", sheet.text("progress.etaRange"), tag="span")
+    percent = sheet.shown(
+        "progress.total", sheet.text("progress.percentComplete", "done", tick=True), tag="span"
+    ) + sheet.shown("progress.total", "no plan", tag="span", css="absent", when_empty=True)
+    per_image = f"{sheet.text('costs.avgCostPerImage', 'unitUsd')} an image"
+    return f"""<section class="panel hero" aria-labelledby="h-progress">
+<h2 id="h-progress">Overall progress</h2>
+<div class="percent">{percent}</div>
+<dl class="figures">
+{_figure("ETA", sheet.text("progress.eta"), eta_range)}
+{_figure("Rate", sheet.text("current.imagesPerMinute", "rate", tick=True) + "<small> img/min</small>", velocity)}
+{_figure("Cost", sheet.text("costs.totalSpent", "usd", tick=True, css="money"), per_image)}
+</dl>
+{sheet.bar("progress.percentComplete", "Overall progress", "thick")}
+<p class="count"><span><b>{sheet.text("progress.processed", "count", tick=True)}{of_total}</b> images</span>
+{sheet.shown("name", sheet.text("name"), tag="span", css="run-name")}</p>
+</section>"""
+
+
+def tiles(sheet: Sheet) -> str:
+    """A tile for each tier, and the failures."""
+    failed_of = sheet.shown("progress.total", f" / {sheet.text('progress.total', 'count')}", tag="span", css="of")
+    tiers = sheet.rows("progress.tiers", "tier", _tile, tag="div", css="tiers", row_tag="article", row_css="panel tile")
+    return f"""<section class="tiles" aria-label="Tiers and failures">
+{tiers}
+<article class="panel tile failed" data-failed>
+<h3>Failed</h3>
+<div class="big">{sheet.text("progress.failedPercent", "share", tick=True)}</div>
+{sheet.bar("progress.failedPercent", "Failed images", "bad")}
+<p class="count"><b>{sheet.text("progress.failed", "count", tick=True)}{failed_of}</b></p>
+<p class="note">{sheet.text("doubts.retries", "count")} retries</p>
+</article>
+</section>"""
+
+
+def _tile(row: Sheet) -> str:
+    total = row.shown("total", f" / {row.text('total', 'count')}", tag="span", css="of")
+    name = row.shown("name", row.text("name"), tag="span", css="tier-name")
+    left = row.shown("etaSeconds", f" · {row.text('etaSeconds', 'duration')} left", tag="span")
+    return f"""<h3><span>Tier {row.text("tier")}</span>{name}</h3>
+<div class="big">{row.text("percent", "doneWhole", tick=True)}</div>
+{row.bar("percent", "Tier complete")}
+<p class="count"><b>{row.text("complete", "count", tick=True)}{total}</b></p>
+<p class="note">{row.text("imagesPerMinute", "rate")} img/min{left}</p>"""
+
+
+def costs(sheet: Sheet) -> str:
+    """Spent, projected, the baseline, the budget, and each model's part."""
+    save = sheet.shown(
+        "costs.savings", f"→ Save {sheet.text('costs.savings', 'usd', tick=True)}", tag="span", css="save"
+    )
+    versus = f"vs All-{sheet.text('costs.baselineName')}"
+    baseline = sheet.shown(
+        "costs.baselineTotal", _figure(versus, sheet.text("costs.baselineTotal", "usd"), save), css="versus"
+    )
+    a_minute = f"{sheet.text('current.costPerMinute', 'unitUsd')} a minute"
+    models = sheet.rows("costs.byModel", "model", _model, tag="tbody", css="models", row_tag="tr")
+    return f"""<section class="panel costs" aria-labelledby="h-costs">
+<h2 id="h-costs">Cost breakdown</h2>
+<dl class="figures">
+{_figure("Spent", sheet.text("costs.totalSpent", "usd", tick=True, css="money"), a_minute)}
+{_figure("Projected", sheet.text("costs.projectedTotal", "usd", tick=True), "when all is done")}
+{baseline}
+</dl>
+{_budget(sheet)}
+<table><caption>By model</caption>
+{_unseen_head("Model", "Images", "Price of one", "Cost", "Share of images")}
+{models}</table>
+</section>"""
+
+
+def _budget(sheet: Sheet) -> str:
+    bar = sheet.bar("costs.budgetSpentPercent", "Budget spent", "money-bar")
+    text = (
+        f"<b>{sheet.text('costs.budgetRemaining', 'usd')}</b> left of {sheet.text('costs.budgetTotal', 'usd')} "
+        f"({sheet.text('costs.budgetSpentPercent', 'share')} spent)"
+    )
+    return sheet.shown(
+        "costs.budgetTotal", f'<span class="label">Budget</span>{bar}<span class="count">{text}</span>', css="budget"
+    )
+
+
+def _model(row: Sheet) -> str:
+    unpriced = row.shown("unpriced", f"{row.text('unpriced', 'count')} unpriced", tag="span", css="warn")
+    return f"""<th scope="row">{row.text("model")}</th>
+<td class="n">{row.text("images", "count", tick=True)} <span class="unit">imgs</span></td>
+<td class="n price"><span class="unit">&times;</span> {row.text("unitCost", "unitUsd")}</td>
+<td class="n cost"><span class="unit">=</span> <b>{row.text("cost", "usd", tick=True)}</b> {unpriced}</td>
+<td class="share">{row.bar("percent", "Share of images")}<span class="n">{row.text("percent", "share")}</span></td>"""
+
+
+def chart(sheet: Sheet) -> str:
+    """The run's course, and how busy it is right now."""
+    measures = [
+        f"<li><b>{sheet.text('current.imagesPerHour', 'count', tick=True)}</b> img/hour</li>",
+        f"<li><b>{sheet.text('current.resultsPerMinute', 'rate', tick=True)}</b> results/min</li>",
+        sheet.shown(
+            "current.processors", f"<b>{sheet.text('current.queueDepth', 'count', tick=True)}</b> waiting", tag="li"
+        ),
+        sheet.shown(
+            "current.processors",
+            f"<b>{sheet.text('current.activeRequests', 'count', tick=True)}</b> in progress",
+            tag="li",
+        ),
+    ]
+    return f"""<section class="panel chart" aria-labelledby="h-chart">
+<h2 id="h-chart">Throughput and cost</h2>
+<p class="legend"><span class="key rate">img/min</span><span class="key spent">spent</span></p>
+<div class="plot" data-chart role="img" aria-label="Images a minute and dollars spent, over the run"></div>
+<ul class="busy">{"".join(measures)}</ul>
+</section>"""
+
+
+def context(sheet: Sheet) -> str:
+    """How well the images are documented; only where results say so."""
+    bands = sheet.rows("context", "band", _band, tag="tbody", css="bands", row_tag="tr")
+    poor = sheet.text("efficiency.poorContextPercent", "share")
+    table = f"""<h2 id="h-context">Context quality distribution</h2>
+<table>{_unseen_head("Context", "Share", "Images", "Price of one")}{bands}</table>
+<p class="note">→ <b>{poor}</b> of images have poor context: more documentation makes them cheaper</p>"""
+    return sheet.shown("context", table, tag="section", css="panel context")
+
+
+def _band(row: Sheet) -> str:
+    return f"""<th scope="row">{row.text("band", "band")}</th>
+<td class="share">{row.bar("percent", "Share of images")}</td>
+<td class="n">{row.text("images", "count")} <span class="unit">({row.text("percent", "share")})</span></td>
+<td class="n price"><span class="unit">→</span> {row.text("unitCost", "unitUsd")}</td>"""
+
+
+def quality(sheet: Sheet) -> str:
+    """The five rates of quality, and tokens."""
+    figures = "".join(
+        _figure(label, sheet.text(f"quality.{name}", "percent", tick=True))
+        for label, name in (
+            ("Avg confidence", "avgConfidence"),
+            ("Validation rate", "validationRate"),
+            ("Consensus rate", "consensusRate"),
+            ("Errors", "errorRate"),
+            ("Reprocess rate", "reprocessingRate"),
+        )
+    )
+    tokens = _figure("Tokens an image", sheet.text("efficiency.tokensPerImage", "count", tick=True))
+    return f"""<section class="panel quality" aria-labelledby="h-quality"><h2 id="h-quality">Quality metrics</h2>
+<dl class="figures small">{figures}{tokens}</dl></section>"""
+
+
+def activity(sheet: Sheet) -> str:
+    """Single results of the last 30 seconds."""
+    rows = sheet.rows("activity", "imageId", _activity_row, tag="tbody", css="feed", row_tag="tr")
+    return f"""<section class="panel activity" aria-labelledby="h-activity">
+<h2 id="h-activity">Recent activity <span class="aside">last 30 seconds</span></h2>
+<table role="log" aria-live="off" tabindex="0" aria-labelledby="h-activity">
+<thead><tr><th>Image</th><th class="tier">Tier</th><th class="model">Model</th><th class="result">Result</th>
+<th class="n">Confidence</th><th class="n">Cost</th></tr></thead>
+{rows}</table>
+<p class="quiet" data-quiet{" hidden" if sheet.value("activity") else ""}>Nothing in the last 30 seconds.</p>
+</section>"""
+
+
+def _activity_row(row: Sheet) -> str:
+    return f"""<td class="id">{row.text("shortId")}</td>
+<td class="tier">{row.text("tier", "tier")}</td>
+<td class="model">{row.text("model")}</td>
+<td class="result">{row.text("result")}</td>
+<td class="n">{row.text("confidence", "share")}</td>
+<td class="n">{row.text("cost", "unitUsd")}</td>"""
+
+
+def doubts(sheet: Sheet) -> str:
+    """What the figures leave out: unknown is not zero."""
+    notes = (
+        ("unpriced", "results came without a price: they are not in any dollar here"),
+        ("untimed", "results came without a duration"),
+        ("lateEvents", "events came more than a day late: in the totals, in no rate"),
+        ("clockSkewedEvents", "events came from a clock ahead of ours and count at arrival"),
+        ("duplicates", "repeats were recognised and count once"),
+        ("afterSeal", "events came after the run was sealed and count nowhere: imageledger replay takes them in"),
+    )
+    lines = "".join(
+        sheet.shown(f"doubts.{name}", f"<b>{sheet.text(f'doubts.{name}', 'count')}</b> {text}", tag="li")
+        for name, text in notes
+    )
+    return f'<ul class="doubts" aria-label="About these figures">{lines}</ul>'

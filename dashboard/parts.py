@@ -1,0 +1,80 @@
+"""The running parts behind the routes, wired once."""
+
+import asyncio
+import logging
+import zlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from dashboard.activity import ActivityFeed
+from dashboard.bodies import RunRow
+from dashboard.broadcast import Broadcast
+from dashboard.config import DashboardConfig
+from dashboard.errors import RunUnknown
+from dashboard.history import StoredRuns
+from dashboard.ingest import Ingest
+from dashboard.live import LiveRuns, Snapshot
+from dashboard.readings import run_row
+from dashboard.tail import Tail
+from events.topics import full_name
+
+
+class Parts:
+    """Two tails, what they fill, who listens, and the way in. `stored` is None where no ClickHouse is configured."""
+
+    def __init__(self, config: DashboardConfig) -> None:
+        self.config = config
+        self.stored = StoredRuns(config.clickhouse_url) if config.clickhouse_url else None
+        self.broadcast = Broadcast()
+        self.live = LiveRuns(self._snapshot)
+        self.feed = ActivityFeed(self.broadcast.activity)
+        self.ingest = Ingest(config.bootstrap, config.prefix)
+        self.metrics_tail = Tail(config.bootstrap, full_name("metrics", config.prefix), self.live.take)
+        self.results_tail = Tail(config.bootstrap, full_name("results", config.prefix), self.feed.take, start="end")
+        self._states: dict[str, str] = {}
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Both tails run inside; at the end streams are closed first."""
+        logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # an absence is said once by us, not at every attempt
+        tasks = [asyncio.create_task(tail.run()) for tail in (self.metrics_tail, self.results_tail)]
+        try:
+            yield
+        finally:
+            self.broadcast.close()
+            while pending := [task for task in tasks if not task.done()]:
+                for task in pending:
+                    task.cancel()  # again and again: a library on the way may swallow one
+                await asyncio.wait(pending, timeout=1)
+            await self.ingest.close()
+
+    def _snapshot(self, run_id: str) -> None:
+        if not len(self.broadcast):
+            return  # nobody listens: the snapshot is decoded when somebody asks
+        self.broadcast.snapshot(run_id)
+        state = self.live.get(run_id).event.state
+        if self._states.get(run_id) != state:
+            self._states[run_id] = state
+            self.broadcast.runs()
+
+    async def snapshot(self, run_id: str | None) -> Snapshot:
+        """The newest snapshot of the run, live or stored; of the active run where none is named.
+
+        Raises RunUnknown, and HistoryUnavailable where only ClickHouse could know.
+        """
+        run_id = run_id or self.live.active()
+        if run_id is None:
+            raise RunUnknown("there is no run yet: `imageledger demo` makes one, POST /api/events takes yours")
+        try:
+            return self.live.get(run_id)
+        except RunUnknown:
+            if self.stored is None:
+                raise
+        stored = await self.stored.newest_snapshot(run_id)
+        if stored is None:
+            raise RunUnknown(f"no snapshot of run {run_id!r}, live or stored: /api/runs lists the runs")
+        return Snapshot(stored, f"stored-{zlib.crc32(stored):x}")
+
+    def live_rows(self) -> list[RunRow]:
+        """The live runs, newest first."""
+        return [run_row(snapshot.event) for snapshot in self.live.newest_first()]

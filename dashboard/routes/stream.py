@@ -1,0 +1,78 @@
+"""`GET /api/stream`: server-sent events, so that a page moves by itself."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+
+import msgspec
+from litestar import get
+from litestar.di import NamedDependency
+from litestar.params import FromQuery
+from litestar.response import Stream
+
+from dashboard.broadcast import Mailbox
+from dashboard.errors import RunUnknown
+from dashboard.parts import Parts
+
+HEARTBEAT_S = 3.0
+GATHER_S = 0.25
+"""News within it go out together: at most four batches a second."""
+RETRY_MS = 1_000
+
+
+@get("/api/stream", tags=["metrics"], media_type="text/event-stream")
+async def stream(parts: NamedDependency[Parts], run: FromQuery[str | None] = None) -> Stream:
+    """Events of one run (the active one where none is named) until the client goes.
+
+    `snapshot`: the body of `/api/metrics/dashboard`, whenever there is a newer one, and first of all. `activity`: an
+    array of results as they arrive, at most 20 a second. `runs`: the list of runs, when it changes. `status`: `{"now",
+    "kafka", "detail"}`, every 3 s. A slow client skips snapshots and rows; the newest always comes. `Last-Event-ID` is
+    accepted and changes nothing: the newest snapshot comes first anyway.
+    """
+    run_id = run or parts.live.active()
+    return Stream(
+        _events(parts, run_id),
+        media_type="text/event-stream",
+        headers={"cache-control": "no-store", "x-accel-buffering": "no"},
+    )
+
+
+async def _events(parts: Parts, run_id: str | None) -> AsyncIterator[bytes]:
+    with parts.broadcast.listen(run_id) as mailbox:
+        yield b"retry: %d\n\n" % RETRY_MS + _status(parts)
+        while not mailbox.closed:
+            mailbox.news.clear()
+            for message in _waiting(parts, mailbox):
+                yield message
+            await asyncio.sleep(GATHER_S)
+            try:
+                async with asyncio.timeout(HEARTBEAT_S):
+                    await mailbox.news.wait()
+            except TimeoutError:
+                yield b": heartbeat\n\n" + _status(parts)
+
+
+def _waiting(parts: Parts, mailbox: Mailbox) -> list[bytes]:
+    messages = []
+    if mailbox.runs:
+        mailbox.runs = False
+        messages.append(_message("runs", msgspec.json.encode(parts.live_rows())))
+    if mailbox.snapshot and mailbox.run_id is not None:
+        mailbox.snapshot = False
+        with contextlib.suppress(RunUnknown):  # not there yet: it comes with its first snapshot
+            messages.append(_message("snapshot", parts.live.get(mailbox.run_id).body_json))
+    rows = mailbox.take_rows()
+    if rows:
+        messages.append(_message("activity", msgspec.json.encode(rows)))
+    return messages
+
+
+def _status(parts: Parts) -> bytes:
+    tail = parts.metrics_tail
+    status = {"now": datetime.now(UTC), "kafka": tail.state, "detail": tail.detail}
+    return _message("status", msgspec.json.encode(status))
+
+
+def _message(name: str, data: bytes) -> bytes:
+    return b"event: %s\ndata: %s\n\n" % (name.encode(), data)

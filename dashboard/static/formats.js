@@ -1,0 +1,62 @@
+// How a figure is written: the same rules as pages/formats.py, which a test compares.
+
+const UNKNOWN = "–";
+const STATES = {
+  warming_up: "Warming up", running: "Running", stalled: "Stalled", paused: "Paused", finished: "Finished",
+};
+const VELOCITIES = { up: "↗ speeding up", steady: "→ steady", down: "↘ slowing down" };
+const BANDS = { rich: "Rich (60+)", good: "Good (30-60)", medium: "Med (10-30)", poor: "Poor (<10)" };
+
+function fixed(value, decimals) {
+  const text = Math.abs(value).toFixed(decimals);
+  const [whole, fraction] = text.split(".");
+  const grouped = whole.replace(/\B(?=(\d{3})+$)/g, ",");
+  return (value < 0 && Number(text) !== 0 ? "−" : "") + (fraction ? `${grouped}.${fraction}` : grouped);
+}
+
+// At least `decimals`, and under 1 so many that `significant` digits show; trailing zeros beyond are cut.
+function small(value, decimals, significant) {
+  let limit = 1;
+  let places = significant - 1;
+  while (value < limit && places < 12) {
+    limit /= 10;
+    places += 1;
+  }
+  const [whole, fraction] = fixed(value, Math.max(places, decimals)).split(".");
+  return `${whole}.${fraction.slice(0, decimals)}${fraction.slice(decimals).replace(/0+$/, "")}`;
+}
+
+function money(value, significant) {
+  const size = Math.abs(value);
+  const text = size >= 1 || size === 0 ? fixed(size, size >= 10000 ? 0 : 2) : small(size, 2, significant);
+  return `${value < 0 ? "−" : ""}$${text}`;
+}
+
+function duration(value) {
+  const seconds = Math.floor(value);
+  if (seconds < 60) return `${seconds}s`;
+  const [minutes, hours, days] = [60, 3600, 86400].map((unit) => Math.floor(seconds / unit));
+  if (hours < 1) return `${minutes}m`;
+  return days < 1 ? `${hours}h ${minutes % 60}m` : `${days}d ${hours % 24}h`;
+}
+
+export const FORMATS = {
+  usd: (value) => money(value, 2),
+  unitUsd: (value) => money(value, 3),
+  count: (value) => fixed(value, 0),
+  rate: (value) => fixed(value, value >= 100 ? 0 : 1),
+  percent: (value) => `${fixed(value, 1)}%`,
+  share: (value) => (value > 0 && value < 0.5 ? "<1%" : `${fixed(value, 0)}%`),
+  done: (value) => `${(Math.floor(value * 10) / 10).toFixed(1)}%`,
+  doneWhole: (value) => (value > 0 && value < 1 ? "<1%" : `${Math.floor(value)}%`),
+  duration,
+  tier: (value) => `T${value}`,
+  state: (value) => STATES[value] ?? value,
+  velocity: (value) => VELOCITIES[value] ?? value,
+  band: (value) => BANDS[value] ?? value,
+  plain: String,
+};
+
+export function written(value, format) {
+  return value === null || value === undefined ? UNKNOWN : FORMATS[format](value);
+}

@@ -1,0 +1,190 @@
+"""Results → columns of the table `results`. The hot path of the sink: column by column, never row by row."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from operator import attrgetter
+from typing import Any
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+
+from events import numbers
+from events.envelope import event_type
+from events.results import NO_OUTPUT, ComponentResult, Failure, ImageResult, MessageResult, Result
+from metrics.buckets import effective_ms, effective_run
+
+from . import arrays
+from .arrays import TEXT
+from .chunks import Chunk
+
+OUTPUT_BYTES = 64 << 10
+"""A result's raw `output` is stored up to here; `output_bytes` says how long it was."""
+
+_KINDS: dict[type[Result], str] = {ImageResult: "image", ComponentResult: "component", MessageResult: "message"}
+
+# Fields that are stored as they are, of every result.
+_PLAIN: dict[str, pa.DataType] = {
+    "event_id": TEXT,
+    "schema_version": pa.uint32(),
+    "source": TEXT,
+    "status": TEXT,
+    "final": pa.bool_(),
+    "attempt": pa.uint32(),
+    "will_retry": pa.bool_(),
+    "tier": pa.uint8(),
+    "task_type": TEXT,
+    "task_complexity": TEXT,
+    "strategy": TEXT,
+    "variant": TEXT,
+    "batch_id": TEXT,
+    "processor_id": TEXT,
+    "prompt_version": TEXT,
+    "environment": TEXT,
+    "trace_id": TEXT,
+    "parent_id": TEXT,
+    "model": TEXT,
+    "model_version": TEXT,
+    "provider": TEXT,
+    "input_tokens": pa.uint64(),
+    "output_tokens": pa.uint64(),
+    "cached_tokens": pa.uint64(),
+    "tokens_saved": pa.uint64(),
+    "cache_hit": pa.bool_(),
+    "cost_usd": pa.float64(),
+    "price_version": TEXT,
+    "cost_source": TEXT,
+    "confidence": pa.float64(),
+    "context_score": pa.float64(),
+    "questions_asked": pa.uint32(),
+    "insights": pa.uint32(),
+}
+# … and of one kind only: NULL in the rows of the others.
+_OF_A_KIND = ("vehicle_id", "vehicle_type", "image_uri", "content_hash", "component_type", "conversation_id", "user_id")
+
+_MAPS: dict[str, pa.DataType] = {
+    "stages": pa.float64(),
+    "usage": pa.uint64(),
+    "stage_costs": pa.float64(),
+    "scores": pa.float64(),
+    "tables": pa.uint64(),
+    "findings": pa.uint64(),
+    "attributes": TEXT,
+}
+
+
+_AS_THEY_ARE = (
+    *_PLAIN, *_MAPS, "event_time", "started_at", "latency_ms", "context_items", "answers", "gaps", "error", "output",
+)  # fmt: skip
+
+
+def _said(answer: str | bool | float | None) -> str | None:
+    return answer if answer is None or isinstance(answer, str) else msgspec.json.encode(answer).decode()
+
+
+def _or_empty(text: str | None) -> str:
+    return text or ""
+
+
+_ANSWER: dict[str, tuple[pa.DataType, Callable[[Any], Any] | None]] = {
+    "question": (TEXT, None),
+    "answer": (TEXT, _said),
+    "confidence": (pa.float64(), None),
+    "table": (TEXT, _or_empty),
+    "record_id": (TEXT, _or_empty),
+    "agreeing_models": (pa.uint32(), None),
+    "asked_models": (pa.uint32(), None),
+    "validated_by": (TEXT, None),
+}
+_GAP: dict[str, tuple[pa.DataType, Callable[[Any], Any] | None]] = {
+    "item": (TEXT, None),
+    "value": (TEXT, None),
+    "how_to_get": (TEXT, None),
+}
+
+
+def batches(chunk: Chunk) -> list[pa.RecordBatch]:
+    """The rows of a chunk of results, a batch for each of the three types in it."""
+    types = [type(event) for event in chunk.events]
+    kinds = sorted(set(types), key=event_type)
+    if len(kinds) == 1:
+        return [_batch(chunk, kinds[0])]
+    return [_batch(chunk.where([place for place, type_ in enumerate(types) if type_ is kind]), kind) for kind in kinds]
+
+
+def _batch(chunk: Chunk, kind: type[Result]) -> pa.RecordBatch:
+    events = chunk.events
+    rows = len(events)
+    subject = _KINDS[kind]
+    values = _by_field(events, [*_AS_THEY_ARE, *(name for name in _OF_A_KIND if name in kind.__struct_fields__)])
+    columns = {name: arrays.column(values[name], type_) for name, type_ in _PLAIN.items()}
+    columns |= {name: arrays.maps(values[name], type_) for name, type_ in _MAPS.items()}
+    for name in _OF_A_KIND:
+        columns[name] = arrays.column(values[name], TEXT) if name in values else pa.nulls(rows, TEXT)
+    columns["event_type"] = arrays.repeated(event_type(kind), TEXT, rows)
+    columns["subject_kind"] = arrays.repeated(subject, TEXT, rows)
+    columns["subject_id"] = pa.array([event.subject_id for event in events], TEXT)
+    columns["started_at"] = arrays.moments(values["started_at"])
+    columns["context_items"] = arrays.texts(values["context_items"])
+    columns["answers"] = arrays.structs(values["answers"], _ANSWER)
+    columns["gaps"] = arrays.structs(values["gaps"], _GAP)
+    columns |= _rounded(values) | _errors(values["error"]) | _outputs(values["output"])
+    columns |= _when_and_where(chunk, values["event_time"])
+    return pa.RecordBatch.from_pydict(columns)
+
+
+def _by_field(events: Sequence[Any], names: Sequence[str]) -> dict[str, tuple[Any, ...]]:
+    """Field → its value in each event; one pass over the events, which is what the cache likes."""
+    return dict(zip(names, zip(*map(attrgetter(*names), events), strict=True), strict=True))
+
+
+def _rounded(values: Mapping[str, Sequence[Any]]) -> dict[str, pa.Array]:
+    """What sums are made of: integers, by the one rounding (DETAILS.md, Numbers)."""
+    integers = pa.int64()
+    costs = [None if usd is None else numbers.nano_usd(usd) for usd in values["cost_usd"]]
+    times = [None if ms is None else numbers.whole_ms(ms) for ms in values["latency_ms"]]
+    sureness = [None if fraction is None else numbers.ppm(fraction) for fraction in values["confidence"]]
+    return {
+        "cost_nano_usd": arrays.column(costs, integers),
+        "latency_ms": arrays.column(times, integers),
+        "confidence_ppm": arrays.column(sureness, integers),
+        "scores_micro": arrays.maps(values["scores"], integers, numbers.micro),
+    }
+
+
+def _errors(errors: Sequence[Failure | None]) -> dict[str, pa.Array]:
+    return {
+        "error_type": arrays.column([error and error.type for error in errors], TEXT),
+        "error_message": arrays.column([error and error.message for error in errors], TEXT),
+        "error_timeout": arrays.column([error and error.timeout for error in errors], pa.bool_()),
+    }
+
+
+def _outputs(outputs: Sequence[msgspec.Raw]) -> dict[str, pa.Array]:
+    texts = [b"" if raw is NO_OUTPUT else bytes(raw) for raw in outputs]
+    texts = [b"" if text == b"null" else text for text in texts]
+    return {
+        "output": pa.array([text if len(text) <= OUTPUT_BYTES else _cut(text) for text in texts], pa.binary()),
+        "output_bytes": pa.array(list(map(len, texts)), pa.uint32()),
+    }
+
+
+def _cut(text: bytes) -> bytes:
+    """The first 64 KiB, less a character that the cut would split."""
+    return text[:OUTPUT_BYTES].decode(errors="ignore").encode()
+
+
+def _when_and_where(chunk: Chunk, event_times: Sequence[datetime]) -> dict[str, pa.Array]:
+    """Times, the run that the result counts in, and its place in the log."""
+    rows = len(chunk.events)
+    happened_us = arrays.epoch_us(event_times)
+    counted_ms = list(map(effective_ms, (happened_us // 1_000).tolist(), chunk.recorded_ms))
+    return {
+        "event_time": pa.array(happened_us).cast(arrays.MOMENT_US),
+        "run_id": pa.array(list(map(effective_run, chunk.events, counted_ms)), TEXT),
+        "recorded_at": pa.array(np.array(chunk.recorded_ms, np.int64)).cast(arrays.MOMENT_MS),
+        "effective_ms": pa.array(counted_ms, pa.int64()),
+        "source_topic": arrays.repeated(chunk.topic, TEXT, rows),
+        "source_partition": arrays.repeated(chunk.partition, pa.uint32(), rows),
+        "source_offset": pa.array(chunk.offsets, pa.uint64()),
+    }

@@ -1,0 +1,66 @@
+"""The combine stage: results and feedback → rows, absolute, by run and source partition."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import msgspec
+from aiokafka import ConsumerRecord
+
+from events.partials import Partials
+from events.topics import Name
+from metrics.fold import Fold, Record, Topic
+from metrics.segment import Segment
+
+from .intake import decode_all
+from .stage import Outgoing, StageSetup, Step
+
+_MESSAGE_BYTES = 4 << 20
+"""Half of what the topic takes."""
+
+
+class Combine:
+    """The fold of one source partition."""
+
+    def __init__(self, number: int, _partitions: int) -> None:
+        self._number = number
+        self._fold = Fold()
+
+    def restore(self, run_id: str, segment: Segment) -> None:
+        """Take in a segment of the ledger."""
+        self._fold.restore(run_id, segment)
+
+    def take(self, topic: Name, records: Sequence[ConsumerRecord]) -> Step[Segment]:
+        """Fold a chunk of `results` or `feedback`."""
+        kind: Topic = "results" if topic == "results" else "feedback"
+        accepted, letters = decode_all(kind, records)
+        changed = self._fold.apply([Record(kind, record.offset, record.timestamp, event) for record, event in accepted])
+        return Step(changed, letters, outgoing=lambda sequence: self._told(changed, sequence))
+
+    def tick(self, _now_ms: int) -> None:
+        """Nothing here depends on the time."""
+
+    def again(self, run_id: str, segment: Segment, sequence: int) -> Sequence[Outgoing]:
+        """The partials of a segment: more rows than were said, and all true."""
+        return self._told({run_id: segment}, sequence)
+
+    def _told(self, changed: Mapping[str, Segment], sequence: int) -> list[Outgoing]:
+        return [
+            outgoing
+            for run_id, segment in changed.items()
+            for outgoing in messages(segment.partials(run_id, self._number, sequence))
+        ]
+
+
+def messages(partials: Partials) -> Iterable[Outgoing]:
+    """Partials as records of their topic: one, or several that share the rows where one would be too large."""
+    value = msgspec.json.encode(partials)
+    if len(value) <= _MESSAGE_BYTES or len(partials.rows) < 2:
+        yield Outgoing("partials", partials.run_id.encode(), value)
+        return
+    middle = len(partials.rows) // 2
+    for rows in (partials.rows[:middle], partials.rows[middle:]):
+        yield from messages(msgspec.structs.replace(partials, rows=rows))
+
+
+COMBINE: StageSetup[Segment] = StageSetup(
+    "combine", ("results", "feedback"), "ledger.combine", Combine, Segment.decode, lambda segment: segment.sealed
+)

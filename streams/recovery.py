@@ -1,0 +1,78 @@
+"""Taking a partition over: shut the former owner out, then read what it has folded (DESIGN.md 5.3)."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
+
+from events.topics import Name
+
+from .cluster import Cluster
+from .errors import LogReplaced, LogTruncated
+from .ledger import Head
+
+_READ_TIMEOUT_MS = 200
+
+EXPIRING: frozenset[Name] = frozenset({"heartbeats"})
+"""Source topics whose records lose their meaning with age; that retention took some is no loss."""
+
+
+async def records_to_end(reader: AIOKafkaConsumer, partition: TopicPartition) -> AsyncIterator[list[ConsumerRecord]]:
+    """All committed records of a partition, batch by batch.
+
+    The partition's fence must be up before: until then a former owner's open transaction hides what comes after it, and
+    the end offset, which is the high watermark even for a read_committed reader, is never reached.
+    """
+    reader.assign([partition])
+    await reader.seek_to_beginning(partition)
+    end = (await reader.end_offsets([partition]))[partition]
+    while await reader.position(partition) < end:
+        batches = await reader.getmany(partition, timeout_ms=_READ_TIMEOUT_MS)
+        yield batches.get(partition, [])
+
+
+def require_same_topics(head: Head, topic_ids: Mapping[str, str], cluster: Cluster) -> None:
+    """Raises LogReplaced if a source topic of the ledger has been deleted and made again since."""
+    for name, topic_id in topic_ids.items():
+        known = head.topic_ids.get(name, topic_id)
+        if known != topic_id:
+            raise LogReplaced(
+                f"the topic {cluster.prefix}{name} was deleted and made again (it was {known}, now it is {topic_id}): "
+                "the figures are the fold of a log that is gone. A new log is a new prefix: set IMAGELEDGER_PREFIX to "
+                f"another than {cluster.prefix!r}, or delete every topic of this one and run `imageledger migrate`"
+            )
+
+
+async def require_whole_log(reader: AIOKafkaConsumer, head: Head, sources: Mapping[Name, TopicPartition]) -> None:
+    """Raises LogTruncated if a source log begins after the record to be folded next, or ends before it."""
+    starts = await reader.beginning_offsets(list(sources.values()))
+    ends = await reader.end_offsets(list(sources.values()))
+    for name, partition in sources.items():
+        expected = head.applied.get(name, -1) + 1
+        require_start(name, partition, expected, starts[partition])
+        if ends[partition] < expected:
+            raise LogTruncated(
+                f"{partition.topic} partition {partition.partition} ends at offset {ends[partition]}, but offset "
+                f"{expected - 1} is folded already: the cluster has lost records. Fold what is left into another "
+                "prefix with `imageledger replay --into PREFIX`"
+            )
+
+
+def require_start(name: Name, partition: TopicPartition, expected: int, start: int) -> None:
+    """Raises LogTruncated if retention has taken the record to be folded next."""
+    if start > expected and name not in EXPIRING:
+        raise LogTruncated(
+            f"retention ate the log at {partition.topic} partition {partition.partition}: offset {expected} is to be "
+            f"folded next, the log begins at {start}. Set the topic's retention.ms to -1, and fold what is left into "
+            "another prefix with `imageledger replay --into PREFIX`"
+        )
+
+
+@asynccontextmanager
+async def started(client: AIOKafkaProducer | AIOKafkaConsumer) -> AsyncIterator[None]:
+    """A client for the length of a block."""
+    await client.start()
+    try:
+        yield
+    finally:
+        await client.stop()

@@ -1,0 +1,44 @@
+"""A dashboard over a real Kafka, and Debian's chromium in front of it."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+# The dashboard tests' helpers serve here too.
+sys.path.insert(0, str(Path(__file__).parents[1] / "dashboard"))
+
+from serving import Served, new_prefix, served, wait_for
+
+CHROMIUM = Path("/usr/bin/chromium")
+ARGUMENTS = [
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """The browser. Not for the session: while it is open a loop runs, and other tests could start none."""
+    if not CHROMIUM.exists():
+        pytest.skip(f"{CHROMIUM} is missing: apt-get install chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def dashboard(kafka: str) -> Iterator[Served]:
+    """Ready, with no run yet."""
+    with served(kafka, new_prefix(kafka)) as running:
+        wait_for(lambda: running.get("/readyz").status_code == 200)
+        yield running

@@ -1,0 +1,48 @@
+"""The real servers, started once a session."""
+
+import asyncio
+import itertools
+from collections.abc import Iterator
+
+import pytest
+from aiokafka.admin import AIOKafkaAdminClient
+
+from servers import kafka as kafka_server
+from servers.topics import migrate
+from servers.warmup import set_up_kafka
+
+pytest_plugins = ["clickhouse_fixture"]
+
+_PREFIXES = (f"test{n}." for n in itertools.count(1))
+
+
+@pytest.fixture(scope="session")
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real Kafka with an empty log, as `host:port`; its jars come from the user's cache."""
+    set_up_kafka()
+    with kafka_server.start(tmp_path_factory.mktemp("kafka")) as broker:
+        yield broker.bootstrap
+
+
+@pytest.fixture
+def prefix(kafka: str) -> Iterator[str]:
+    """A topic prefix of the test's own; what it made under it is deleted, so that the broker stays quick."""
+    name = next(_PREFIXES)
+    yield name
+    asyncio.run(_delete_topics(kafka, name))
+
+
+@pytest.fixture
+def topics(kafka: str, prefix: str) -> str:
+    """The same prefix with every topic of events/topics.py made, DEFAULT_PARTITIONS each."""
+    asyncio.run(migrate(kafka, prefix=prefix))
+    return prefix
+
+
+async def _delete_topics(bootstrap: str, prefix: str) -> None:
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    await admin.start()
+    try:
+        await admin.delete_topics([name for name in await admin.list_topics() if name.startswith(prefix)])
+    finally:
+        await admin.close()

@@ -1,0 +1,33 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
+from metrics.histogram import RELATIVE_ERROR, bin_of, bins_of, percentile, representative
+
+latencies = st.integers(0, 5_000) | st.integers(0, 10**12)
+
+
+@given(latencies)
+def test_a_bin_stands_for_each_of_its_values_within_one_percent(value: int) -> None:
+    assert abs(representative(bin_of(value)) - value) <= RELATIVE_ERROR * value * (1 + 1e-9)
+
+
+@given(st.lists(latencies, min_size=1, max_size=50), st.sampled_from([0.0, 0.5, 0.95, 0.99, 1.0]))
+def test_a_percentile_is_within_one_percent_of_the_exact_one(values: list[int], q: float) -> None:
+    histogram: dict[int, int] = {}
+    for value in values:
+        histogram[bin_of(value)] = histogram.get(bin_of(value), 0) + 1
+    found = percentile(histogram, q)
+    exact = sorted(values)[int(q * (len(values) - 1))]
+    assert found is not None
+    assert abs(found - exact) <= RELATIVE_ERROR * exact * (1 + 1e-9)
+
+
+@given(st.lists(latencies, max_size=20))
+def test_many_at_once_fall_into_the_same_bins(values: list[int]) -> None:
+    import numpy as np
+
+    assert bins_of(np.array(values, dtype=np.float64)).tolist() == [bin_of(value) for value in values]
+
+
+def test_nothing_has_no_percentile() -> None:
+    assert percentile({}, 0.5) is None

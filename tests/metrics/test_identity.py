@@ -1,0 +1,44 @@
+from random import Random
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from metrics.identity import KeyTable, identity, keys
+
+
+@given(st.lists(st.lists(st.integers(0, 60), max_size=40), max_size=12), st.booleans())
+@settings(max_examples=100, deadline=None)
+def test_a_table_numbers_keys_by_their_first_appearance(batches: list[list[int]], crowded: bool) -> None:
+    table, numbers = KeyTable(), dict[bytes, int]()
+    for batch in batches:
+        # crowded: all keys begin their search at the same slot
+        ids = [bytes(8) + n.to_bytes(8, "little") if crowded else identity(str(n)) for n in batch]
+        wanted = []
+        for id_ in ids:
+            wanted.append((numbers.setdefault(id_, len(numbers)), id_ not in list(numbers)[: len(numbers) - 1]))
+        positions, first = table.admit(keys(ids))
+        assert positions.tolist() == [number for number, _ in wanted]
+        seen_before = len(numbers) - int(first.sum())
+        assert sorted(positions[first].tolist()) == list(range(seen_before, len(numbers)))
+        assert [ids.index(ids[at]) for at in np.flatnonzero(first)] == np.flatnonzero(first).tolist()
+    assert len(table) == len(numbers)
+    assert table.key_bytes(np.arange(len(numbers))) == b"".join(numbers)
+
+
+def test_a_large_table_agrees_with_a_set_and_stays_small() -> None:
+    draw, table, seen = Random(3), KeyTable(), set[bytes]()
+    for _ in range(60):
+        ids = [identity(str(draw.randrange(250_000))) for _ in range(5_000)]
+        _, first = table.admit(keys(ids))
+        fresh = set(ids) - seen
+        assert {ids[at] for at in np.flatnonzero(first)} == fresh
+        assert int(first.sum()) == len(fresh)
+        seen |= fresh
+    assert len(table) == len(seen)
+    assert table.nbytes < 32 * len(seen)
+
+
+def test_seeds_keep_kinds_of_ids_apart() -> None:
+    assert identity("1") != identity("1", 1)
+    assert len(identity("é 🙂")) == 16

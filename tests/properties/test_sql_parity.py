@@ -1,0 +1,109 @@
+"""SQL = the naive fold, before any merge: every counter of every view of a run, on the real ClickHouse engine."""
+
+from collections.abc import Iterator
+from random import Random
+from typing import Any
+
+import pytest
+from clickhouse_connect.driver.client import Client
+from logs import log_of
+from naive import DAY, LABELS, Logged, NaiveRun, naive
+
+from metrics import views
+from metrics.counters import ADDITIVE, FEEDBACK_COUNTERS, SUBJECT_COUNTERS
+from servers.clickhouse import Addresses
+from sinks import results, rows
+from sinks.chunks import Chunk
+from sinks.client import connect
+from sinks.migrations import migrate
+from sinks.writer import insert
+
+COUNTERS = [metric.name for metric in ADDITIVE + SUBJECT_COUNTERS + FEEDBACK_COUNTERS if metric.sql is not None]
+DATABASE = "parity"
+
+
+@pytest.fixture(scope="module")
+def log() -> list[Logged]:
+    draw = Random(11)
+    return log_of([draw.getrandbits(32) for _ in range(700)])
+
+
+@pytest.fixture(scope="module")
+def client(clickhouse: Addresses, log: list[Logged]) -> Iterator[Client]:
+    """The log as the sink stores it, some of it twice, and the views of today's metrics."""
+    migrator = connect(clickhouse.migrator, database=DATABASE)
+    migrate(migrator)
+    for statement in views.views().values():
+        migrator.command(statement)
+    writer = connect(clickhouse.writer, database=DATABASE)
+    for topic, table, batches in (("results", "results", results.batches), ("feedback", "feedback", rows.feedback)):
+        for partition in (0, 1):
+            mine = [r for r in log if r.topic == topic and r.partition == partition]
+            for part in (mine[:100], mine[50:]):
+                chunk = Chunk(
+                    f"imageledger.{topic}",
+                    partition,
+                    [r.event for r in part],
+                    [r.offset for r in part],
+                    [r.timestamp_ms for r in part],
+                    [b"{}"] * len(part),
+                )
+                for batch in batches(chunk):
+                    insert(writer, table, [batch])
+    yield writer
+    migrator.command(f"DROP DATABASE {DATABASE}")
+
+
+@pytest.fixture(scope="module")
+def judge(log: list[Logged]) -> dict[str, NaiveRun]:
+    return naive(log, seal_after_ms=100_000 * DAY)
+
+
+def rows_of(client: Client, view: str) -> list[dict[str, Any]]:
+    return list(client.query(f"SELECT * FROM {view}").named_results())
+
+
+def shown(row: dict[str, Any], names: list[str]) -> dict[str, Any]:
+    """A row of a view in the nested form of a snapshot."""
+    counters: dict[str, Any] = {name: row[name] for name in names if row.get(name)}
+    counters |= {family: row[family] for family in ("findings", "records") if row[family]}
+    if row["scores_count"]:
+        counters["scores"] = {
+            name: {"sum_micro": row["scores_sum_micro"].get(name, 0), "count": n}
+            for name, n in row["scores_count"].items()
+        }
+    return counters
+
+
+def expected(counters: dict[str, Any]) -> dict[str, Any]:
+    """What parity is asked of: not repeats, which merges remove, nor what only live state sees."""
+    live = {"duplicates", "after_seal", "minutes_with_result", "minutes_with_success"}
+    return {name: value for name, value in counters.items() if name not in live}
+
+
+def test_totals(client: Client, judge: dict[str, NaiveRun]) -> None:
+    found = {row["run_id"]: shown(row, COUNTERS) for row in rows_of(client, "run_totals")}
+    assert found == {run_id: expected(run.expected(0)["totals"]) for run_id, run in judge.items()}
+
+
+@pytest.mark.parametrize("label", LABELS)
+def test_groups(client: Client, judge: dict[str, NaiveRun], label: str) -> None:
+    found: dict[str, dict[str, Any]] = {run_id: {} for run_id in judge}
+    for row in rows_of(client, f"run_by_{label}"):
+        found[row["run_id"]][str(row[label])] = shown(row, COUNTERS)
+    for run_id, run in judge.items():
+        groups = {value: expected(counters) for value, counters in run.expected(0)[f"by_{label}"].items()}
+        assert found[run_id] == {value: counters for value, counters in groups.items() if counters}, run_id
+
+
+def test_an_image_has_one_row_a_run(client: Client, log: list[Logged], judge: dict[str, NaiveRun]) -> None:
+    found = rows_of(client, "image_processing_metrics")
+    assert len({(row["run_id"], row["image_id"]) for row in found}) == len(found) > 0
+    for run_id, run in judge.items():
+        images = {subject for _, kind, subject in run.subjects if kind == "ImageResult"}
+        assert {row["image_id"] for row in found if row["run_id"] == run_id} == images
+
+
+def test_lineage_has_a_row_an_answer(client: Client, judge: dict[str, NaiveRun]) -> None:
+    [[count]] = client.query("SELECT count() FROM lineage").result_rows
+    assert count == sum(run.expected(0)["totals"].get("answers", 0) for run in judge.values()) > 0

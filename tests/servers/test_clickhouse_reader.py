@@ -1,0 +1,179 @@
+"""What the reader may and may not do. Each refusal was tried against the bare engine, where it works."""
+
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from servers.reader import LIMITS
+from servers.users import Addresses
+
+ALLOWED = """
+select 1
+select * from rows
+select a, count() from imageledger.rows where a in (select a from plain) group by a order by 1
+select * from chosen(x=1)
+select * from imageledger.chosen(x=1)
+show tables
+show databases
+describe rows
+show create table rows
+exists table rows
+explain select * from rows
+select name from system.tables where database = 'imageledger'
+select sumIf(a, a > 0), quantilesDD(0.01, 0.5)(a), uniqExact(a), countDistinctIf(a, 1), argMaxOrNull(a, a) from rows
+with x as (select 1 as b) select b from x
+select toStartOfInterval(now(), interval 1 minute), row_number() over (order by a) from rows
+select arrayMap(x -> x + 1, [1, 2]), a::Float64, [1, 2][1], map('a', 1)['a'], if(a > 1, 2, 3) from rows
+select a between 1 and 2, a is null, not a, -a, s like 'x%', date '2020-01-01', exists(select 1) from rows
+select * from numbers(3)
+select timezone(), version(), currentUser()
+select name, type from system.columns where database = 'imageledger' and table = 'rows'
+""".strip().splitlines()
+
+REFUSED = r"""
+select a in system.users from rows
+select * from rows where s global not in system.users
+select * from `system`.`users`
+select * from "file"('/etc/passwd')
+select `fi\x6ce`('/etc/passwd')
+select file('/etc/passwd')
+with file('/etc/passwd') as f select f
+select arrayMap(x -> file(x), ['/etc/passwd'])
+select arrayMap(file, ['/etc/passwd'])
+with file as f select arrayMap(f, ['/etc/passwd'])
+select arrayFold(file, ['/etc/passwd'], '')
+select * apply(file) from (select '/etc/passwd')
+select * apply(x -> file(x)) from (select '/etc/passwd')
+select columns('s') apply file from rows
+select * replace (file('x') as s) from rows
+select * from rows where s in file('/etc/passwd')
+select * from (select s from rows union all select file('/etc/passwd'))
+select * from default."/etc/passwd"
+select * from "/etc/passwd"
+describe table file('/etc/passwd')
+describe system.users
+show processlist
+explain estimate select * from system.users
+select * from (explain select * from system.users)
+from system.users select *
+select (select * from system.users limit 1)
+select x.a from rows as x join system.users as y on 1 = 1
+select * from view(select * from system.users)
+select * from merge('system', '.*')
+select * from loop(system.users)
+select * from mergeTreeIndex(system, users)
+select * from remote('127.0.0.1', system.users)
+select * from cluster('default', system, users)
+select * from url('http://127.0.0.1:1/')
+select * from s3('http://127.0.0.1:1/y')
+select * from executable('id', 'TSV', 'a String')
+select * from python('x')
+select * from eval('select 1')
+select * from filesystem('/etc')
+select * from sqlite('/tmp/x', 't')
+select * from dictionary('x')
+select dictGet('d', 'a', 1)
+select joinGet('imageledger.rows', 'a', 1)
+select hasColumnInTable('system', 'users', 'name')
+select getServerSetting('max_server_memory_usage')
+select sleep(1)
+select aiGenerate('x')
+select * from system.processes
+select * from system.query_log
+select 1 into outfile '/tmp/never'
+use system
+set readonly = 0
+set max_result_rows = 0
+select 1 settings max_result_rows = 0
+kill query where 1
+system flush logs
+insert into rows values (2, 'a')
+insert into rows format TSV 2	a
+create temporary table x (a Int8)
+create table z (a Int8) engine = Memory
+alter table rows delete where 1
+truncate table rows
+optimize table rows
+drop table rows
+check table rows
+backup table rows to file('x')
+select 1; drop table rows
+""".strip().splitlines()
+
+
+@pytest.fixture(scope="module")
+def reader(clickhouse: Addresses) -> Iterator[httpx.Client]:
+    for statement in (
+        "CREATE DATABASE IF NOT EXISTS imageledger",
+        "CREATE TABLE imageledger.rows (a UInt64, s String) ENGINE = MergeTree ORDER BY a",
+        "CREATE VIEW imageledger.plain AS SELECT a FROM imageledger.rows",
+        "CREATE VIEW imageledger.chosen AS SELECT a FROM imageledger.rows WHERE a = {x:UInt64}",
+        "INSERT INTO imageledger.rows VALUES (1, 'x')",
+    ):
+        assert httpx.post(clickhouse.migrator, content=statement).text == ""
+    with httpx.Client(base_url=clickhouse.reader, timeout=60) as client:
+        yield client
+    for statement in ("VIEW imageledger.chosen", "VIEW imageledger.plain", "TABLE imageledger.rows"):
+        httpx.post(clickhouse.migrator, content=f"DROP {statement}")
+
+
+@pytest.mark.parametrize("query", ALLOWED)
+def test_allowed(reader: httpx.Client, query: str) -> None:
+    answer = reader.post("/", content=query)
+    assert answer.status_code == 200, answer.text
+
+
+@pytest.mark.parametrize("query", REFUSED)
+def test_refused(reader: httpx.Client, query: str) -> None:
+    answer = reader.post("/", content=query)
+    assert answer.headers.get("x-clickhouse-exception-code") in {"497", "60", "62", "164", "358"}, answer.text
+    assert "root:" not in answer.text
+
+
+def test_nothing_was_changed_by_what_was_refused(reader: httpx.Client) -> None:
+    assert reader.post("/", content="SELECT * FROM rows").text == "1\tx\n"
+
+
+def test_limits_can_be_tightened_but_not_lifted(reader: httpx.Client) -> None:
+    query = "SELECT getSetting('max_result_rows'), getSetting('readonly')"
+    for asked, held in [("0", LIMITS["max_result_rows"]), ("99999999999", LIMITS["max_result_rows"]), ("5", 5)]:
+        answer = reader.post("/", params={"max_result_rows": asked, "readonly": "0"}, content=query)
+        assert answer.text == f"{held}\t1\n"
+    over = reader.post("/", params={"max_result_rows": "5"}, content="SELECT * FROM numbers(10)")
+    assert over.headers["x-clickhouse-exception-code"] == "396"
+
+
+@pytest.mark.parametrize("setting", ["dialect", "format_schema", "output_format_schema", "max_insert_threads"])
+def test_other_settings_are_not_the_readers(reader: httpx.Client, setting: str) -> None:
+    answer = reader.post("/", params={setting: "1"}, content="SELECT 1")
+    assert answer.headers["x-clickhouse-exception-code"] in {"164", "344"}
+
+
+def test_harmless_settings_are(reader: httpx.Client) -> None:
+    answer = reader.post(
+        "/",
+        params={"output_format_json_quote_64bit_integers": "1"},
+        content="SELECT toUInt64(1) AS x FORMAT JSONEachRow",
+    )
+    assert answer.text == '{"x":"1"}\n'
+
+
+def test_a_parameter_can_name_a_table_but_not_any(reader: httpx.Client) -> None:
+    query = "SELECT * FROM {t:Identifier}"
+    assert reader.post("/", params={"param_t": "rows"}, content=query).text == "1\tx\n"
+    answer = reader.post("/", params={"param_t": "system.users"}, content=query)
+    assert answer.headers["x-clickhouse-exception-code"] in {"60", "497"}
+
+
+def test_the_database_asked_for(reader: httpx.Client) -> None:
+    for database in ("imageledger", "default"):  # what JDBC and Grafana ask for when nothing is set
+        assert reader.post("/", params={"database": database}, content="SELECT a FROM rows").text == "1\n"
+    assert reader.post("/", params={"database": "system"}, content="SELECT 1").status_code == 403
+
+
+def test_memory_and_time_are_bounded(reader: httpx.Client) -> None:
+    much = reader.post("/", content="SELECT groupArray(repeat(toString(number), 100)) FROM numbers(100000000)")
+    assert much.headers["x-clickhouse-exception-code"] == "241"
+    long = reader.post("/", params={"max_execution_time": "1"}, content="SELECT count() FROM system.numbers")
+    assert long.headers["x-clickhouse-exception-code"] in {"158", "159"}

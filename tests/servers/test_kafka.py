@@ -1,0 +1,215 @@
+"""A real broker's life: formatted once, restarted on the same data, killed, refused a second time."""
+
+import asyncio
+import http.server
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import psutil
+import pytest
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+
+from servers import endpoints, kafka
+from servers.errors import DataFolderError, PortError, StartError
+from servers.processes import FolderLock, wait_until
+from servers.topics import migrate
+from servers.warmup import set_up_kafka
+
+TOPIC = "imageledger.results"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def jars() -> None:
+    set_up_kafka()
+
+
+async def write(bootstrap: str, values: list[bytes]) -> None:
+    """In one transaction, which needs the coordinator and its log in order."""
+    await migrate(bootstrap, partitions=1)
+    producer = AIOKafkaProducer(bootstrap_servers=bootstrap, transactional_id="test")
+    await producer.start()
+    try:
+        async with producer.transaction():
+            for value in values:
+                await producer.send_and_wait(TOPIC, value, partition=0)
+    finally:
+        await producer.stop()
+
+
+async def read(bootstrap: str, count: int) -> list[bytes]:
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=bootstrap, isolation_level="read_committed", auto_offset_reset="earliest"
+    )
+    await consumer.start()
+    try:
+        consumer.assign([TopicPartition(TOPIC, 0)])
+        async with asyncio.timeout(30):
+            return [(await consumer.getone()).value for _ in range(count)]
+    finally:
+        await consumer.stop()
+
+
+def cluster_id(data: Path) -> str:
+    lines = (data / "kafka" / "log" / "meta.properties").read_text().splitlines()
+    return next(line for line in lines if line.startswith("cluster.id="))
+
+
+def test_a_restart_and_a_kill_keep_records_port_and_cluster_id(tmp_path: Path) -> None:
+    data = tmp_path / "a folder, with é"
+    with kafka.start(data) as first:
+        asyncio.run(write(first.bootstrap, [b"1", b"2"]))
+        identity = cluster_id(data)
+    with kafka.start(data) as second:
+        assert asyncio.run(read(second.bootstrap, 2)) == [b"1", b"2"]
+        asyncio.run(write(second.bootstrap, [b"3"]))
+        second.kill()
+    with kafka.start(data) as third:
+        assert asyncio.run(read(third.bootstrap, 3)) == [b"1", b"2", b"3"]
+        assert third.stop() == 128 + signal.SIGTERM
+    assert first.bootstrap == second.bootstrap == third.bootstrap
+    assert cluster_id(data) == identity
+
+
+async def test_sessions_of_three_seconds_are_allowed(kafka: str, topics: str) -> None:
+    async with asyncio.timeout(30):
+        consumer = AIOKafkaConsumer(
+            topics + "runs",
+            bootstrap_servers=kafka,
+            group_id="test",
+            session_timeout_ms=3000,
+            heartbeat_interval_ms=500,
+        )
+        await consumer.start()
+        try:
+            assert len(consumer.assignment()) == 4
+        finally:
+            await consumer.stop()
+
+
+def test_a_folder_in_use_is_refused_naming_its_process(tmp_path: Path) -> None:
+    with kafka.start(tmp_path) as broker:
+        with pytest.raises(DataFolderError, match=f"is in use by process {broker.pid}: stop that process"):
+            kafka.start(tmp_path)
+        assert kafka.answers(broker.bootstrap)
+
+
+def test_a_port_that_was_taken_meanwhile_is_refused_with_a_remedy(tmp_path: Path) -> None:
+    port = endpoints.keep_port(tmp_path / "kafka")
+    with socket.create_server(("127.0.0.1", port)):
+        with pytest.raises(PortError, match=rf"port {port} .* by process {os.getpid()} .*delete .*kafka/port"):
+            kafka.prepare(tmp_path)
+        with pytest.raises(PortError, match="choose another one"):
+            kafka.prepare(tmp_path, port=port)
+    FolderLock(tmp_path / "kafka").release()  # a failed start holds nothing
+
+
+def test_a_broker_that_cannot_start_says_its_last_words(tmp_path: Path) -> None:
+    with kafka.start(tmp_path):
+        pass
+    properties = tmp_path / "kafka" / "log" / "meta.properties"
+    properties.write_text(properties.read_text().replace("version=1", "version=7"))
+
+    with pytest.raises(StartError, match=r"did not come up \(exit code 1\): .+ \(see .*kafka\.log\)"):
+        kafka.start(tmp_path)
+
+
+def test_a_format_that_was_cut_short_is_done_again_and_a_log_is_never_formatted(tmp_path: Path) -> None:
+    (tmp_path / "kafka" / "fresh" / "log").mkdir(parents=True)
+    (tmp_path / "kafka" / "fresh" / "log" / "bootstrap.checkpoint").write_bytes(b"cut")
+    kafka.prepare(tmp_path).lock.release()
+    assert cluster_id(tmp_path)
+
+    (tmp_path / "kafka" / "log" / "meta.properties").unlink()
+    kafka.prepare(tmp_path).lock.release()
+    assert not (tmp_path / "kafka" / "log" / "meta.properties").exists()
+
+
+def test_the_command_becomes_the_broker_itself(tmp_path: Path) -> None:
+    """So that SIGKILL on the pid in endpoints.json takes Kafka, and SIGTERM is its clean end."""
+    program = "import sys; from pathlib import Path; from servers.kafka import run; run(Path(sys.argv[1]))"
+    process = subprocess.Popen([sys.executable, "-c", program, str(tmp_path)], stderr=subprocess.PIPE)
+    try:
+        assert wait_until(lambda: bool(endpoints.read(tmp_path).kafka), 60)
+        found = endpoints.read(tmp_path)
+        assert found.kafka is not None
+        assert found.pids == {"kafka": process.pid}
+        bootstrap = found.kafka
+        assert wait_until(lambda: kafka.answers(bootstrap), 60)
+        with pytest.raises(DataFolderError, match=f"process {process.pid}:"):
+            FolderLock(tmp_path / "kafka")
+        process.terminate()
+        assert process.wait(30) == 128 + signal.SIGTERM
+    finally:
+        process.kill()
+        process.communicate()
+    FolderLock(tmp_path / "kafka").release()
+    assert (tmp_path / "kafka" / "log" / ".kafka_cleanshutdown").exists()
+
+
+SUPERVISED = """
+import sys
+from pathlib import Path
+from servers import endpoints, kafka
+from servers.supervisor import Child, Supervisor
+
+data = Path(sys.argv[1])
+bootstrap = f"127.0.0.1:{endpoints.keep_port(data / 'kafka')}"
+program = "import sys; from pathlib import Path; from servers.kafka import run; run(Path(sys.argv[1]))"
+broker = Child(
+    name="kafka", argv=[sys.executable, "-c", program, sys.argv[1]], ready=lambda: kafka.answers(bootstrap)
+)
+say = lambda line: print(line, flush=True)
+Supervisor([broker], data, {"kafka": bootstrap}, say).run()
+"""
+
+
+def test_under_the_supervisor_a_killed_kafka_comes_back_with_its_records(tmp_path: Path) -> None:
+    def ready(times: int) -> bool:
+        return (tmp_path / "said").read_text().count("kafka is ready") == times
+
+    def kafka_pid() -> int:
+        found = endpoints.read(tmp_path).pids["kafka"]
+        assert isinstance(found, int)
+        return found
+
+    with (tmp_path / "said").open("w") as said:
+        supervisor = subprocess.Popen([sys.executable, "-c", SUPERVISED, str(tmp_path)], stdout=said)
+    try:
+        assert wait_until(lambda: ready(1), 60)
+        bootstrap = endpoints.read(tmp_path).kafka
+        assert bootstrap is not None
+        asyncio.run(write(bootstrap, [b"1"]))
+
+        os.kill(kafka_pid(), signal.SIGKILL)
+
+        assert wait_until(lambda: ready(2), 60)
+        assert endpoints.read(tmp_path).kafka == bootstrap
+        assert asyncio.run(read(bootstrap, 1)) == [b"1"]
+        broker = psutil.Process(kafka_pid())
+    finally:
+        supervisor.kill()  # and not even so does the JVM stay behind
+        supervisor.wait()
+    if sys.platform == "linux":
+        assert wait_until(lambda: not broker.is_running() or broker.status() == psutil.STATUS_ZOMBIE, 10)
+    else:
+        broker.kill()
+
+
+def test_only_a_kafka_in_service_answers() -> None:
+    assert not kafka.answers(f"127.0.0.1:{endpoints.free_port()}")
+    with http.server.HTTPServer(("127.0.0.1", 0), http.server.BaseHTTPRequestHandler) as other:
+        threading.Thread(target=other.serve_forever, daemon=True).start()
+        assert not kafka.answers(f"127.0.0.1:{other.server_port}")
+        other.shutdown()
+
+
+def test_an_idle_data_folder_is_small(tmp_path: Path) -> None:
+    with kafka.start(tmp_path) as broker:
+        asyncio.run(migrate(broker.bootstrap))
+    used = sum(path.stat().st_blocks * 512 for path in tmp_path.rglob("*") if path.is_file())
+    assert used < 2 << 20

@@ -1,0 +1,151 @@
+"""The sink is killed, ClickHouse goes away: in the end the rows are exactly what the log says."""
+
+import asyncio
+import random
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from aiokafka import AIOKafkaProducer
+from sinking import image, sink, until
+
+from events import numbers
+from servers import clickhouse as clickhouse_server
+from sinks.client import connect
+from sinks.history import History
+from sinks.lane import Limits
+from sinks.migrations import migrate
+
+SUMS = (
+    "SELECT count() AS n, sum(cost_nano_usd) AS cost, sum(source_offset) AS offsets, "
+    "countIf(status = 'failed') AS failed, uniqExact(subject_id) AS subjects FROM results FINAL"
+)
+
+
+class Log:
+    """Publishes results, a tenth of them again, and knows what must be stored of them."""
+
+    def __init__(self, topic: str, seed: int) -> None:
+        self.topic = topic
+        self.random = random.Random(seed)
+        self.first: dict[tuple[int, str], tuple[int, dict[str, Any]]] = {}
+        self.made = 0
+
+    async def publish(self, producer: AIOKafkaProducer, records: int) -> None:
+        sent = []
+        for _ in range(records):
+            number = self.random.randrange(self.made) if self.made and self.random.random() < 0.1 else self.made
+            self.made += number == self.made
+            document = image(
+                f"e{number}",
+                image_id=f"i{number // 3}",
+                cost_usd=self.random.random() / 100,
+                status=self.random.choice(["success", "partial", "failed"]),
+            )
+            key = document["image_id"].encode()
+            sent.append((document, await producer.send(self.topic, msgspec.json.encode(document), key=key)))
+        await producer.flush()
+        for document, future in sent:
+            place = await future
+            self.first.setdefault((place.partition, document["event_id"]), (place.offset, document))
+
+    def sums(self) -> dict[str, int]:
+        documents = [document for _, document in self.first.values()]
+        return {
+            "n": len(documents),
+            "cost": sum(numbers.nano_usd(document["cost_usd"]) for document in documents),
+            "offsets": sum(offset for offset, _ in self.first.values()),
+            "failed": sum(document["status"] == "failed" for document in documents),
+            "subjects": len({document["image_id"] for document in documents}),
+        }
+
+
+@contextmanager
+def process(*arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+    script = Path(__file__).with_name("sink_process.py")
+    running = subprocess.Popen([sys.executable, str(script), *arguments], cwd=Path(__file__).parents[2])
+    try:
+        yield running
+    finally:
+        running.kill()
+        running.wait()
+
+
+async def sums(history: History) -> dict[str, int]:
+    return (await asyncio.to_thread(history.rows, SUMS))[0]
+
+
+@pytest.mark.parametrize("seed", [7])
+async def test_kill_minus_9_at_any_moment_loses_and_doubles_nothing(
+    kafka: str, topics: str, store: Any, seed: int
+) -> None:
+    log, chance = Log(topics + "results", seed), random.Random(seed)
+    arguments = (kafka, topics, store.url, store.database)
+    async with AIOKafkaProducer(bootstrap_servers=kafka, linger_ms=5) as producer:
+        await log.publish(producer, 1_500)
+        for _ in range(3):
+            before = (await sums(store.history))["n"]
+            with process(*arguments) as running:
+
+                async def moved(before: int = before, running: subprocess.Popen[bytes] = running) -> bool:
+                    assert running.poll() is None
+                    return (await sums(store.history))["n"] > before
+
+                await until(moved, "rows of the restarted sink")
+                publishing = asyncio.create_task(log.publish(producer, 800))
+                await asyncio.sleep(chance.random())  # the moment of the kill
+            await publishing
+        with process(*arguments) as last:
+
+            async def complete() -> bool:
+                return (await sums(store.history))["n"] == log.sums()["n"]
+
+            await until(complete, "all rows")
+            last.send_signal(signal.SIGTERM)
+            assert await asyncio.to_thread(last.wait, 30) == 0
+    assert await sums(store.history) == log.sums()
+
+
+async def test_clickhouse_away_for_a_while_is_waited_for(kafka: str, topics: str, tmp_path: Path) -> None:
+    log = Log(topics + "results", 1)
+    server = clickhouse_server.start(tmp_path)
+    port = int(server.addresses.writer.rpartition(":")[2])
+    migrate(connect(server.addresses.migrator))
+    history = History(connect(server.addresses.reader))
+    try:
+        async with AIOKafkaProducer(bootstrap_servers=kafka, linger_ms=5) as producer:
+            await log.publish(producer, 300)
+            limits = Limits(records=100)
+            async with sink(kafka, topics, server.addresses.writer, "imageledger", limits=limits) as statuses:
+
+                async def complete() -> bool:
+                    return (await sums(history))["n"] == log.sums()["n"]
+
+                async def away() -> bool:
+                    return statuses[-1].away is not None
+
+                async def held_back() -> bool:
+                    lag = sum(statuses[-1].lag.values())
+                    return lag >= 1_000
+
+                await until(complete, "rows before the outage")
+                server.kill()
+                await log.publish(producer, 1_500)
+                await until(away, "a status that says so")
+                await until(held_back, "topics held back, the rest unread")
+                server = clickhouse_server.start(tmp_path, port)
+                await until(complete, "rows after the outage")
+
+                async def back() -> bool:
+                    return statuses[-1].away is None and not any(statuses[-1].lag.values())
+
+                await until(back, "a status without trouble")
+            assert await sums(history) == log.sums()
+    finally:
+        server.stop()

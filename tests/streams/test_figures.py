@@ -1,0 +1,94 @@
+"""Both stages with the real folds: what a snapshot says is what a naive fold of the log says."""
+
+import asyncio
+import random
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import naive
+import pytest
+from aiokafka import AIOKafkaProducer
+from judge import read
+from worker_process import WorkerProcess, until, until_async
+
+from events.snapshots import RunMetrics
+
+RUNS: list[str | None] = ["spring backfill", "zwei/ü", None]
+COUNTERS = {
+    *("results", "success", "partial", "failed", "retries", "duplicates", "input_tokens"),
+    *("cost_nano_usd", "unpriced", "latency_ms_sum", "untimed"),
+    *("subjects", "processed_subjects", "failed_subjects", "reprocessed_subjects", "thumbs_up", "thumbs_down"),
+}
+
+
+@pytest.fixture
+def worker(kafka: str, topics: str, tmp_path: Path) -> Iterator[WorkerProcess]:
+    worker = WorkerProcess(kafka, tmp_path, topics, stages="real")
+    yield worker
+    worker.kill()
+
+
+async def publish(bootstrap: str, prefix: str, chance: random.Random, count: int, seconds: float) -> None:
+    client = AIOKafkaProducer(bootstrap_servers=bootstrap, enable_idempotence=True, linger_ms=5)
+    await client.start()
+    try:
+        for number, made in enumerate(naive.results(chance, count, RUNS, datetime.now(UTC))):
+            await client.send(prefix + made.topic, made.value, made.key)
+            if number % 500 == 0:
+                await asyncio.sleep(seconds / (count / 500))
+    finally:
+        await client.stop()
+
+
+async def shown(bootstrap: str, prefix: str) -> dict[str, RunMetrics]:
+    """The newest snapshot of each run."""
+    records = await read(bootstrap, prefix + "metrics")
+    return {record.key.decode(): msgspec.json.decode(record.value, type=RunMetrics) for record in records}
+
+
+def compared(counters: dict[str, Any]) -> dict[str, int]:
+    return {name: counters[name] for name in COUNTERS if counters.get(name)}
+
+
+async def until_shown(bootstrap: str, prefix: str) -> naive.Folded:
+    """Wait until the snapshots show the naive fold; fail with the difference."""
+    wanted = naive.fold(await read(bootstrap, prefix + "results"), await read(bootstrap, prefix + "feedback"))
+    expected = {run: compared(counters) for run, counters in wanted.totals.items()}
+    found: dict[str, dict[str, int]] = {}
+
+    async def is_equal() -> bool:
+        found.clear()
+        found.update({run: compared(m.totals) for run, m in (await shown(bootstrap, prefix)).items()})
+        return found == expected
+
+    try:
+        await until_async(is_equal, "the snapshots")
+    except AssertionError:
+        assert found == expected
+    letters = sorted(record.key or b"" for record in await read(bootstrap, prefix + "dlq"))
+    assert letters == wanted.refused
+    return wanted
+
+
+async def test_snapshots_are_the_naive_fold_of_the_log(kafka: str, topics: str, worker: WorkerProcess) -> None:
+    worker.start()
+    await publish(kafka, topics, random.Random(11), 10_000, seconds=2)
+    wanted = await until_shown(kafka, topics)
+    assert len(wanted.refused) > 50
+
+
+async def test_snapshots_survive_kills(kafka: str, topics: str, worker: WorkerProcess) -> None:
+    chance = random.Random(12)
+    publishing = asyncio.create_task(publish(kafka, topics, chance, 40_000, seconds=15))
+    for kill in range(6):
+        worker.start()
+        if kill % 2:
+            await until(worker.ready)
+        await asyncio.sleep(chance.uniform(0.2, 1.5))
+        worker.kill()
+    await publishing
+    worker.start()
+    await until_shown(kafka, topics)

@@ -1,0 +1,128 @@
+"""The ledger of a partition, without a Kafka: what is written is what is read, whatever compaction leaves of it."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tally import Sums, decode
+
+from streams.errors import LedgerUnreadable
+from streams.ledger import HEAD_KEY, Entry, Ledger
+
+TAIL = 300
+IDS = {"results": "id-1"}
+
+
+def new() -> Ledger[Sums]:
+    return Ledger(decode, lambda segment: segment.padding == "sealed", tail_bytes=TAIL)
+
+
+def read(entries: list[Entry]) -> tuple[Ledger[Sums], list[tuple[str, Sums]], set[str]]:
+    """A ledger that has read the records, all segments in the order given, and the runs of the last transaction."""
+    ledger, segments, last = new(), [], set()
+    for entry in entries:
+        final = ledger.read(entry.key, entry.value, entry.headers)
+        if final is not None:
+            segments.append(final)
+    for run_id, segment, is_last in ledger.read_to_end():
+        segments.append((run_id, segment))
+        if is_last:
+            last.add(run_id)
+    return ledger, segments, last
+
+
+def compacted(entries: list[Entry], keep_from: int) -> list[Entry]:
+    """As the log cleaner may leave it: of each key the newest record, but all of the last `keep_from`."""
+    newest = {entry.key: number for number, entry in enumerate(entries)}
+    dirty = len(entries) - keep_from
+    return [entry for number, entry in enumerate(entries) if number >= dirty or newest[entry.key] == number]
+
+
+steps = st.lists(
+    st.tuples(st.dictionaries(st.sampled_from(["a", "b", "ü/c"]), st.integers(1, 40), max_size=3), st.booleans()),
+    max_size=30,
+)
+
+
+@given(steps=steps, keep_from=st.integers(0, 60), restart_after=st.integers(0, 30))
+def test_reading_gives_what_was_written(
+    steps: list[tuple[dict[str, int], bool]], keep_from: int, restart_after: int
+) -> None:
+    """Every offset once and in order, totals right; failed transactions leave nothing; a restart changes nothing."""
+    log: list[Entry] = []
+    ledger = new()
+    offset = 0
+    wanted: dict[str, list[tuple[str, int]]] = {}
+    for number, (counts, fails) in enumerate(steps):
+        if number == restart_after:
+            ledger, _, _ = read(log)
+        changed = {}
+        first = offset
+        for run_id, count in counts.items():
+            total = len(wanted.get(run_id, [])) + count
+            changed[run_id] = Sums(total, [("results", at) for at in range(offset, offset + count)])
+            offset += count
+        write = ledger.write(changed, {"results": offset - 1}, IDS)
+        if fails:
+            offset = first
+            continue
+        ledger.adopt(write)
+        log += write.entries
+        for run_id, segment in changed.items():
+            wanted.setdefault(run_id, []).extend(segment.offsets)
+    recovered, segments, _ = read(compacted(log, keep_from))
+    found: dict[str, list[tuple[str, int]]] = {}
+    totals: dict[str, int] = {}
+    for run_id, segment in segments:
+        found.setdefault(run_id, []).extend(segment.offsets)
+        totals[run_id] = segment.total
+    assert found == wanted
+    assert totals == {run_id: len(offsets) for run_id, offsets in wanted.items()}
+    assert recovered.head == ledger.head
+
+
+def test_the_runs_of_the_last_transaction_are_told() -> None:
+    ledger = new()
+    log = []
+    for changed in ({"a": Sums(1), "b": Sums(1)}, {"b": Sums(2), "c": Sums(1)}):
+        write = ledger.write(changed, {}, IDS)
+        ledger.adopt(write)
+        log += write.entries
+    _, _, last = read(log)
+    assert last == {"b", "c"}
+
+
+def test_a_small_tail_is_rewritten_and_a_large_one_closed() -> None:
+    ledger = new()
+    keys = []
+    for size in (10, 10, TAIL, 10, 10):
+        write = ledger.write({"a": Sums(1, [], "x" * size)}, {}, IDS)
+        ledger.adopt(write)
+        keys.append(write.entries[0].key)
+    assert keys == [b'["a",0,0]', b'["a",0,0]', b'["a",0,0]', b'["a",1,0]', b'["a",1,0]']
+
+
+def test_a_wide_segment_goes_in_parts_and_its_tombstones_too() -> None:
+    ledger = new()
+    wide = ledger.write({"a": Sums(1, [], "x" * (9 << 20))}, {}, IDS)
+    ledger.adopt(wide)
+    assert [entry.key for entry in wide.entries] == [b'["a",0,0]', b'["a",0,1]', b'["a",0,2]', HEAD_KEY]
+    assert max(len(entry.value or b"") for entry in wide.entries) <= 4 << 20
+    again, segments, _ = read(wide.entries)
+    assert len(segments[0][1].padding) == 9 << 20
+    for sealed in (ledger, again):
+        write = sealed.write({"a": Sums(2, [], "sealed")}, {}, IDS)
+        assert [entry.key for entry in write.entries if entry.value is None] == [
+            b'["a",0,0]',
+            b'["a",0,1]',
+            b'["a",0,2]',
+        ]
+    _, after, _ = read(wide.entries + write.entries)
+    assert after[-1] == ("a", Sums(2, [], "sealed"))
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [(HEAD_KEY, b'{"format": 2}'), (HEAD_KEY, b"no json"), (b"somebody else's", b"{}")]
+)
+def test_another_format_is_refused_with_a_remedy(key: bytes, value: bytes) -> None:
+    with pytest.raises(LedgerUnreadable, match="imageledger replay --into PREFIX"):
+        new().read(key, value, [])

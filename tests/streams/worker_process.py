@@ -1,0 +1,107 @@
+"""A worker as a process of its own, which a test may kill, stop and wake.
+
+Run as a program it is that process: `worker_process.py BOOTSTRAP DATA PREFIX SLOT STAGES`.
+"""
+
+import asyncio
+import logging
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from streams import status
+from streams.app import WorkerSettings, run_worker
+from streams.errors import StreamError
+from streams.stage import StageSetup
+
+DEADLINE_S = 60.0
+SESSION_S = 3.0
+
+
+class WorkerProcess:
+    """The worker of a slot, started and killed any number of times."""
+
+    def __init__(self, bootstrap: str, data: Path, prefix: str, slot: str = "one", stages: str = "tally") -> None:
+        self._arguments = [bootstrap, str(data), prefix, slot, stages]
+        self._status = status.path_of(data, slot)
+        self.log = data / f"{slot}.log"
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        with self.log.open("ab") as output:
+            self.process = subprocess.Popen(
+                [sys.executable, __file__, *self._arguments], stdout=output, stderr=output, stdin=subprocess.DEVNULL
+            )
+
+    def keep_running(self) -> None:
+        """What the supervisor does."""
+        if self.process is None or self.process.poll() is not None:
+            self.start()
+
+    def send(self, number: signal.Signals) -> None:
+        assert self.process is not None
+        self.process.send_signal(number)
+
+    def kill(self) -> None:
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+
+    def wait(self) -> int:
+        assert self.process is not None
+        return self.process.wait(DEADLINE_S)
+
+    def status(self) -> status.WorkerStatus | None:
+        """What this very process says, or None before it has said anything."""
+        found = status.read(self._status)
+        return found if found and self.process and found.pid == self.process.pid else None
+
+    def ready(self) -> bool:
+        found = self.status()
+        return found is not None and found.state == "ready"
+
+
+async def until(holds: Callable[[], bool], what: str = "the condition", deadline_s: float = DEADLINE_S) -> None:
+    """Ask again and again; fail after a deadline."""
+
+    async def asked() -> bool:
+        return holds()
+
+    await until_async(asked, what, deadline_s)
+
+
+async def until_async(holds: Callable[[], Awaitable[bool]], what: str, deadline_s: float = DEADLINE_S) -> None:
+    end = time.monotonic() + deadline_s
+    while not await holds():
+        assert time.monotonic() < end, f"{what} did not come true within {deadline_s:.0f} s"
+        await asyncio.sleep(0.05)
+
+
+def _stages(name: str) -> list[StageSetup]:  # type: ignore[type-arg]  # any payloads
+    if name == "tally":
+        from tally import TALLY
+
+        return [TALLY]
+    from streams.combine import COMBINE
+    from streams.runs import RUNS
+
+    return [COMBINE, RUNS]
+
+
+def main() -> None:
+    bootstrap, data, prefix, slot, stages = sys.argv[1:]
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    settings = WorkerSettings(
+        bootstrap=bootstrap, data_dir=Path(data), prefix=prefix, slot=slot, session_timeout_s=SESSION_S
+    )
+    try:
+        run_worker(settings, _stages(stages))
+    except StreamError as error:
+        sys.exit(str(error))
+
+
+if __name__ == "__main__":
+    main()
