@@ -3,9 +3,9 @@
     python -m benchmarks.sink [--events N] [--rounds N]
 
 Prints one JSON document. All in one run on one machine, the real engine behind its HTTP interface in a process of its
-own. Processor seconds count the client and the server together, so `rows_per_core_s` is what one core does; wall time is
-said beside it. `sink`: record bytes → decode, checks, rounding, columns → insert. The raw inserts start from rows that
-are encoded already: Native (as the server itself writes it), Arrow (the sink's own columns), and JSONEachRow with the
+own. Processor seconds count the client and the server together, so `rows_per_core_s` is what one core does; wall time
+is said beside it. `sink`: record bytes → decode, checks, rounding, columns → insert. The raw inserts start from rows
+that are encoded already: Native (as the server itself writes it), Arrow (the sink's own columns), JSONEachRow with the
 columns that say something.
 """
 
@@ -15,7 +15,8 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -38,14 +39,15 @@ FORMS = ("Native", "ArrowStream", "JSONEachRow")
 SETTINGS: dict[str, Any] = {"async_insert": 0, "optimize_on_insert": 0, "wait_end_of_query": 1}
 
 
-class Record(NamedTuple):
+@dataclass(slots=True)
+class Record:
     """A consumer's record."""
 
     offset: int
     timestamp: int
-    value: bytes
+    value: bytes | None
     key: bytes | None = None
-    headers: tuple[tuple[str, bytes], ...] = ()
+    headers: Sequence[tuple[str, bytes]] = ()
 
 
 class Cost(NamedTuple):

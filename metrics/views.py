@@ -18,8 +18,8 @@ _SUBJECT = "run_id, source_partition, event_type, subject_id"
 _FAMILIES = {
     "scores_sum_micro": "sumMap(r.scores_micro)",
     "scores_count": "sumMap(mapApply((name, score) -> (name, toUInt64(1)), r.scores_micro))",
-    "findings": "sumMap(r.findings)",
-    "records": "sumMap(r.tables)",
+    "findings": "sumMap(mapFilter((kind, n) -> n > 0, r.findings))",
+    "records": "sumMap(mapFilter((name, n) -> n > 0, r.tables))",
 }
 """The named families, as maps."""
 

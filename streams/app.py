@@ -32,7 +32,7 @@ FAILED = 70
 """Exit code of a worker that ended itself (sysexits' EX_SOFTWARE)."""
 _STOP_S = 5.0
 _TOPICS_EVERY_S = 10.0
-_NOISY = ("faust", "mode", "aiokafka", "streams.transport")  # the last is how Faust's own services log here
+_NOISY = ("faust", "mode", "aiokafka")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

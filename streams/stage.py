@@ -79,8 +79,9 @@ class Reopen(NamedTuple):
 class StageSetup(NamedTuple, Generic[P]):
     """What makes a stage: `name`, the topics it reads, its ledger topic, and how its state starts.
 
-    `new_state` gets the partition number and how many there are; `decode` reads a stored segment, `is_sealed` says of it whether all earlier
-    ones of its run can go. `rests_on`: further topics that must not be made again under the stage's ledger.
+    `new_state` gets the partition number and how many there are; `decode` reads a stored segment, `is_sealed` says of
+    it whether all earlier ones of its run can go. `rests_on`: further topics that must not be made again under the
+    stage's ledger.
     """
 
     name: str

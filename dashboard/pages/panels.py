@@ -18,9 +18,10 @@ def progress(sheet: Sheet) -> str:
     of_total = sheet.shown("progress.total", f" / {sheet.text('progress.total', 'count')}", tag="span", css="of")
     velocity = sheet.shown("current.velocity", sheet.text("current.velocity", "velocity"), tag="span", css="velocity")
     eta_range = sheet.shown("progress.etaRange", sheet.text("progress.etaRange"), tag="span")
+    unplanned = f"{sheet.text('progress.processed', 'count', tick=True)} <small>done, no plan</small>"
     percent = sheet.shown(
         "progress.total", sheet.text("progress.percentComplete", "done", tick=True), tag="span"
-    ) + sheet.shown("progress.total", "no plan", tag="span", css="absent", when_empty=True)
+    ) + sheet.shown("progress.total", unplanned, tag="span", when_empty=True)
     per_image = f"{sheet.text('costs.avgCostPerImage', 'unitUsd')} an image"
     return f"""<section class="panel hero" aria-labelledby="h-progress">
 <h2 id="h-progress">Overall progress</h2>
@@ -54,10 +55,12 @@ def tiles(sheet: Sheet) -> str:
 
 def _tile(row: Sheet) -> str:
     total = row.shown("total", f" / {row.text('total', 'count')}", tag="span", css="of")
+    percent = row.shown("total", row.text("percent", "doneWhole", tick=True), tag="span")
+    percent += row.shown("total", row.text("complete", "count", tick=True), tag="span", when_empty=True)
     name = row.shown("name", row.text("name"), tag="span", css="tier-name")
     left = row.shown("etaSeconds", f" · {row.text('etaSeconds', 'duration')} left", tag="span")
     return f"""<h3><span>Tier {row.text("tier")}</span>{name}</h3>
-<div class="big">{row.text("percent", "doneWhole", tick=True)}</div>
+<div class="big">{percent}</div>
 {row.bar("percent", "Tier complete")}
 <p class="count"><b>{row.text("complete", "count", tick=True)}{total}</b></p>
 <p class="note">{row.text("imagesPerMinute", "rate")} img/min{left}</p>"""
@@ -102,7 +105,7 @@ def _budget(sheet: Sheet) -> str:
 def _model(row: Sheet) -> str:
     unpriced = row.shown("unpriced", f"{row.text('unpriced', 'count')} unpriced", tag="span", css="warn")
     return f"""<th scope="row">{row.text("model")}</th>
-<td class="n">{row.text("images", "count", tick=True)} <span class="unit">imgs</span></td>
+<td class="n">{row.text("images", "count", tick=True)} <span class="unit imgs">imgs</span></td>
 <td class="n price"><span class="unit">&times;</span> {row.text("unitCost", "unitUsd")}</td>
 <td class="n cost"><span class="unit">=</span> <b>{row.text("cost", "usd", tick=True)}</b> {unpriced}</td>
 <td class="share">{row.bar("percent", "Share of images")}<span class="n">{row.text("percent", "share")}</span></td>"""
@@ -134,10 +137,11 @@ def context(sheet: Sheet) -> str:
     """How well the images are documented; only where results say so."""
     bands = sheet.rows("context", "band", _band, tag="tbody", css="bands", row_tag="tr")
     poor = sheet.text("efficiency.poorContextPercent", "share")
-    table = f"""<h2 id="h-context">Context quality distribution</h2>
+    table = f"""<section class="panel context" aria-labelledby="h-context">
+<h2 id="h-context">Context quality distribution</h2>
 <table>{_unseen_head("Context", "Share", "Images", "Price of one")}{bands}</table>
-<p class="note">→ <b>{poor}</b> of images have poor context: more documentation makes them cheaper</p>"""
-    return sheet.shown("context", table, tag="section", css="panel context")
+<p class="note">→ <b>{poor}</b> of images have poor context: more documentation makes them cheaper</p></section>"""
+    return sheet.shown("context", table)
 
 
 def _band(row: Sheet) -> str:

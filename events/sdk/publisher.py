@@ -99,11 +99,13 @@ class Publisher:
         value = encode(event)
         if len(value) > MAX_RECORD_BYTES:
             return f"{len(value)} bytes; the limit is {MAX_RECORD_BYTES}"
-        record = Record(key.encode() if key is not None else None, value, [*cloudevents.headers(event, key)])
+        record = Record(key.encode() if key is not None else None, value, cloudevents.headers(event, key))
         return None if self._delivery.put(self._prefix + name, record) else "the queue is full or closed"
 
     def track(self, **fields: Any) -> Track:
         """Time a model call and publish its result: see `Track`."""
+        if self._source != "unknown":
+            fields.setdefault("source", self._source)
         return Track(self.publish, self._tally, self._clock, fields)
 
     def flush(self, timeout_s: float = 10.0) -> int:

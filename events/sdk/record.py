@@ -2,10 +2,12 @@
 
 from typing import NamedTuple
 
+from ..codec import Headers
+
 
 class Record(NamedTuple):
     """Key, value and headers of one record, ready to be produced."""
 
     key: bytes | None
     value: bytes
-    headers: list[tuple[str, bytes]]
+    headers: Headers

@@ -109,13 +109,13 @@ class Track:
         self.__exit__(kind, error, trace)
 
     def _publish_result(self, took_ms: float) -> None:
-        found = next((name for name in _TYPES if self._fields.get(name) is not None), None)
-        if found is None:
-            self._tally.drop("a tracked call names no image_id, component_id or message_id")
-            return
-        result = self._result(_TYPES[found], self._own_fields(took_ms))
-        if result is not None:
-            self._publish(result)
+        for name, kind in _TYPES.items():
+            if self._fields.get(name) is not None:
+                result = self._result(kind, self._own_fields(took_ms))
+                if result is not None:
+                    self._publish(result)
+                return
+        self._tally.drop("a tracked call names no image_id, component_id or message_id")
 
     def _own_fields(self, took_ms: float) -> dict[str, Any]:
         own: dict[str, Any] = {

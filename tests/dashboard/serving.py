@@ -78,10 +78,10 @@ class Served:
 
 
 @contextmanager
-def served(bootstrap: str, prefix: str, **config: Any) -> Iterator[Served]:
+def served(bootstrap: str, prefix: str, port: int = 0, **config: Any) -> Iterator[Served]:
     """Serve in a thread; the caller waits for readiness if it wants it."""
     app = create_app(DashboardConfig(bootstrap=bootstrap, prefix=prefix, **config))
-    listener = listen("127.0.0.1", 0)
+    listener = listen("127.0.0.1", port)
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     server = uvicorn.Server(uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=1))
     loops: list[asyncio.AbstractEventLoop] = []

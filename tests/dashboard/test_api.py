@@ -14,6 +14,9 @@ from serving import DEADLINE_S, Served, new_prefix, served, wait_for
 from events import codec
 from events.envelope import epoch_ms
 from events.snapshots import State
+from servers.clickhouse import Addresses
+from sinks.client import connect
+from sinks.migrations import migrate
 
 AS_OF = datetime(2026, 11, 21, 12, 0, 0, 123456, tzinfo=UTC)
 
@@ -301,3 +304,16 @@ def test_without_clickhouse_live_runs_go_on_and_only_history_is_missing(kafka: s
         assert "secret" not in answer.text
         page = dashboard.get("/", run="stored-long-ago")
         assert (page.status_code, "History is not available" in page.text) == (503, True)
+
+
+def test_with_clickhouse_stored_runs_are_listed_too(kafka: str, clickhouse: Addresses) -> None:
+    migrate(connect(clickhouse.migrator))
+    with served(kafka, new_prefix(kafka), clickhouse_url=clickhouse.reader) as dashboard:
+        dashboard.publish("metrics", "live", snapshot("live"))
+        wait_for(lambda: dashboard.get("/readyz").status_code == 200)
+        assert dashboard.get("/readyz").json()["parts"]["clickhouse"] == {"ready": True, "detail": "answers"}
+        body_of(dashboard, "live")
+        runs = dashboard.get("/api/runs")
+        assert "live" in [row["runId"] for row in runs.json()]
+        assert runs.headers["imageledger-history"] == "included"
+        assert dashboard.get("/api/runs/never-heard-of/metrics").status_code == 404

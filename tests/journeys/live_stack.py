@@ -83,8 +83,8 @@ class Stack:
         found: dict[str, Any] = json.loads((self.data / "endpoints.json").read_text())
         return found
 
-    def run(self, *words: str) -> subprocess.CompletedProcess[str]:
-        return imageledger("--data", str(self.data), *words)
+    def run(self, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
+        return imageledger("--data", str(self.data), *words, **more)
 
     def get(self, path: str) -> Any:
         answer = httpx.get(self.url + path, timeout=10)

@@ -14,14 +14,11 @@ def test_a_table_numbers_keys_by_their_first_appearance(batches: list[list[int]]
     for batch in batches:
         # crowded: all keys begin their search at the same slot
         ids = [bytes(8) + n.to_bytes(8, "little") if crowded else identity(str(n)) for n in batch]
-        wanted = []
-        for id_ in ids:
-            wanted.append((numbers.setdefault(id_, len(numbers)), id_ not in list(numbers)[: len(numbers) - 1]))
+        before = set(numbers)
+        wanted = [numbers.setdefault(id_, len(numbers)) for id_ in ids]
         positions, first = table.admit(keys(ids))
-        assert positions.tolist() == [number for number, _ in wanted]
-        seen_before = len(numbers) - int(first.sum())
-        assert sorted(positions[first].tolist()) == list(range(seen_before, len(numbers)))
-        assert [ids.index(ids[at]) for at in np.flatnonzero(first)] == np.flatnonzero(first).tolist()
+        assert positions.tolist() == wanted
+        assert first.tolist() == [id_ not in before and ids.index(id_) == at for at, id_ in enumerate(ids)]
     assert len(table) == len(numbers)
     assert table.key_bytes(np.arange(len(numbers))) == b"".join(numbers)
 

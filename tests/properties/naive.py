@@ -335,13 +335,13 @@ def differences(run: NaiveRun, snapshot: RunMetrics) -> list[str]:
     for name in ("source_offsets", "totals", "truncated", *(f"by_{label}" for label in LABELS)):
         actual = getattr(snapshot, name)
         if actual != expected[name]:
-            found += _deep(name, expected[name], actual)
+            found += deep(name, expected[name], actual)
     for name in ("window_60s", "window_10m"):
         window = getattr(snapshot, name)
         minutes = expected[name]["span_ms"] / MINUTE
         counters = expected[name]["counters"]
-        found += _deep(f"{name}.counters", counters, window.counters)
-        found += _deep(f"{name}.span_ms", expected[name]["span_ms"], window.span_ms)
+        found += deep(f"{name}.counters", counters, window.counters)
+        found += deep(f"{name}.span_ms", expected[name]["span_ms"], window.span_ms)
         for rate, counter in (
             ("results", "results"),
             ("images", "processed_subjects"),
@@ -357,7 +357,7 @@ def differences(run: NaiveRun, snapshot: RunMetrics) -> list[str]:
         )
         found += _percentiles(f"latency {label} {value}", latencies, percentiles)
     last = run.last_event_ms()
-    found += _deep("last_event_at", last, None if snapshot.last_event_at is None else _floor_ms(snapshot.last_event_at))
+    found += deep("last_event_at", last, None if snapshot.last_event_at is None else _floor_ms(snapshot.last_event_at))
     return found
 
 
@@ -374,10 +374,11 @@ def _percentiles(name: str, latencies: list[int], percentiles: Any) -> list[str]
     return found
 
 
-def _deep(path: str, expected: Any, actual: Any) -> list[str]:
+def deep(path: str, expected: Any, actual: Any) -> list[str]:
+    """Where two documents differ, in words."""
     if isinstance(expected, dict) and isinstance(actual, dict):
         found = []
         for key in sorted(expected.keys() | actual.keys()):
-            found += _deep(f"{path}.{key}", expected.get(key), actual.get(key))
+            found += deep(f"{path}.{key}", expected.get(key), actual.get(key))
         return found
     return [] if expected == actual else [f"{path}: {expected} expected, {actual} found"]

@@ -88,9 +88,10 @@ async def test_kill_minus_9_at_any_moment_loses_and_doubles_nothing(
     log, chance = Log(topics + "results", seed), random.Random(seed)
     arguments = (kafka, topics, store.url, store.database)
     async with AIOKafkaProducer(bootstrap_servers=kafka, linger_ms=5) as producer:
-        await log.publish(producer, 1_500)
+        await log.publish(producer, 800)
         for _ in range(3):
             before = (await sums(store.history))["n"]
+            await log.publish(producer, 200)  # so that there is something to read again
             with process(*arguments) as running:
 
                 async def moved(before: int = before, running: subprocess.Popen[bytes] = running) -> bool:
@@ -98,9 +99,10 @@ async def test_kill_minus_9_at_any_moment_loses_and_doubles_nothing(
                     return (await sums(store.history))["n"] > before
 
                 await until(moved, "rows of the restarted sink")
-                publishing = asyncio.create_task(log.publish(producer, 800))
+                publishing = asyncio.create_task(log.publish(producer, 500))
                 await asyncio.sleep(chance.random())  # the moment of the kill
             await publishing
+        await log.publish(producer, 200)
         with process(*arguments) as last:
 
             async def complete() -> bool:

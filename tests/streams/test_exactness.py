@@ -56,6 +56,20 @@ async def test_an_exact_stage_that_nothing_disturbs(kafka: str, topics: str, wor
     assert status.state == "stopping"
 
 
+async def test_chunks_that_get_lost_are_read_again(kafka: str, topics: str, tmp_path: Path) -> None:
+    worker = WorkerProcess(kafka, tmp_path, topics, stages="lossy")
+    worker.start()
+    try:
+        await publish_slowly(kafka, topics, random.Random(4), seconds=4, rate=2000)
+        await until_done(kafka, topics)
+        await require_exact(kafka, topics)
+    finally:
+        worker.kill()
+    log = worker.log.read_text()
+    assert "was dropped on its way; reading it again" in log
+    assert ", reading again" in log
+
+
 async def test_two_workers_share_and_hand_over(
     kafka: str, topics: str, worker: WorkerProcess, sibling: WorkerProcess
 ) -> None:

@@ -1,6 +1,7 @@
 """Both stages with the real folds: what a snapshot says is what a naive fold of the log says."""
 
 import asyncio
+import json
 import random
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -12,8 +13,10 @@ import naive
 import pytest
 from aiokafka import AIOKafkaProducer
 from judge import read
+from publishing import producer
 from worker_process import WorkerProcess, until, until_async
 
+from events.sdk.ids import uuid7
 from events.snapshots import RunMetrics
 
 RUNS: list[str | None] = ["spring backfill", "zwei/ü", None]
@@ -78,6 +81,38 @@ async def test_snapshots_are_the_naive_fold_of_the_log(kafka: str, topics: str, 
     await publish(kafka, topics, random.Random(11), 10_000, seconds=2)
     wanted = await until_shown(kafka, topics)
     assert len(wanted.refused) > 50
+
+
+async def test_a_plan_is_shown_wherever_its_producer_put_it(kafka: str, topics: str, worker: WorkerProcess) -> None:
+    worker.start()
+    await publish(kafka, topics, random.Random(13), 600, seconds=0)
+    async with producer(kafka) as client:
+        for partition in range(4):
+            run_id = f"run {partition}"
+            for event in (declared(run_id, total_images=100 + partition), heartbeat(run_id, queue_depth=partition)):
+                topic = "runs" if "total_images" in event else "heartbeats"
+                await client.send(topics + topic, json.dumps(event).encode(), None, partition)
+
+    async def are_shown() -> bool:
+        found = await shown(kafka, topics)
+        runs = [found.get(f"run {number}") for number in range(4)]
+        totals = [(run.progress.total, run.operations.queue_depth) if run else None for run in runs]
+        return totals == [(100, 0), (101, 1), (102, 2), (103, 3)]
+
+    await until_async(are_shown, "the plans and heartbeats of all four partitions")
+
+
+def declared(run_id: str, total_images: int) -> dict[str, Any]:
+    return {**_event("run.declared", run_id), "total_images": total_images}
+
+
+def heartbeat(run_id: str, queue_depth: int) -> dict[str, Any]:
+    return {**_event("processor.heartbeat", run_id), "processor_id": "p", "queue_depth": queue_depth}
+
+
+def _event(event_type: str, run_id: str) -> dict[str, Any]:
+    now = datetime.now(UTC).isoformat()
+    return {"event_id": uuid7(), "event_type": event_type, "event_time": now, "run_id": run_id}
 
 
 async def test_snapshots_survive_kills(kafka: str, topics: str, worker: WorkerProcess) -> None:

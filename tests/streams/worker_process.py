@@ -5,17 +5,21 @@ Run as a program it is that process: `worker_process.py BOOTSTRAP DATA PREFIX SL
 
 import asyncio
 import logging
+import random
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any, cast
 
 from streams import status
 from streams.app import WorkerSettings, run_worker
 from streams.errors import StreamError
+from streams.positions import Chunk
 from streams.stage import StageSetup
+from streams.transport import BatchConsumer
 
 DEADLINE_S = 60.0
 SESSION_S = 3.0
@@ -80,8 +84,33 @@ async def until_async(holds: Callable[[], Awaitable[bool]], what: str, deadline_
         await asyncio.sleep(0.05)
 
 
+def _lose_chunks() -> None:
+    """Make the transport lose every fifth chunk on its way: half of them as Faust does, half so that nobody notices."""
+    from faust.types import Message
+
+    chance = random.Random(0)
+    start = BatchConsumer.__init__
+
+    def start_lossy(self: BatchConsumer, *args: Any, **kwargs: Any) -> None:
+        start(self, *args, **kwargs)
+        deliver = self.callback
+
+        async def deliver_some(message: Message) -> None:
+            draw = chance.random()
+            if draw < 0.1:
+                self.positions.done(cast("Chunk", message.value))
+            elif draw > 0.2:
+                await deliver(message)
+
+        self.callback = deliver_some
+
+    BatchConsumer.__init__ = start_lossy  # type: ignore[method-assign]
+
+
 def _stages(name: str) -> list[StageSetup]:  # type: ignore[type-arg]  # any payloads
-    if name == "tally":
+    if name == "lossy":
+        _lose_chunks()
+    if name in ("tally", "lossy"):
         from tally import TALLY
 
         return [TALLY]
