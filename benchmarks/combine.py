@@ -22,6 +22,7 @@ from typing import Any, NamedTuple, NoReturn
 import msgspec
 import psutil
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
 
 from benchmarks.sink_events import events
 from events.results import AnyResult
@@ -42,7 +43,7 @@ _STAGES = {"combine": (COMBINE,), "worker": (COMBINE, RUNS)}
 class Sample(NamedTuple):
     """So many events after so many processor and wall seconds."""
 
-    count: int
+    events: int
     cpu_s: float
     wall_s: float
 
@@ -54,7 +55,8 @@ def main() -> None:
     parser.add_argument("--child", nargs=3, metavar=("WHAT", "BOOTSTRAP", "DATA"), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.child:
-        child(*arguments.child, arguments.events)
+        what, bootstrap, data = arguments.child
+        child(what, bootstrap, data, arguments.events)
     with tempfile.TemporaryDirectory(prefix="imageledger-bench-") as folder:
         print(json.dumps(measure(Path(folder), arguments.events), indent=2))
 
@@ -87,14 +89,11 @@ async def _publish(bootstrap: str, count: int) -> None:
 
 
 async def _delete_derived(bootstrap: str) -> None:
-    """What a worker wrote, and its group: the next one starts at the beginning."""
-    from aiokafka.admin import AIOKafkaAdminClient
-
+    """Delete what a worker wrote, so that the next one starts at the beginning."""
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
     await admin.start()
     await admin.delete_topics([PREFIX + name for name in ("ledger.combine", "ledger.run", "partials", "metrics")])
     await admin.close()
-    await asyncio.sleep(1)
     await migrate(bootstrap, prefix=PREFIX)
 
 
@@ -119,7 +118,7 @@ def _run(what: str, bootstrap: str, data: Path, count: int) -> dict[str, float]:
     finally:
         process.kill()
         process.wait()
-    done = last.count - first.count
+    done = last.events - first.events
     return {
         "events_per_core_s": round(done / (last.cpu_s - first.cpu_s)),
         "events_per_s": round(done / (last.wall_s - first.wall_s)),

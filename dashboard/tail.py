@@ -57,20 +57,25 @@ class Tail:
         failures = 0
         while True:
             connected_at = time.monotonic()
+            consumer = self._consumer()
             try:
-                await self._follow()
-            except Exception as error:  # noqa: BLE001  (for the process's life: any failure is said by /readyz and tried again)
+                await self._read(consumer, await self._assign(consumer))
+            except Exception as error:  # noqa: BLE001  (for the process's life: any failure is said and tried again)
                 failures = 0 if time.monotonic() - connected_at > ANSWER_S + PROBE_S else failures + 1
-                if self.state != "away":
-                    log.warning("kafka_away", topic=self.topic, bootstrap=self._bootstrap, error=repr(error))
-                self.state = "away"
-                self.detail = (
-                    f"Kafka at {self._bootstrap} does not answer for {self.topic}: {str(error) or type(error).__name__}"
-                )
-                await asyncio.sleep(BACKOFF_S[min(failures, len(BACKOFF_S) - 1)])
+                self._lose(error)
+            finally:
+                await _stop(consumer)
+            await asyncio.sleep(BACKOFF_S[min(failures, len(BACKOFF_S) - 1)])
 
-    async def _follow(self) -> None:
-        consumer = AIOKafkaConsumer(
+    def _lose(self, error: Exception) -> None:
+        why = str(error) or type(error).__name__
+        if self.state != "away":
+            log.warning("kafka_away", topic=self.topic, bootstrap=self._bootstrap, error=why)
+        self.state = "away"
+        self.detail = f"Kafka at {self._bootstrap} does not answer for {self.topic}: {why}"
+
+    def _consumer(self) -> AIOKafkaConsumer:
+        return AIOKafkaConsumer(
             bootstrap_servers=self._bootstrap,
             enable_auto_commit=False,
             isolation_level="read_committed",
@@ -80,14 +85,9 @@ class Tail:
             request_timeout_ms=10_000,
             metadata_max_age_ms=30_000,
         )
-        try:
-            await _within(consumer.start())
-            partitions = await self._assign(consumer)
-            await self._read(consumer, partitions)
-        finally:
-            await _stop(consumer)
 
     async def _assign(self, consumer: AIOKafkaConsumer) -> list[TopicPartition]:
+        await _within(consumer.start())
         found = await self._partitions(consumer)
         consumer.assign(found)
         first = await _within(consumer.beginning_offsets(found))

@@ -18,7 +18,8 @@ def progress(sheet: Sheet) -> str:
     of_total = sheet.shown("progress.total", f" / {sheet.text('progress.total', 'count')}", tag="span", css="of")
     velocity = sheet.shown("current.velocity", sheet.text("current.velocity", "velocity"), tag="span", css="velocity")
     eta_range = sheet.shown("progress.etaRange", sheet.text("progress.etaRange"), tag="span")
-    unplanned = f"{sheet.text('progress.processed', 'count', tick=True)} <small>done, no plan</small>"
+    count = f"<b>{sheet.text('progress.processed', 'count', tick=True)}{of_total}</b> images"
+    unplanned = f"{sheet.text('progress.processed', 'count', tick=True)} <small>images done, no plan</small>"
     percent = sheet.shown(
         "progress.total", sheet.text("progress.percentComplete", "done", tick=True), tag="span"
     ) + sheet.shown("progress.total", unplanned, tag="span", when_empty=True)
@@ -31,8 +32,8 @@ def progress(sheet: Sheet) -> str:
 {_figure("Rate", sheet.text("current.imagesPerMinute", "rate", tick=True) + "<small> img/min</small>", velocity)}
 {_figure("Cost", sheet.text("costs.totalSpent", "usd", tick=True, css="money"), per_image)}
 </dl>
-{sheet.bar("progress.percentComplete", "Overall progress", "thick")}
-<p class="count"><span><b>{sheet.text("progress.processed", "count", tick=True)}{of_total}</b> images</span>
+{sheet.shown("progress.total", sheet.bar("progress.percentComplete", "Overall progress", "thick"), css="track")}
+<p class="count">{sheet.shown("progress.total", count, tag="span")}
 {sheet.shown("name", sheet.text("name"), tag="span", css="run-name")}</p>
 </section>"""
 
@@ -54,15 +55,15 @@ def tiles(sheet: Sheet) -> str:
 
 
 def _tile(row: Sheet) -> str:
-    total = row.shown("total", f" / {row.text('total', 'count')}", tag="span", css="of")
+    of_total = f'<span class="of"> / {row.text("total", "count")}</span>'
+    count = f'<p class="count"><b>{row.text("complete", "count", tick=True)}{of_total}</b></p>'
     percent = row.shown("total", row.text("percent", "doneWhole", tick=True), tag="span")
     percent += row.shown("total", row.text("complete", "count", tick=True), tag="span", when_empty=True)
     name = row.shown("name", row.text("name"), tag="span", css="tier-name")
     left = row.shown("etaSeconds", f" · {row.text('etaSeconds', 'duration')} left", tag="span")
     return f"""<h3><span>Tier {row.text("tier")}</span>{name}</h3>
 <div class="big">{percent}</div>
-{row.bar("percent", "Tier complete")}
-<p class="count"><b>{row.text("complete", "count", tick=True)}{total}</b></p>
+{row.shown("total", row.bar("percent", "Tier complete") + count)}
 <p class="note">{row.text("imagesPerMinute", "rate")} img/min{left}</p>"""
 
 

@@ -1,4 +1,4 @@
-"""The picture of the command centre for the documentation: `write("http://127.0.0.1:8400", Path("docs/screenshot.png"))`."""
+"""The picture for the documentation: `write("http://127.0.0.1:8400", Path("docs/screenshot.png"))`."""
 
 from pathlib import Path
 from typing import Literal

@@ -14,7 +14,7 @@ from serving import DEADLINE_S, Served, new_prefix, served, wait_for
 from events import codec
 from events.envelope import epoch_ms
 from events.snapshots import State
-from servers.clickhouse import Addresses
+from servers.users import Addresses
 from sinks.client import connect
 from sinks.migrations import migrate
 

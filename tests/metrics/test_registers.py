@@ -34,7 +34,7 @@ def declared(**fields: object) -> RunDeclared:
     return RunDeclared(event_id="d", event_time=moment(NOW), run_id="r", **fields)  # type: ignore[arg-type]
 
 
-def event_of(kind: type[AnyRunEvent], id_: str) -> AnyRunEvent:
+def event_of(kind: type[RunPaused | RunResumed | RunFinished], id_: str) -> AnyRunEvent:
     return kind(event_id=id_, event_time=moment(NOW), run_id="r")
 
 

@@ -1,6 +1,6 @@
 """Generated logs: few runs, subjects and ids, so that they meet; times that jump, come late and from the future."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from random import Random
 from typing import Any
@@ -11,12 +11,13 @@ from naive import DAY, HOUR, MINUTE, SECOND, Logged
 from events.envelope import EPOCH
 from events.feedback import FeedbackRecorded
 from events.results import Answer, ComponentResult, Failure, Gap, ImageResult, MessageResult
-from metrics.fold import Fold, Record
+from metrics.fold import Fold, Record, Topic
 from metrics.registers import RunRegisters
 from metrics.segment import Segment
 
 BEGIN_MS = 1_795_000_000_000
-JUMPS_MS = [0, 1, 300, SECOND, 10 * SECOND, MINUTE, 30 * MINUTE, HOUR, 5 * HOUR, DAY, 3 * DAY]
+SMALL_JUMPS_MS = [0, 1, 300, SECOND, 10 * SECOND, MINUTE, 10 * MINUTE]
+LARGE_JUMPS_MS = [30 * MINUTE, HOUR, 5 * HOUR, DAY, 3 * DAY]  # the last seals every run: rare, or little would be left
 LAGS_MS = [0, 0, 50, 9_999, 2 * MINUTE, 61 * MINUTE, DAY - 1, DAY, DAY + 1, 40 * DAY]
 AHEAD_MS = [SECOND, 5 * MINUTE, 5 * MINUTE + 1, 40 * DAY]
 NAMES = ["a", "b.c", "ö 🙂", "__other__"]
@@ -42,9 +43,9 @@ def log_of(seeds: Sequence[int]) -> list[Logged]:
     log = []
     for seed in seeds:
         draw = Random(seed)
-        now_ms += draw.choice(JUMPS_MS)
+        now_ms += draw.choice(SMALL_JUMPS_MS if draw.random() < 0.9 else LARGE_JUMPS_MS[: 1 + draw.randrange(5)])
         event_ms = now_ms + draw.choice(AHEAD_MS) if draw.random() < 0.1 else now_ms - draw.choice(LAGS_MS)
-        topic = draw.choice(["results", "results", "results", "feedback"])
+        topic: Topic = "feedback" if draw.random() < 0.25 else "results"
         partition = draw.randrange(2)
         offset = offsets.get((topic, partition), 0)
         offsets[topic, partition] = offset + draw.randint(1, 3)
@@ -100,8 +101,12 @@ def _labels(draw: Random) -> dict[str, Any]:
 
 
 def _amounts(draw: Random) -> dict[str, Any]:
-    amount = lambda: draw.choice([0, 1, draw.randrange(10**9)])  # noqa: E731 - as short as what it names
-    table = lambda values: draw.choice([None, {draw.choice(NAMES): values() for _ in range(2)}])  # noqa: E731 - as above
+    def amount() -> int:
+        return draw.choice([0, 1, draw.randrange(10**9)])
+
+    def table(values: Callable[[], float]) -> dict[str, float] | None:
+        return draw.choice([None, {draw.choice(NAMES): values() for _ in range(2)}])
+
     return {
         "latency_ms": draw.choice([None, 0, 0.5, 1.5, draw.uniform(0, 3_000), draw.uniform(0, 1e12)]),
         "cost_usd": draw.choice([None, 0, 2.5e-9, draw.uniform(0, 0.02), draw.uniform(0, 1e6)]),

@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from events.envelope import EPOCH
 from events.feedback import FeedbackRecorded
@@ -22,7 +22,7 @@ Key = tuple[Any, ...]
 class Logged(NamedTuple):
     """A decoded, accepted record at its position; `topic` without prefix."""
 
-    topic: str
+    topic: Literal["results", "feedback"]
     partition: int
     offset: int
     timestamp_ms: int

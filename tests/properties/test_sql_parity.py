@@ -11,7 +11,7 @@ from naive import DAY, LABELS, Logged, NaiveRun, deep, naive
 
 from metrics import views
 from metrics.counters import ADDITIVE, FEEDBACK_COUNTERS, SUBJECT_COUNTERS
-from servers.clickhouse import Addresses
+from servers.users import Addresses
 from sinks import results, rows
 from sinks.chunks import Chunk
 from sinks.client import connect
@@ -36,7 +36,7 @@ def client(clickhouse: Addresses, log: list[Logged]) -> Iterator[Client]:
     for statement in views.views().values():
         migrator.command(statement)
     writer = connect(clickhouse.writer, database=DATABASE)
-    for topic, table, batches in (("results", "results", results.batches), ("feedback", "feedback", rows.feedback)):
+    for topic, batches in (("results", results.batches), ("feedback", rows.feedback)):
         for partition in (0, 1):
             mine = [r for r in log if r.topic == topic and r.partition == partition]
             for part in (mine[:100], mine[50:]):
@@ -49,7 +49,7 @@ def client(clickhouse: Addresses, log: list[Logged]) -> Iterator[Client]:
                     [b"{}"] * len(part),
                 )
                 for batch in batches(chunk):
-                    insert(writer, table, [batch])
+                    insert(writer, topic, [batch])
     yield writer
     migrator.command(f"DROP DATABASE {DATABASE}")
 

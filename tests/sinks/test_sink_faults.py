@@ -130,11 +130,10 @@ async def test_clickhouse_away_for_a_while_is_waited_for(kafka: str, topics: str
                     return (await sums(history))["n"] == log.sums()["n"]
 
                 async def away() -> bool:
-                    return statuses[-1].away is not None
+                    return bool(statuses) and statuses[-1].away is not None
 
                 async def held_back() -> bool:
-                    lag = sum(statuses[-1].lag.values())
-                    return lag >= 1_000
+                    return sum(statuses[-1].lag.values()) >= 1_000
 
                 await until(complete, "rows before the outage")
                 server.kill()

@@ -60,7 +60,8 @@ async def test_chunks_that_get_lost_are_read_again(kafka: str, topics: str, tmp_
     worker = WorkerProcess(kafka, tmp_path, topics, stages="lossy")
     worker.start()
     try:
-        await publish_slowly(kafka, topics, random.Random(4), seconds=4, rate=2000)
+        await until(worker.ready)
+        await publish_slowly(kafka, topics, random.Random(4), seconds=5, rate=2000)
         await until_done(kafka, topics)
         await require_exact(kafka, topics)
     finally:
@@ -68,6 +69,21 @@ async def test_chunks_that_get_lost_are_read_again(kafka: str, topics: str, tmp_
     log = worker.log.read_text()
     assert "was dropped on its way; reading it again" in log
     assert ", reading again" in log
+
+
+async def test_what_was_written_but_not_said_is_said_again(kafka: str, topics: str, tmp_path: Path) -> None:
+    mute = WorkerProcess(kafka, tmp_path, topics, stages="mute")
+    await publish(kafka, topics, random.Random(5), count=100)
+    mute.start()
+    assert mute.wait() == -signal.SIGKILL
+    worker = WorkerProcess(kafka, tmp_path, topics)
+    worker.start()
+    try:
+        await until_done(kafka, topics)
+        await until(worker.ready)
+        await require_exact(kafka, topics)
+    finally:
+        worker.kill()
 
 
 async def test_two_workers_share_and_hand_over(

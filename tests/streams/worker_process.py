@@ -1,16 +1,18 @@
 """A worker as a process of its own, which a test may kill, stop and wake.
 
-Run as a program it is that process: `worker_process.py BOOTSTRAP DATA PREFIX SLOT STAGES`.
+Run as a program it is that process: `worker_process.py BOOTSTRAP DATA PREFIX SLOT STAGES`, where STAGES are `real`, the
+small `tally`, or the tally with a fault built in: `lossy`, `mute`.
 """
 
 import asyncio
 import logging
+import os
 import random
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -18,7 +20,7 @@ from streams import status
 from streams.app import WorkerSettings, run_worker
 from streams.errors import StreamError
 from streams.positions import Chunk
-from streams.stage import StageSetup
+from streams.stage import Outgoing, Partition, StageSetup
 from streams.transport import BatchConsumer
 
 DEADLINE_S = 60.0
@@ -107,10 +109,22 @@ def _lose_chunks() -> None:
     BatchConsumer.__init__ = start_lossy  # type: ignore[method-assign]
 
 
+def _die_before_saying() -> None:
+    """Make the worker die between the commit of its first chunk and the partials that follow from it."""
+
+    async def die(_self: Partition[Any], outgoing: Sequence[Outgoing]) -> None:
+        if outgoing:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    Partition._say = die  # type: ignore[method-assign, assignment]
+
+
 def _stages(name: str) -> list[StageSetup]:  # type: ignore[type-arg]  # any payloads
     if name == "lossy":
         _lose_chunks()
-    if name in ("tally", "lossy"):
+    if name == "mute":
+        _die_before_saying()
+    if name != "real":
         from tally import TALLY
 
         return [TALLY]
