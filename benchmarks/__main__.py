@@ -5,7 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-BENCHMARKS = sorted(path.stem for path in Path(__file__).parent.glob("*.py") if path.stem != "__main__" and "def main" in path.read_text())
+HERE = Path(__file__)
+BENCHMARKS = sorted(
+    path.stem for path in HERE.parent.glob("*.py") if path != HERE and "def main" in path.read_text()
+)
 
 
 def main() -> None:

@@ -42,6 +42,9 @@ class Tier(Body, frozen=True, kw_only=True):
     failed: int
     percent: float | None
     images_per_minute: float
+    requests_per_second: float
+    batches: int | None
+    batches_complete: int | None
     eta_seconds: float | None
 
 

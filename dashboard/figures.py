@@ -85,6 +85,9 @@ def _progress(event: RunMetrics) -> Progress:
             failed=tier.failed,
             percent=done(tier.complete, tier.images),
             images_per_minute=tier.images_per_minute,
+            requests_per_second=tier.results_per_minute / 60,
+            batches=tier.batches,
+            batches_complete=tier.batches_complete,
             eta_seconds=tier.seconds_left,
         )
         for tier in progress.tiers

@@ -46,7 +46,11 @@ class Latency(msgspec.Struct, kw_only=True, frozen=True):
 
 
 class TierProgress(msgspec.Struct, kw_only=True, frozen=True):
-    """A tier of the plan, or one that results came for. `percent` (0-100) is of the tier's own planned images."""
+    """A tier of the plan, or one that results came for. `percent` (0-100) is of the tier's own planned images.
+
+    Rates are of the last 10 min. `batches` are the plan's; one is complete for every `batch_size` images complete, the
+    last one with the tier.
+    """
 
     tier: int
     name: str | None = None
@@ -55,6 +59,9 @@ class TierProgress(msgspec.Struct, kw_only=True, frozen=True):
     failed: int = 0
     percent: float | None = None
     images_per_minute: float = 0.0
+    results_per_minute: float = 0.0
+    batches: int | None = None
+    batches_complete: int | None = None
     seconds_left: float | None = None
 
 

@@ -36,7 +36,8 @@ def percent(done: int, of: int | None) -> float | None:
 def _tier(number: int, planned: TierPlan | None, counters: Counters, window: Recent) -> TierProgress:
     images = planned.images if planned else None
     complete = counters.get("processed_subjects", 0)
-    rate = window.per_minute(window.by_tier.get(number, {}).get("processed_subjects", 0))
+    lately = window.by_tier.get(number, {})
+    rate = window.per_minute(lately.get("processed_subjects", 0))
     left = None if images is None else max(0, images - complete)
     return TierProgress(
         tier=number,
@@ -46,5 +47,17 @@ def _tier(number: int, planned: TierPlan | None, counters: Counters, window: Rec
         failed=counters.get("failed_subjects", 0),
         percent=percent(complete, images),
         images_per_minute=rate,
+        results_per_minute=window.per_minute(lately.get("results", 0)),
+        batches=_batches(images, planned),
+        batches_complete=_batches(images, planned, complete),
         seconds_left=0.0 if left == 0 else left * 60 / rate if left is not None and rate else None,
     )
+
+
+def _batches(images: int | None, planned: TierPlan | None, complete: int | None = None) -> int | None:
+    """The plan's batches, or those that are complete; None where the plan has no batches."""
+    if images is None or planned is None or not planned.batch_size:
+        return None
+    if complete is not None and complete < images:
+        return complete // planned.batch_size
+    return -(-images // planned.batch_size)

@@ -61,10 +61,13 @@ def _tile(row: Sheet) -> str:
     percent += row.shown("total", row.text("complete", "count", tick=True), tag="span", when_empty=True)
     name = row.shown("name", row.text("name"), tag="span", css="tier-name")
     left = row.shown("etaSeconds", f" · {row.text('etaSeconds', 'duration')} left", tag="span")
+    batches = f"{row.text('batchesComplete', 'count')} of {row.text('batches', 'count')} batches · "
+    batches = row.shown("batches", batches, tag="span")
     return f"""<h3><span>Tier {row.text("tier")}</span>{name}</h3>
 <div class="big">{percent}</div>
 {row.shown("total", row.bar("percent", "Tier complete") + count)}
-<p class="note">{row.text("imagesPerMinute", "rate")} img/min{left}</p>"""
+<p class="note">{row.text("imagesPerMinute", "rate")} img/min{left}</p>
+<p class="note">{batches}{row.text("requestsPerSecond", "rate")} req/s</p>"""
 
 
 def costs(sheet: Sheet) -> str:
