@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: setup run test lint bench docs lock
+.PHONY: setup run test lint bench docs screenshot lock
 
 setup: $(READY)
 
@@ -18,6 +18,9 @@ $(READY): requirements.lock pyproject.toml
 	$(BIN)/python -m pip --version >/dev/null 2>&1 || $(BIN)/python -m ensurepip >/dev/null
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $@
+
+screenshot: setup
+	$(BIN)/python -m pytest tests/journeys/test_live_page.py --screenshot docs/screenshot.png
 
 lock:
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --no-emit-index-url \

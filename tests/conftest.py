@@ -16,6 +16,11 @@ pytest_plugins = ["clickhouse_fixture"]
 _PREFIXES = (f"test{n}." for n in itertools.count(1))
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`make screenshot` keeps the picture that the browser test takes."""
+    parser.addoption("--screenshot", metavar="FILE", help="where the browser test writes its picture of the live page")
+
+
 @pytest.fixture(scope="session")
 def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A real Kafka with an empty log, as `host:port`; its jars come from the user's cache."""
