@@ -53,7 +53,7 @@ async def backfill(
     outbox = Outbox(publisher)
     author = Author(run_id=run_id, processor_id=processor_id, strategy=plan.strategy, environment=plan.environment)
     work = _Backfill(plan, model, outbox, author, clock, speed, stop or asyncio.Event())
-    await outbox.put(plan.declared(run_id, clock.now()))
+    await outbox.put(plan.declared(run_id, clock.now(), speed))
     for profile in plan.profiles:
         await outbox.put(profile)
     async with pulse(outbox, clock, run_id, processor_id, work.load):

@@ -75,7 +75,7 @@ def costs(sheet: Sheet) -> str:
     save = sheet.shown(
         "costs.savings", f"→ Save {sheet.text('costs.savings', 'usd', tick=True)}", tag="span", css="save"
     )
-    versus = f"vs All-{sheet.text('costs.baselineName')}"
+    versus = f"vs {sheet.text('costs.baselineName')}"
     baseline = sheet.shown(
         "costs.baselineTotal", _figure(versus, sheet.text("costs.baselineTotal", "usd"), save), css="versus"
     )

@@ -26,7 +26,7 @@ export class Chart {
     const now = Date.parse(body.asOf) / 1000;
     if (at.length && now <= at[at.length - 1]) return;
     at.push(now);
-    rate.push(body.current.imagesPerMinute60s);
+    rate.push(body.current.imagesPerMinute60S);
     spent.push(body.costs.totalSpent);
     if (at.length > MAX_POINTS) this.data = this.data.map((column) => column.filter((_, index) => index % 2 === 0));
     if (this.plot) this.plot.setData(this.data);

@@ -97,7 +97,7 @@ def snapshot(
             spent_nano_usd=spent,
             projected_nano_usd=8_570_000_000 if plan else None,
             by_tier_nano_usd={"1": 270_000_000, "2": 3_500_000_000, "3": 4_800_000_000} if plan else {},
-            baseline_name="GPT-4o" if plan else None,
+            baseline_name="All-GPT-4o" if plan else None,
             baseline_nano_usd=54_820_000_000 if plan else None,
             savings_nano_usd=46_250_000_000 if plan else None,
         ),

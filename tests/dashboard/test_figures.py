@@ -1,5 +1,7 @@
 """A snapshot becomes S0's bodies, field by field."""
 
+import re
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -122,3 +124,17 @@ def test_a_provider_is_judged_by_its_failures() -> None:
         "local": "down",
     }
     assert (health["openai"].latency, health["anthropic"].latency) == (100.0, None)
+
+
+def test_every_figure_that_a_script_reads_is_in_the_body() -> None:
+    read = {
+        path
+        for script in (Path(figures.__file__).parent / "static").glob("*.js")
+        for path in re.findall(r"(?<![.\w])body\.((?:[a-z]\w*\.?)+)", script.read_text())
+    }
+    assert len(read) >= 4
+    for path in read:
+        found: Any = body(snapshot())
+        for name in path.rstrip(".").split("."):
+            assert name in found, f"no {path} in the body"
+            found = found[name]
