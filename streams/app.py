@@ -32,7 +32,7 @@ FAILED = 70
 """Exit code of a worker that ended itself (sysexits' EX_SOFTWARE)."""
 _STOP_S = 5.0
 _TOPICS_EVERY_S = 10.0
-_NOISY = ("faust", "mode", "aiokafka")
+_NOISY = ("faust", "mode", "aiokafka", "streams.transport")  # the last is how Faust's own services log here
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,8 +166,11 @@ class _Worker:
             for number, partition in stage.partitions.items():
                 waits: str | None = "its recovery is not over"
                 if partition.ready:
-                    tps = [TP(self._cluster.topic(name), number) for name in setup.sources]
-                    waits = next((why for tp in tps if (why := self._consumer.waits(tp))), None)
+                    waiting = (
+                        self._consumer.waits(TP(self._cluster.topic(name), number), partition.expected(name))
+                        for name in setup.sources
+                    )
+                    waits = next(filter(None, waiting), None)
                 yield Watched(f"{stage.name} partition {number}", partition.progress, waits)
 
     def _write_status(self, state: status.WorkerState | None = None, reason: str | None = None) -> None:

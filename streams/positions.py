@@ -110,10 +110,10 @@ class Positions:
         """Whether any chunk is on its way."""
         return any(place.chunk is not None for place in self._places.values())
 
-    def is_on_its_way(self, tp: TP) -> bool:
-        """Whether a chunk of the partition is."""
+    def has_handed_out(self, tp: TP, offset: int) -> bool:
+        """Whether the record at `offset`, or one behind it, was handed out since the last seek."""
         place = self._places.get(tp)
-        return place is not None and place.chunk is not None
+        return place is not None and place.next > offset
 
     def hand_out(self, tp: TP, records: Sequence[ConsumerRecord]) -> Chunk:
         """The partition's next chunk, from now on the one on its way."""

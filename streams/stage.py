@@ -223,9 +223,10 @@ class Partition(Generic[P]):
     async def _open(self) -> None:
         for name in self._setup.sources:
             topic = TP(self._shared.cluster.topic(name), self.number)
-            await self._shared.positions.seek(topic, self._expected(name))
+            await self._shared.positions.seek(topic, self.expected(name))
 
-    def _expected(self, name: Name) -> int:
+    def expected(self, name: Name) -> int:
+        """The offset of a source topic that is to be folded next."""
         return self._ledger.head.applied.get(name, -1) + 1
 
     async def _take(self, event: EventT[Any]) -> None:
@@ -233,7 +234,7 @@ class Partition(Generic[P]):
         name = cast("Name", self._shared.cluster.name(chunk.tp.topic))
         if not self._shared.positions.is_current(chunk):
             return
-        expected = self._expected(name)
+        expected = self.expected(name)
         if chunk.first > expected and not await self._is_hole_of_the_log(name, chunk, expected):
             log.info("%s partition %d: got offset %d for %d, reading again", *chunk.tp, chunk.first, expected)
             await self._shared.positions.seek(chunk.tp, expected)

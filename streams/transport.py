@@ -176,12 +176,15 @@ class BatchConsumer(driver.Consumer):
     def verify_event_path(self, now: float, tp: TP) -> None:
         """Faust's opinion on slow partitions counts messages; the watchdog has its own."""
 
-    def waits(self, tp: TP) -> str | None:
-        """What is left to do with a partition, in words; None where all that can be read is folded."""
+    def waits(self, tp: TP, expected: int) -> str | None:
+        """What is left to do with a partition, in words; None where all that can be read is folded.
+
+        `expected`: the offset that is to be folded next.
+        """
         position, end, fetched_ms = cast("_ConsumerThread", self._thread).progress(tp)
         if position is None or end is None or fetched_ms is None:
             return f"{tp.topic} has not been fetched"
-        if position < end or tp in self._fetched or self.positions.is_on_its_way(tp):
+        if position < end or tp in self._fetched or self.positions.has_handed_out(tp, expected):
             return f"{tp.topic} has records that are not applied"
         quiet_ms = system_clock() - fetched_ms
         return f"the broker has not answered for {tp.topic} for {quiet_ms // 1000} s" if quiet_ms > _QUIET_MS else None

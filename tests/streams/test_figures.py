@@ -117,7 +117,7 @@ def _event(event_type: str, run_id: str) -> dict[str, Any]:
 
 async def test_snapshots_survive_kills(kafka: str, topics: str, worker: WorkerProcess) -> None:
     chance = random.Random(12)
-    publishing = asyncio.create_task(publish(kafka, topics, chance, 40_000, seconds=15))
+    publishing = asyncio.create_task(publish(kafka, topics, chance, 20_000, seconds=10))
     for kill in range(6):
         worker.start()
         if kill % 2:

@@ -74,8 +74,15 @@ async def test_a_chunk_read_before_a_seek_is_of_no_use(positions: Positions) -> 
     assert not positions.is_current(old)
     new = positions.hand_out(AT, [record(3)])
     positions.done(old)  # too late: the one on its way is another
-    assert positions.is_on_its_way(AT)
+    assert positions.free([AT]) == set()
     assert positions.is_current(new)
+
+
+async def test_what_was_handed_out_is_known_until_a_seek_goes_back(positions: Positions) -> None:
+    positions.done(positions.hand_out(AT, [record(7), record(9)]))
+    assert [positions.has_handed_out(AT, offset) for offset in (7, 9, 10)] == [True, True, False]
+    await positions.seek(AT, 8)
+    assert [positions.has_handed_out(AT, offset) for offset in (7, 8)] == [True, False]
 
 
 async def test_nothing_is_fetched_after_a_rebalance_until_a_stage_seeks(positions: Positions) -> None:

@@ -7,7 +7,6 @@ small `tally`, or the tally with a fault built in: `lossy`, `mute`.
 import asyncio
 import logging
 import os
-import random
 import signal
 import subprocess
 import sys
@@ -19,12 +18,13 @@ from typing import Any, cast
 from streams import status
 from streams.app import WorkerSettings, run_worker
 from streams.errors import StreamError
-from streams.positions import Chunk
+from streams.positions import Chunk, Positions
 from streams.stage import Outgoing, Partition, StageSetup
 from streams.transport import BatchConsumer
 
 DEADLINE_S = 60.0
 SESSION_S = 3.0
+LOSE, FORGET, DELIVER = "lose", "forget", "deliver"
 
 
 class WorkerProcess:
@@ -87,10 +87,13 @@ async def until_async(holds: Callable[[], Awaitable[bool]], what: str, deadline_
 
 
 def _lose_chunks() -> None:
-    """Make the transport lose every fifth chunk on its way: half of them as Faust does, half so that nobody notices."""
-    from faust.types import Message
+    """Make the transport lose some of the first chunks: half of them as Faust does, half so that it does not notice.
 
-    chance = random.Random(0)
+    And make every seek land a few records too early, so that chunks bring what is folded already.
+    """
+    from faust.types import TP, Message
+
+    fates = iter([LOSE, FORGET, DELIVER, DELIVER, DELIVER, DELIVER] * 6)
     start = BatchConsumer.__init__
 
     def start_lossy(self: BatchConsumer, *args: Any, **kwargs: Any) -> None:
@@ -98,15 +101,21 @@ def _lose_chunks() -> None:
         deliver = self.callback
 
         async def deliver_some(message: Message) -> None:
-            draw = chance.random()
-            if draw < 0.1:
-                self.positions.done(cast("Chunk", message.value))
-            elif draw > 0.2:
-                await deliver(message)
+            match next(fates, DELIVER):
+                case "forget":
+                    self.positions.done(cast("Chunk", message.value))
+                case "deliver":
+                    await deliver(message)
 
         self.callback = deliver_some
 
     BatchConsumer.__init__ = start_lossy  # type: ignore[method-assign]
+    seek = Positions.seek
+
+    async def seek_early(self: Positions, tp: TP, offset: int) -> None:
+        await seek(self, tp, max(0, offset - 3))
+
+    Positions.seek = seek_early  # type: ignore[method-assign]
 
 
 def _die_before_saying() -> None:
