@@ -10,7 +10,8 @@ class PartialRow(msgspec.Struct, array_like=True, frozen=True):
     """The counters of one (bucket or whole run, group, value) in one source partition.
 
     `bucket_ms`: start of the bucket, ms since 1970; `width_ms`: 10 000, 60 000, or 0 for the whole run.
-    `group`: `totals` (value ""), `tier`, `model`, `provider`, `band`, `task_type`, `component_type` or `variant`.
+    `group`: `totals` (value ""), `tier`, `model`, `provider`, `band`, `task_type`, `component_type` or `variant`;
+    and, for the whole run alone, `feedback` and `after_seal`, which a snapshot adds into the totals.
     `counters`: the nonzero ones, absolute, by their flat names (`metrics.counters`).
     """
 

@@ -74,7 +74,7 @@ class Cells(NamedTuple):
         small = all(np.abs(values, dtype=np.float64).max() * len(values) < 1 << 62 for _, values, _ in columns)
         sums = np.zeros((WIDTH, len(self.labels)), dtype=np.int64 if small else object)
         for name, values, into in columns:
-            np.add.at(sums[POSITIONS[name]], into, values if small else values.astype(object))
+            np.add.at(sums[POSITIONS[name]], into, values)
         return sums.T
 
     def spread(self, groups: Sequence[Sequence[Group]]) -> "Spread":
