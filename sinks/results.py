@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -20,6 +19,8 @@ from .chunks import Chunk
 
 OUTPUT_BYTES = 64 << 10
 """A result's raw `output` is stored up to here; `output_bytes` says how long it was."""
+
+_MICRO = 1_000_000
 
 _KINDS: dict[type[Result], str] = {ImageResult: "image", ComponentResult: "component", MessageResult: "message"}
 
@@ -73,11 +74,6 @@ _MAPS: dict[str, pa.DataType] = {
 }
 
 
-_AS_THEY_ARE = (
-    *_PLAIN, *_MAPS, "event_time", "started_at", "latency_ms", "context_items", "answers", "gaps", "error", "output",
-)  # fmt: skip
-
-
 def _said(answer: str | bool | float | None) -> str | None:
     return answer if answer is None or isinstance(answer, str) else msgspec.json.encode(answer).decode()
 
@@ -116,39 +112,37 @@ def _batch(chunk: Chunk, kind: type[Result]) -> pa.RecordBatch:
     events = chunk.events
     rows = len(events)
     subject = _KINDS[kind]
-    values = _by_field(events, [*_AS_THEY_ARE, *(name for name in _OF_A_KIND if name in kind.__struct_fields__)])
+    values = _by_field(events, kind)
     columns = {name: arrays.column(values[name], type_) for name, type_ in _PLAIN.items()}
     columns |= {name: arrays.maps(values[name], type_) for name, type_ in _MAPS.items()}
     for name in _OF_A_KIND:
         columns[name] = arrays.column(values[name], TEXT) if name in values else pa.nulls(rows, TEXT)
     columns["event_type"] = arrays.repeated(event_type(kind), TEXT, rows)
     columns["subject_kind"] = arrays.repeated(subject, TEXT, rows)
-    columns["subject_id"] = pa.array([event.subject_id for event in events], TEXT)
+    columns["subject_id"] = pa.array(values[f"{subject}_id"], TEXT)
     columns["started_at"] = arrays.moments(values["started_at"])
     columns["context_items"] = arrays.texts(values["context_items"])
     columns["answers"] = arrays.structs(values["answers"], _ANSWER)
     columns["gaps"] = arrays.structs(values["gaps"], _GAP)
-    columns |= _rounded(values) | _errors(values["error"]) | _outputs(values["output"])
+    columns |= _rounded(columns, values["latency_ms"]) | _errors(values["error"]) | _outputs(values["output"])
     columns |= _when_and_where(chunk, values["event_time"])
     return pa.RecordBatch.from_pydict(columns)
 
 
-def _by_field(events: Sequence[Any], names: Sequence[str]) -> dict[str, tuple[Any, ...]]:
+def _by_field(events: Sequence[Result], kind: type[Result]) -> dict[str, tuple[Any, ...]]:
     """Field → its value in each event; one pass over the events, which is what the cache likes."""
-    return dict(zip(names, zip(*map(attrgetter(*names), events), strict=True), strict=True))
+    return dict(zip(kind.__struct_fields__, zip(*map(msgspec.structs.astuple, events), strict=True), strict=True))
 
 
-def _rounded(values: Mapping[str, Sequence[Any]]) -> dict[str, pa.Array]:
-    """What sums are made of: integers, by the one rounding (DETAILS.md, Numbers)."""
-    integers = pa.int64()
-    costs = [None if usd is None else numbers.nano_usd(usd) for usd in values["cost_usd"]]
-    times = [None if ms is None else numbers.whole_ms(ms) for ms in values["latency_ms"]]
-    sureness = [None if fraction is None else numbers.ppm(fraction) for fraction in values["confidence"]]
+def _rounded(columns: Mapping[str, pa.Array], latencies_ms: Sequence[float | None]) -> dict[str, pa.Array]:
+    """What sums are made of: integers, as `events.numbers` rounds them one by one (the tests compare)."""
+    scores = columns["scores"]
+    micro = arrays.rounded(scores.items, _MICRO)
     return {
-        "cost_nano_usd": arrays.column(costs, integers),
-        "latency_ms": arrays.column(times, integers),
-        "confidence_ppm": arrays.column(sureness, integers),
-        "scores_micro": arrays.maps(values["scores"], integers, numbers.micro),
+        "cost_nano_usd": arrays.rounded(columns["cost_usd"], numbers.NANO_PER_USD),
+        "latency_ms": arrays.rounded(arrays.column(latencies_ms, pa.float64()), 1),
+        "confidence_ppm": arrays.rounded(columns["confidence"], numbers.PPM),
+        "scores_micro": pa.MapArray.from_arrays(scores.offsets, scores.keys, micro),
     }
 
 

@@ -21,6 +21,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--screenshot", metavar="FILE", help="where the browser test writes its picture of the live page")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """For several test processes: a folder shares its servers, so it stays together; the longest begin first."""
+
+    def group(item: pytest.Item) -> str:
+        return item.path.stem if item.path.parent.name == "streams" else item.path.parent.name
+
+    longest = ("journeys", "test_exactness", "test_faults", "test_stream_figures", "sinks", "servers")
+    items.sort(key=lambda item: longest.index(group(item)) if group(item) in longest else len(longest))
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(group(item)))
+
+
 @pytest.fixture(scope="session")
 def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A real Kafka with an empty log, as `host:port`; its jars come from the user's cache."""

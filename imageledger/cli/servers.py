@@ -22,7 +22,9 @@ def register(app: typer.Typer) -> None:
 def kafka(context: typer.Context, port: PortOption = None, data: DataOption = None) -> None:
     """Run Apache Kafka on this machine: one durable node on loopback."""
     from servers import kafka as server
+    from servers.warmup import set_up_kafka
 
+    set_up_kafka(say=_say)
     server.run(settings_of(context, data).data, port=port)
 
 
@@ -56,10 +58,7 @@ def up(
     data: DataOption = None,
 ) -> None:
     """Run everything on this machine: Kafka, ClickHouse, workers, sink and dashboard. Ctrl-C ends it."""
-    from imageledger import stack
-
-    settings = settings_of(context, data, port=port)
-    stack.run(settings, stack.children(settings), _say, lambda: _welcome(settings))
+    _supervise(settings_of(context, data, port=port))
 
 
 def demo(
@@ -69,10 +68,19 @@ def demo(
     data: DataOption = None,
 ) -> None:
     """Run everything, with the documented backfill of 2,734 images under way. Ctrl-C ends it."""
-    from imageledger import stack
+    _supervise(settings_of(context, data, port=port), backfill_speed=speed)
 
-    settings = settings_of(context, data, port=port)
-    stack.run(settings, [*stack.children(settings), stack.backfill(settings, speed)], _say, lambda: _welcome(settings))
+
+def _supervise(settings: Settings, *, backfill_speed: float | None = None) -> None:
+    from imageledger import stack
+    from servers.warmup import set_up_kafka
+
+    if settings.kafka is None:
+        set_up_kafka(say=_say)  # here, where whoever started it sees what is fetched
+    children = stack.children(settings)
+    if backfill_speed is not None:
+        children.append(stack.backfill(settings, backfill_speed))
+    stack.run(settings, children, _say, lambda: _welcome(settings))
 
 
 def _say(line: str) -> None:

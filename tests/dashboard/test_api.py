@@ -277,7 +277,7 @@ def test_readiness_names_each_part(kafka: str) -> None:
             found: dict[str, Any] = answer.json()["parts"]
             return found
 
-        wait_for(lambda: parts()["live"]["ready"])
+        wait_for(lambda: parts()["live"]["ready"] and parts()["activity"]["ready"])
         found = parts()
         assert {name: part["ready"] for name, part in found.items()} == {
             "live": True,

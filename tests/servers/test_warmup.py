@@ -39,11 +39,6 @@ def test_a_start_uses_the_record_and_a_complete_cache_is_left_alone(tmp_path: Pa
     assert f"-XX:AOTCache={record}" in broker.argv
 
 
-def test_a_start_without_a_record_works(cache: Path, tmp_path: Path) -> None:
-    with kafka.start(tmp_path / "data", cache) as broker:
-        assert kafka.answers(broker.bootstrap)
-
-
 def test_a_record_that_does_not_fit_is_left_aside(cache: Path, tmp_path: Path) -> None:
     kafka.aot_cache(cache).write_bytes(b"of another JVM")
     with kafka.start(tmp_path / "data", cache) as broker:

@@ -1,4 +1,4 @@
-"""A migrated database of the test's own on the session's ClickHouse."""
+"""A migrated database on the session's ClickHouse."""
 
 import itertools
 import sys
@@ -13,6 +13,7 @@ from servers.users import Addresses
 from sinks.client import connect
 from sinks.history import History
 from sinks.migrations import migrate
+from sinks.sources import SOURCES
 
 # Strategies for events are the events' tests' own.
 sys.path.append(str(Path(__file__).parents[1] / "events"))
@@ -29,11 +30,27 @@ class Store(NamedTuple):
     history: History
 
 
+@pytest.fixture(scope="session")
+def migrated(clickhouse: Addresses) -> Store:
+    return _store(clickhouse)
+
+
 @pytest.fixture
-def store(clickhouse: Addresses) -> Iterator[Store]:
+def store(migrated: Store) -> Iterator[Store]:
+    """Empty tables; one database for all tests, because migrating takes longer than most of them."""
+    yield migrated
+    for source in SOURCES:
+        migrated.client.command(f"TRUNCATE TABLE {source.table}")
+
+
+@pytest.fixture
+def own_store(clickhouse: Addresses) -> Store:
+    """A database of the test's own, for tests that break it."""
+    return _store(clickhouse)
+
+
+def _store(clickhouse: Addresses) -> Store:
     database = next(_NAMES)
-    migrator = connect(clickhouse.migrator, database=database)
-    migrate(migrator)
+    migrate(connect(clickhouse.migrator, database=database))
     client = connect(clickhouse.writer, database=database)
-    yield Store(client, clickhouse.writer, database, History(client))
-    migrator.command(f"DROP DATABASE {database}")
+    return Store(client, clickhouse.writer, database, History(client))

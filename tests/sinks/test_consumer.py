@@ -229,15 +229,15 @@ async def test_a_start_that_cannot_work_says_why_in_one_line(
 
 
 async def test_a_table_that_disappears_ends_the_sink_and_commits_nothing(
-    kafka: str, topics: str, store: Any, clickhouse: Any
+    kafka: str, topics: str, own_store: Any, clickhouse: Any
 ) -> None:
     running = asyncio.create_task(
-        consumer.run(kafka, topics, store.url, database=store.database, group=f"{topics}sink")
+        consumer.run(kafka, topics, own_store.url, database=own_store.database, group=f"{topics}sink")
     )
     try:
         await publish(kafka, topics + "results", [image("1")], partition=0)
-        await until(lambda: _has(store, "results", 1), "the first row")
-        migrator = connect(clickhouse.migrator, database=store.database)
+        await until(lambda: _has(own_store, "results", 1), "the first row")
+        migrator = connect(clickhouse.migrator, database=own_store.database)
         await asyncio.to_thread(migrator.command, "DROP TABLE results")
         await publish(kafka, topics + "results", [image("2")], partition=0)
         with pytest.raises(SchemaMissing, match="imageledger migrate"):

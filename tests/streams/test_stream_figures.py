@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import naive
 import pytest
+import stream_naive
 from aiokafka import AIOKafkaProducer
 from judge import read
 from publishing import producer
@@ -38,7 +38,7 @@ async def publish(bootstrap: str, prefix: str, chance: random.Random, count: int
     client = AIOKafkaProducer(bootstrap_servers=bootstrap, enable_idempotence=True, linger_ms=5)
     await client.start()
     try:
-        for number, made in enumerate(naive.results(chance, count, RUNS, datetime.now(UTC))):
+        for number, made in enumerate(stream_naive.results(chance, count, RUNS, datetime.now(UTC))):
             await client.send(prefix + made.topic, made.value, made.key)
             if number % 500 == 0:
                 await asyncio.sleep(seconds / (count / 500))
@@ -56,9 +56,9 @@ def compared(counters: dict[str, Any]) -> dict[str, int]:
     return {name: counters[name] for name in COUNTERS if counters.get(name)}
 
 
-async def until_shown(bootstrap: str, prefix: str) -> naive.Folded:
+async def until_shown(bootstrap: str, prefix: str) -> stream_naive.Folded:
     """Wait until the snapshots show the naive fold; fail with the difference."""
-    wanted = naive.fold(await read(bootstrap, prefix + "results"), await read(bootstrap, prefix + "feedback"))
+    wanted = stream_naive.fold(await read(bootstrap, prefix + "results"), await read(bootstrap, prefix + "feedback"))
     expected = {run: compared(counters) for run, counters in wanted.totals.items()}
     found: dict[str, dict[str, int]] = {}
 
