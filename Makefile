@@ -31,7 +31,7 @@ run: setup
 
 test: setup
 	@command -v chromium >/dev/null || echo 'No chromium here: the browser tests are left out. On Debian: apt-get install chromium' >&2
-	$(BIN)/python -m pytest --numprocesses 3 --dist loadgroup
+	$(BIN)/python -m pytest --numprocesses 3
 
 lint: setup
 	$(BIN)/ruff check .

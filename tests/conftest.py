@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from servers import kafka as kafka_server
 from servers.topics import migrate
@@ -21,16 +23,28 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--screenshot", metavar="FILE", help="where the browser test writes its picture of the live page")
 
 
+LONGEST = ("journeys", "test_exactness", "test_faults", "test_stream_figures", "sinks", "servers")
+
+
+def _group(nodeid: str) -> str:
+    """A folder shares its servers, so it stays in one test process; those of streams take long and share little."""
+    folder, _, module = nodeid.partition("::")[0].removesuffix(".py").removeprefix("tests/").partition("/")
+    return module if folder == "streams" else folder
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """For several test processes: a folder shares its servers, so it stays together; the longest begin first."""
+    """What takes longest begins first."""
+    rank = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: rank.get(_group(item.nodeid), len(rank)))
 
-    def group(item: pytest.Item) -> str:
-        return item.path.stem if item.path.parent.name == "streams" else item.path.parent.name
 
-    longest = ("journeys", "test_exactness", "test_faults", "test_stream_figures", "sinks", "servers")
-    items.sort(key=lambda item: longest.index(group(item)) if group(item) in longest else len(longest))
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(group(item)))
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
+    """Groups are dealt out whole, in the order above."""
+    config.option.loadscopereorder = False
+    scheduler = LoadScopeScheduling(config, log)
+    scheduler._split_scope = _group  # type: ignore[method-assign]
+    return scheduler
 
 
 @pytest.fixture(scope="session")
