@@ -13,6 +13,7 @@ from servers import endpoints, kafka, users
 from servers.supervisor import Child, Supervisor
 
 _PROBE_S = 0.8
+_SERVERS_S = 60.0
 
 
 def run(
@@ -47,7 +48,9 @@ def children(settings: Settings) -> list[Child]:
                 ready=lambda: _answers(f"http://{found['clickhouse'].rpartition('@')[2]}/ping"),
             )
         )
-    migrate = Child(name="migrate", argv=_command(settings, "migrate"), needs=[child.name for child in own], once=True)
+    # It starts beside the servers and waits for them: its imports take as long as their start.
+    wait = ("--wait", str(_SERVERS_S))
+    migrate = Child(name="migrate", argv=_command(settings, "migrate", *wait), once=True, start_s=2 * _SERVERS_S)
     return [*own, migrate, *_workers(settings), *_readers(settings, found["api"])]
 
 

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import time
 import uuid
 from collections.abc import Coroutine
 from datetime import UTC, datetime
@@ -15,9 +16,28 @@ from imageledger.settings import Settings
 from processors.summary import Summary
 from servers import endpoints, users
 
+_ASK_AGAIN_S = 0.1
 
-async def migrate(settings: Settings, *, dry_run: bool) -> list[str]:
-    """Topics, tables and views; a line for each thing that was made, mended or left. Raises ServerError, SinkError."""
+
+async def migrate(settings: Settings, *, dry_run: bool, wait_s: float = 0.0) -> list[str]:
+    """Topics, tables and views; a line for each thing that was made, mended or left.
+
+    `wait_s`: how long to ask again while a server does not answer yet. Raises ServerError, SinkError.
+    """
+    from servers.errors import KafkaUnreachable
+    from sinks.errors import ClickHouseAway
+
+    deadline = time.monotonic() + wait_s
+    while True:
+        try:
+            return await _migrate(settings, dry_run=dry_run)
+        except (KafkaUnreachable, ClickHouseAway):
+            if time.monotonic() > deadline:
+                raise
+        await asyncio.sleep(_ASK_AGAIN_S)
+
+
+async def _migrate(settings: Settings, *, dry_run: bool) -> list[str]:
     from servers import topics
     from sinks import client, migrations
 

@@ -38,18 +38,14 @@ def clickhouse(context: typer.Context, port: PortOption = None, data: DataOption
 def migrate(
     context: typer.Context,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would change.")] = False,
+    wait: Annotated[float, typer.Option(help="Seconds to wait for servers that are still starting.", min=0)] = 0.0,
     data: DataOption = None,
 ) -> None:
     """Make topics, tables and views what this version needs."""
-    settings = settings_of(context, data)
-    for line in asyncio.run(_migrated(settings, dry_run)):
-        _err.print(line, highlight=False)
-
-
-async def _migrated(settings: Settings, dry_run: bool) -> list[str]:
     from imageledger import wiring
 
-    return await wiring.migrate(settings, dry_run=dry_run)
+    for line in asyncio.run(wiring.migrate(settings_of(context, data), dry_run=dry_run, wait_s=wait)):
+        _err.print(line, highlight=False)
 
 
 def up(
