@@ -1,12 +1,12 @@
 """The newest snapshot of each run, as the `metrics` topic tells it (DESIGN.md 5.9)."""
 
+import logging
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import cached_property
 
 import msgspec
-import structlog
 from aiokafka.structs import ConsumerRecord
 
 from dashboard.bodies import DashboardBody
@@ -15,7 +15,7 @@ from dashboard.figures import dashboard_body
 from dashboard.series import Glance, Series
 from events.snapshots import RunMetrics
 
-log = structlog.get_logger(__name__)
+log = logging.getLogger(__name__)
 
 MAX_RUNS = 1_000
 _EVENT = msgspec.json.Decoder(RunMetrics)
@@ -78,7 +78,7 @@ class LiveRuns:
             series.take(_GLANCE.decode(record.value))
         except msgspec.DecodeError as error:
             self.unreadable += 1
-            log.warning("snapshot_unreadable", run=run_id, offset=record.offset, error=str(error))
+            log.warning("the snapshot of run %s at offset %d is unreadable: %s", run_id, record.offset, error)
             return False
         self._snapshots[run_id] = Snapshot(record.value, f"{record.partition}-{record.offset}")
         self._snapshots.move_to_end(run_id)

@@ -1,16 +1,16 @@
 """Every error as RFC 9457 problem details."""
 
+import logging
 from http import HTTPStatus
 from typing import Any
 
-import structlog
 from litestar import Request, Response
 from litestar.exceptions import HTTPException
 from litestar.types import ExceptionHandlersMap
 
 from dashboard.errors import DashboardError
 
-log = structlog.get_logger(__name__)
+log = logging.getLogger(__name__)
 
 AnyRequest = Request[Any, Any, Any]
 
@@ -35,7 +35,7 @@ def _http(request: AnyRequest, error: HTTPException) -> Response[dict[str, Any]]
 
 
 def _unforeseen(request: AnyRequest, error: Exception) -> Response[dict[str, Any]]:
-    log.error("request_failed", path=request.url.path, exc_info=error)
+    log.error("the request for %s failed", request.url.path, exc_info=error)
     return problem(request, 500, "Internal error", "this is a fault of the dashboard; its log says more")
 
 

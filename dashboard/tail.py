@@ -2,16 +2,16 @@
 
 import asyncio
 import contextlib
+import logging
 import time
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Literal, TypeVar
 
-import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
 from aiokafka.structs import ConsumerRecord
 
-log = structlog.get_logger(__name__)
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 State = Literal["connecting", "catching_up", "live", "away"]
@@ -70,7 +70,7 @@ class Tail:
     def _lose(self, error: Exception) -> None:
         why = str(error) or type(error).__name__
         if self.state != "away":
-            log.warning("kafka_away", topic=self.topic, bootstrap=self._bootstrap, error=why)
+            log.warning("Kafka at %s does not answer for %s: %s", self._bootstrap, self.topic, why)
         self.state = "away"
         self.detail = f"Kafka at {self._bootstrap} does not answer for {self.topic}: {why}"
 

@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 from events import schemas
-from imageledger.settings import Settings
+from imageledger.settings import Settings, meanings, variable
 from metrics import views
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -22,9 +22,10 @@ def documents() -> dict[Path, str]:
 def environment() -> str:
     """`.env.example`: each setting with its meaning and its default."""
     lines = ["# Every setting of imageledger; the value after each name is the default."]
-    for name, field in Settings.model_fields.items():
-        default = "" if field.default is None else field.default
-        lines += ["", f"# {field.description}", f"IMAGELEDGER_{name.upper()}={default}"]
+    defaults = Settings()
+    for name, meaning in meanings().items():
+        default = getattr(defaults, name)
+        lines += ["", f"# {meaning}", f"{variable(name)}={'' if default is None else default}"]
     return "\n".join(lines) + "\n"
 
 

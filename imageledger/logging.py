@@ -1,39 +1,32 @@
-"""Logs of every command: structlog and the standard library's in one form, to stderr; data alone goes to stdout."""
+"""Logs of every command, to stderr: lines for a terminal, JSON for everything else; data alone goes to stdout.
+
+What a line is about stands in its message; what a machine filters by comes as `extra`.
+"""
 
 import logging
 import sys
 
-import structlog
-
-_SHARED: list[structlog.types.Processor] = [
-    structlog.contextvars.merge_contextvars,
-    structlog.stdlib.add_log_level,
-    structlog.stdlib.add_logger_name,
-    structlog.processors.TimeStamper(fmt="iso", utc=True),
-    structlog.processors.format_exc_info,
-]
-
 
 def configure(level: str) -> None:
-    """Lines for a terminal, JSON for everything else."""
-    renderer: structlog.types.Processor = (
-        structlog.dev.ConsoleRenderer(colors=True) if sys.stderr.isatty() else structlog.processors.JSONRenderer()
-    )
+    """From `level` on; libraries that say much of their own work from WARNING on."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=_SHARED,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
-        )
-    )
+    handler.setFormatter(_lines() if sys.stderr.isatty() else _json())
     root = logging.getLogger()
     root.handlers[:] = [handler]
-    root.setLevel(level.upper())
+    root.setLevel(level)
     for chatty in ("aiokafka", "faust", "mode", "urllib3", "httpx"):
         logging.getLogger(chatty).setLevel(max(logging.WARNING, root.level))
-    structlog.configure(
-        processors=[*_SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.stdlib.BoundLogger,
-        cache_logger_on_first_use=True,
+
+
+def _lines() -> logging.Formatter:
+    return logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s", "%H:%M:%S")
+
+
+def _json() -> logging.Formatter:
+    from pythonjsonlogger.json import JsonFormatter
+
+    return JsonFormatter(
+        ["levelname", "name", "message"],
+        rename_fields={"levelname": "level", "name": "logger", "message": "event"},
+        timestamp=True,
     )

@@ -1,32 +1,39 @@
 """The one place where settings are read: environment (prefix `IMAGELEDGER_`), then what `--data` says is running."""
 
+import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal, get_type_hints
 
-from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+import msgspec
+from msgspec import Meta
 
 from events.topics import DEFAULT_PARTITIONS, DEFAULT_PREFIX
 from imageledger.errors import SettingsError
 from servers import endpoints
 
+PREFIX = "IMAGELEDGER_"
 
-class Settings(BaseSettings):
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """What can be set. Whatever is configured is used instead of started (DESIGN.md 4.6)."""
 
-    model_config = SettingsConfigDict(env_prefix="IMAGELEDGER_", env_file=None, extra="ignore", frozen=True)
-
-    kafka: str | None = Field(None, description="Kafka bootstrap servers, host:port; empty: a local one is started")
-    clickhouse: str | None = Field(
-        None, description="ClickHouse over HTTP, http://user:password@host:port; empty: the embedded engine is started"
-    )
-    data: Path = Field(Path("data"), description="folder of the local servers' data, logs and endpoints.json")
-    prefix: str = Field(DEFAULT_PREFIX, description="prefix of every topic's name")
-    partitions: int = Field(DEFAULT_PARTITIONS, ge=1, le=1024, description="partitions of the source topics")
-    host: str = Field("127.0.0.1", description="address that the dashboard listens on")
-    port: int = Field(8400, ge=0, le=65535, description="port that the dashboard listens on")
-    workers: int = Field(1, ge=1, le=64, description="Faust workers that `imageledger up` starts")
-    log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR")
+    kafka: Annotated[
+        str | None, Meta(description="Kafka bootstrap servers, host:port; empty: a local one is started")
+    ] = None
+    clickhouse: Annotated[
+        str | None,
+        Meta(description="ClickHouse over HTTP, http://user:password@host:port; empty: the embedded engine is started"),
+    ] = None
+    data: Annotated[Path, Meta(description="folder of the local servers' data, logs and endpoints.json")] = Path("data")
+    prefix: Annotated[str, Meta(description="prefix of every topic's name")] = DEFAULT_PREFIX
+    partitions: Annotated[int, Meta(ge=1, le=1024, description="partitions of the source topics")] = DEFAULT_PARTITIONS
+    host: Annotated[str, Meta(description="address that the dashboard listens on")] = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65535, description="port that the dashboard listens on")] = 8400
+    workers: Annotated[int, Meta(ge=1, le=64, description="Faust workers that `imageledger up` starts")] = 1
+    log_level: Annotated[
+        Literal["DEBUG", "INFO", "WARNING", "ERROR"], Meta(description="DEBUG, INFO, WARNING or ERROR")
+    ] = "INFO"
 
     def kafka_address(self) -> str:
         """Kafka's address, configured or running under `data`. Raises SettingsError with the remedy."""
@@ -50,17 +57,33 @@ class Settings(BaseSettings):
         return address
 
 
-def load(**given: Any) -> Settings:
-    """The settings, `given` (from the command line) before the environment. Raises SettingsError on a bad value."""
-    try:
-        return Settings(**{name: value for name, value in given.items() if value is not None})
-    except ValueError as error:
-        raise SettingsError(f"a setting is not usable: {_first_line(error)}") from error
+def load(environment: Mapping[str, str] = os.environ, **given: Any) -> Settings:
+    """The settings: `given` (from the command line), then the environment, then defaults; an empty value is none.
+
+    Raises SettingsError on a bad value, with its variable's name.
+    """
+    values: dict[str, Any] = {name: environment.get(variable(name)) for name in Settings.__struct_fields__}
+    values |= {name: value for name, value in given.items() if value is not None}
+    found = {name: value for name, value in values.items() if value not in {None, ""}}
+    for name, value in found.items():
+        try:
+            found[name] = msgspec.convert(value, _TYPES[name], strict=False, dec_hook=lambda kind, said: kind(said))
+        except msgspec.ValidationError as error:
+            raise SettingsError(f"a setting is not usable: {variable(name)}={value}: {error}") from error
+    return Settings(**found)
 
 
-def _first_line(error: ValueError) -> str:
-    errors = getattr(error, "errors", None)
-    if errors is None:
-        return str(error)
-    first = errors()[0]
-    return f"IMAGELEDGER_{'_'.join(str(part) for part in first['loc']).upper()}: {first['msg']}"
+def variable(name: str) -> str:
+    """The environment variable of a setting."""
+    return PREFIX + name.upper()
+
+
+def meanings() -> dict[str, str]:
+    """Setting → what it is for."""
+    return {
+        name: next(meta.description for meta in kind.__metadata__ if isinstance(meta, Meta)) or ""
+        for name, kind in _TYPES.items()
+    }
+
+
+_TYPES = get_type_hints(Settings, include_extras=True)

@@ -14,6 +14,9 @@ from servers.supervisor import Child, Supervisor
 
 _PROBE_S = 0.8
 _SERVERS_S = 60.0
+_START_S = 2 * _SERVERS_S
+_WAIT = ("--wait", str(_SERVERS_S))
+"""Given to what starts beside the servers: its imports take as long as their start."""
 
 
 def run(
@@ -48,9 +51,7 @@ def children(settings: Settings) -> list[Child]:
                 ready=lambda: _answers(f"http://{found['clickhouse'].rpartition('@')[2]}/ping"),
             )
         )
-    # It starts beside the servers and waits for them: its imports take as long as their start.
-    wait = ("--wait", str(_SERVERS_S))
-    migrate = Child(name="migrate", argv=_command(settings, "migrate", *wait), once=True, start_s=2 * _SERVERS_S)
+    migrate = Child(name="migrate", argv=_command(settings, "migrate", *_WAIT), once=True, start_s=_START_S)
     return [*own, migrate, *_workers(settings), *_readers(settings, found["api"])]
 
 
@@ -66,8 +67,10 @@ def _workers(settings: Settings) -> list[Child]:
         Child(
             name=f"worker-{slot}",
             role="worker",
-            argv=_command(settings, "worker", "--slot", str(slot)),
+            argv=_command(settings, "worker", "--slot", str(slot), *_WAIT),
             needs=["migrate"],
+            eager=True,
+            start_s=_START_S,
             ready=partial(workers.is_ready, settings.data, slot),
         )
         for slot in range(settings.workers)
@@ -81,6 +84,7 @@ def _readers(settings: Settings, api: str) -> list[Child]:
             name="api",
             argv=_command(settings, "api", "--port", str(settings.port)),
             needs=["migrate"],
+            eager=True,
             ready=lambda: _answers(f"{api}/livez"),
         ),
     ]

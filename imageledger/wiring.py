@@ -6,9 +6,9 @@ import os
 import signal
 import time
 import uuid
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from imageledger import workers
@@ -17,6 +17,7 @@ from processors.summary import Summary
 from servers import endpoints, users
 
 _ASK_AGAIN_S = 0.1
+T = TypeVar("T")
 
 
 async def migrate(settings: Settings, *, dry_run: bool, wait_s: float = 0.0) -> list[str]:
@@ -27,11 +28,16 @@ async def migrate(settings: Settings, *, dry_run: bool, wait_s: float = 0.0) -> 
     from servers.errors import KafkaUnreachable
     from sinks.errors import ClickHouseAway
 
+    return await _patiently(lambda: _migrate(settings, dry_run=dry_run), (KafkaUnreachable, ClickHouseAway), wait_s)
+
+
+async def _patiently(ask: Callable[[], Awaitable[T]], away: tuple[type[Exception], ...], wait_s: float) -> T:
+    """What `ask` answers; it is asked again for `wait_s` while it raises one of `away`."""
     deadline = time.monotonic() + wait_s
     while True:
         try:
-            return await _migrate(settings, dry_run=dry_run)
-        except (KafkaUnreachable, ClickHouseAway):
+            return await ask()
+        except away:
             if time.monotonic() > deadline:
                 raise
         await asyncio.sleep(_ASK_AGAIN_S)
@@ -57,10 +63,15 @@ def _store(settings: Settings) -> users.Addresses:
     return users.addresses(settings.data, port or 0)
 
 
-def run_worker(settings: Settings, slot: int) -> None:
-    """The body of `imageledger worker`. Raises StreamError."""
+def run_worker(settings: Settings, slot: int, *, wait_s: float = 0.0) -> None:
+    """The body of `imageledger worker`. `wait_s`: how long it waits for Kafka and the topics. Raises StreamError."""
     from streams.app import WorkerSettings, run_worker
+    from streams.cluster import Cluster
+    from streams.errors import KafkaUnreachable, TopicsMissing
+    from streams.topics import require_topics
 
+    cluster = Cluster(settings.kafka_address(), settings.prefix)
+    asyncio.run(_patiently(lambda: require_topics(cluster), (KafkaUnreachable, TopicsMissing), wait_s))
     run_worker(
         WorkerSettings(
             bootstrap=settings.kafka_address(),

@@ -33,7 +33,8 @@ class Child:
         argv: the command, without a shell.
         ready: True once it serves; asked every 0.1 s until then, so it answers within a second and does not raise.
             None: by running.
-        needs: names of children that are ready before it is started.
+        needs: names of children that are ready before it is started, and that are stopped after it.
+        eager: it is started at once and waits for them by itself, so that its imports overlap their start.
         env: its whole environment; None passes on this process's own.
         role: where several do the same (`worker-0`, `worker-1`), the name of their list under `pids` in endpoints.json.
         once: it runs to its end, exit code 0, and is not started again; where `ready` is None, that end is its being
@@ -46,6 +47,7 @@ class Child:
     argv: Sequence[str]
     ready: Callable[[], bool] | None = None
     needs: Sequence[str] = ()
+    eager: bool = False
     env: Mapping[str, str] | None = None
     role: str | None = None
     once: bool = False
@@ -128,7 +130,7 @@ class Supervisor:
     def _look_after(self, watch: _Watch, now: float) -> None:
         child, process = watch.child, watch.process
         if process is None:
-            if not watch.ready and now >= watch.since and all(self._watches[need].ready for need in child.needs):
+            if not watch.ready and now >= watch.since and (child.eager or self._needs_are_ready(child)):
                 self._start(watch)
         elif process.poll() is not None:
             self._ended(watch, process.returncode, now)
@@ -142,6 +144,9 @@ class Supervisor:
         elif now - watch.since > child.start_s:
             self.say(f"{child.name} is not ready after {child.start_s:.0f} s: ending it")
             process.kill()
+
+    def _needs_are_ready(self, child: Child) -> bool:
+        return all(self._watches[need].ready for need in child.needs)
 
     def _start(self, watch: _Watch) -> None:
         with watch.log.open("ab") as output:

@@ -13,15 +13,11 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
-from aiokafka.errors import KafkaError
-
 from events.topics import full_name
 
 from . import kafka, processes
 from .artifacts import DEFAULT_CACHE, kafka_jars, one_at_a_time
 from .errors import ServerError
-from .topics import migrate
 
 _TIMEOUT_S = 120.0
 
@@ -48,6 +44,9 @@ def _is_fresh(cache: Path, jars: list[Path]) -> bool:
 
 def _record(cache: Path) -> None:
     """Run a throw-away broker under recording; at its clean end the JVM writes the record."""
+    # Kafka's clients import slowly and are needed only here: every start asks whether there is a record.
+    from aiokafka.errors import KafkaError
+
     record = kafka.aot_cache(cache)
     record.unlink(missing_ok=True)
     with tempfile.TemporaryDirectory(prefix=".record-", dir=record.parent) as scratch:
@@ -75,6 +74,10 @@ def _record(cache: Path) -> None:
 
 async def _work(bootstrap: str) -> None:
     """What a first minute brings (topics, transactions, a group that reads), so that the record has its classes too."""
+    from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+
+    from .topics import migrate
+
     await migrate(bootstrap)
     producer = AIOKafkaProducer(bootstrap_servers=bootstrap, transactional_id="record")
     consumer = AIOKafkaConsumer(

@@ -6,11 +6,11 @@ tries again.
 """
 
 import asyncio
+import logging
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import msgspec
-import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 
@@ -34,7 +34,7 @@ _SESSION_MS = 10_000
 _REVOKE_PATIENCE_S = 3.0
 _REPORT_S = 1.0
 
-log = structlog.get_logger(__name__)
+log = logging.getLogger(__name__)
 
 
 class Status(msgspec.Struct, frozen=True, kw_only=True):
@@ -198,7 +198,7 @@ class _Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships 
             await self._consumer.commit(load.next_offsets)
         except (CommitFailedError, IllegalStateError) as error:
             # The group has changed meanwhile: whoever has the partitions now reads the records again.
-            log.info("offsets not committed", table=source.table, reason=str(error))
+            log.info("offsets of %s not committed: %s", source.table, error)
 
     async def _finish(self, patience_s: float) -> None:
         """Store what was read, unless it takes longer than this."""
@@ -235,7 +235,7 @@ class _Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships 
             try:
                 self._report(await self._status())
             except KafkaError as error:
-                log.info("no status", reason=str(error))
+                log.info("no status: %s", error)
 
     async def _status(self) -> Status:
         lag = {topic: lane.records + self._under_way[topic] for topic, lane in self._lanes.items()}

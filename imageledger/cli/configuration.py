@@ -5,11 +5,9 @@ import re
 import sys
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from imageledger.cli.context import DataOption, JsonOption, settings_of
-from imageledger.settings import Settings
+from imageledger.settings import Settings, meanings, variable
 
 _PASSWORD = re.compile(r"(?<=:)[^:@/]+(?=@)")
 
@@ -24,14 +22,16 @@ def register(app: typer.Typer) -> None:
 def show(context: typer.Context, json: JsonOption = False, data: DataOption = None) -> None:
     """Every setting with its value; passwords are redacted."""
     settings = settings_of(context, data)
-    values = {name: redacted(value) for name, value in settings.model_dump(mode="json").items()}
+    values = {name: redacted(getattr(settings, name)) for name in Settings.__struct_fields__}
     if json:
-        sys.stdout.write(jsonlib.dumps(values, indent=2) + "\n")
+        sys.stdout.write(jsonlib.dumps(values, indent=2, default=str) + "\n")
         return
+    from rich.console import Console
+    from rich.table import Table
+
     lines = Table("setting", "variable", "value", "meaning")
     for name, value in values.items():
-        meaning = Settings.model_fields[name].description or ""
-        lines.add_row(name, f"IMAGELEDGER_{name.upper()}", str(value), meaning)
+        lines.add_row(name, variable(name), str(value), meanings()[name])
     Console().print(lines)
 
 

@@ -10,6 +10,7 @@ from imageledger import logging
 from imageledger.settings import Settings, load
 
 DataOption = Annotated[Path | None, typer.Option("--data", help="As before the command's name.", show_default=False)]
+WaitOption = Annotated[float, typer.Option(help="Seconds to wait for servers that are still starting.", min=0)]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 
 

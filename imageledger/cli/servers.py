@@ -4,13 +4,11 @@ import asyncio
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
-from imageledger.cli.context import DataOption, settings_of
+from imageledger.cli.context import DataOption, WaitOption, settings_of
 from imageledger.settings import Settings
 
 PortOption = Annotated[int | None, typer.Option(help="Port; without it the folder keeps its own.")]
-_err = Console(stderr=True)
 
 
 def register(app: typer.Typer) -> None:
@@ -32,20 +30,20 @@ def clickhouse(context: typer.Context, port: PortOption = None, data: DataOption
     """Run the ClickHouse engine behind its HTTP interface, on loopback."""
     from servers import clickhouse as server
 
-    server.run(settings_of(context, data).data, port, ready=lambda _: _err.print("ClickHouse is ready"))
+    server.run(settings_of(context, data).data, port, ready=lambda _: _say("ClickHouse is ready"))
 
 
 def migrate(
     context: typer.Context,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would change.")] = False,
-    wait: Annotated[float, typer.Option(help="Seconds to wait for servers that are still starting.", min=0)] = 0.0,
+    wait: WaitOption = 0.0,
     data: DataOption = None,
 ) -> None:
     """Make topics, tables and views what this version needs."""
     from imageledger import wiring
 
     for line in asyncio.run(wiring.migrate(settings_of(context, data), dry_run=dry_run, wait_s=wait)):
-        _err.print(line, highlight=False)
+        typer.echo(line, err=True)
 
 
 def up(
@@ -80,9 +78,11 @@ def _supervise(settings: Settings, *, backfill_speed: float | None = None) -> No
 
 
 def _say(line: str) -> None:
-    _err.print(f"[dim]{line}[/dim]", highlight=False)
+    typer.secho(line, err=True, dim=True)
 
 
 def _welcome(settings: Settings) -> None:
-    _err.print(f"\n  [bold]imageledger[/bold] is live: [bold cyan]http://{settings.host}:{settings.port}[/bold cyan]")
-    _err.print(f"  data and logs: {settings.data.resolve()}    Ctrl-C ends it\n", highlight=False)
+    name = typer.style("imageledger", bold=True)
+    url = typer.style(f"http://{settings.host}:{settings.port}", fg="cyan", bold=True)
+    typer.echo(f"\n  {name} is live: {url}", err=True)
+    typer.echo(f"  data and logs: {settings.data.resolve()}    Ctrl-C ends it\n", err=True)

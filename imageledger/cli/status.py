@@ -1,19 +1,18 @@
 """`imageledger status`: a run's figures for a script or a glance, the same that the page shows."""
 
+from __future__ import annotations
+
 import sys
-from typing import Annotated, Any
-from urllib.parse import quote
+from typing import TYPE_CHECKING, Annotated
 
-import httpx
-import msgspec
 import typer
-from rich.console import Console
-from rich.table import Table
 
-from events.numbers import NANO_PER_USD
-from events.snapshots import RunMetrics
 from imageledger.cli.context import DataOption, JsonOption, settings_of
-from imageledger.errors import UnreachableError
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from events.snapshots import RunMetrics
 
 
 def register(app: typer.Typer) -> None:
@@ -23,22 +22,29 @@ def register(app: typer.Typer) -> None:
 
 def status(
     context: typer.Context,
-    run: Annotated[str | None, typer.Option(help="The run's id; without it the newest.")] = None,
+    run: Annotated[
+        str | None, typer.Option(help="The run's id; without it the one under way, else the newest.")
+    ] = None,
     json: JsonOption = False,
     data: DataOption = None,
 ) -> None:
     """How far, how fast, when done and what it costs."""
-    base = settings_of(context, data).api_url()
-    run = run or _newest(base)
-    answer = _get(f"{base}/api/runs/{quote(run, safe='')}/metrics")
+    from rich.console import Console
+
+    from imageledger.api import Api
+
+    api = Api(settings_of(context, data).api_url())
+    run = run or api.active_run()
     if json:
-        sys.stdout.buffer.write(answer.content + b"\n")
+        sys.stdout.buffer.write(api.metrics_json(run) + b"\n")
         return
-    Console().print(table(msgspec.json.decode(answer.content, type=RunMetrics)))
+    Console().print(table(api.metrics(run)))
 
 
 def table(metrics: RunMetrics) -> Table:
     """The figures an operator asks for first, a line each."""
+    from rich.table import Table
+
     progress, projection, eta = metrics.progress, metrics.projection, metrics.eta
     lines = Table(title=metrics.name or metrics.run_id, show_header=False, title_justify="left")
     lines.add_row("state", metrics.state.replace("_", " "))
@@ -57,24 +63,9 @@ def table(metrics: RunMetrics) -> Table:
     return lines
 
 
-def _newest(base: str) -> str:
-    runs = msgspec.json.decode(_get(f"{base}/api/runs").content, type=list[dict[str, Any]])
-    if not runs:
-        raise UnreachableError("no run has a figure yet: start one, for instance with `imageledger process DIR`")
-    return str(runs[0]["runId"])
-
-
-def _get(url: str) -> httpx.Response:
-    try:
-        answer = httpx.get(url, timeout=10)
-    except httpx.HTTPError as error:
-        raise UnreachableError(f"no dashboard answers at {url} ({error}): is `imageledger up` running?") from error
-    if answer.is_error:
-        raise UnreachableError(f"{url} answered {answer.status_code}: {answer.text[:200]}")
-    return answer
-
-
 def _usd(nano_usd: int | None) -> str:
+    from events.numbers import NANO_PER_USD
+
     return "unknown" if nano_usd is None else f"${nano_usd / NANO_PER_USD:,.4f}"
 
 

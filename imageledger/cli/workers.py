@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from imageledger.cli.context import DataOption, settings_of
+from imageledger.cli.context import DataOption, WaitOption, settings_of
 
 
 def register(app: typer.Typer) -> None:
@@ -16,12 +16,13 @@ def register(app: typer.Typer) -> None:
 def worker(
     context: typer.Context,
     slot: Annotated[int, typer.Option(help="This worker's number; its place survives a restart.", min=0)] = 0,
+    wait: WaitOption = 0.0,
     data: DataOption = None,
 ) -> None:
     """Fold the log into live figures (Faust)."""
     from imageledger import wiring
 
-    wiring.run_worker(settings_of(context, data), slot)
+    wiring.run_worker(settings_of(context, data), slot, wait_s=wait)
 
 
 def sink(context: typer.Context, data: DataOption = None) -> None:

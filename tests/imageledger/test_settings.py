@@ -6,15 +6,15 @@ import pytest
 
 from imageledger.cli.configuration import redacted
 from imageledger.errors import SettingsError
-from imageledger.settings import Settings, load
+from imageledger.settings import Settings, load, meanings, variable
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(autouse=True)
 def _nothing_set(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in Settings.model_fields:
-        monkeypatch.delenv(f"IMAGELEDGER_{name.upper()}", raising=False)
+    for name in Settings.__struct_fields__:
+        monkeypatch.delenv(variable(name), raising=False)
 
 
 def test_the_environment_wins_over_what_runs_under_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -35,6 +35,21 @@ def test_a_bad_value_names_its_variable(monkeypatch: pytest.MonkeyPatch) -> None
         load()
 
 
+@pytest.mark.parametrize("value", ["70000", "-1", "8400.5"])
+def test_a_port_out_of_range_is_refused(value: str) -> None:
+    with pytest.raises(SettingsError, match=f"IMAGELEDGER_PORT={value}"):
+        load({"IMAGELEDGER_PORT": value})
+
+
+def test_an_empty_variable_is_as_good_as_none() -> None:
+    """`.env.example` leaves out what is not configured by an empty value."""
+    assert load({variable(name): "" for name in Settings.__struct_fields__}) == Settings()
+
+
+def test_the_command_line_comes_before_the_environment() -> None:
+    assert load({"IMAGELEDGER_PORT": "1", "IMAGELEDGER_DATA": "there"}, port=2) == Settings(port=2, data=Path("there"))
+
+
 def test_passwords_are_redacted() -> None:
     assert redacted("http://writer:secret@127.0.0.1:8123") == "http://writer:***@127.0.0.1:8123"
     assert redacted("127.0.0.1:9092") == "127.0.0.1:9092"
@@ -42,4 +57,4 @@ def test_passwords_are_redacted() -> None:
 
 def test_every_setting_is_in_the_example() -> None:
     example = (ROOT / ".env.example").read_text()
-    assert [name for name in Settings.model_fields if f"IMAGELEDGER_{name.upper()}=" not in example] == []
+    assert [name for name, meaning in meanings().items() if f"# {meaning}\n{variable(name)}=" not in example] == []

@@ -107,6 +107,18 @@ def stack() -> list[Spec]:
     ]
 
 
+def test_an_eager_child_starts_before_what_it_needs_and_stops_before_it(supervise: Start, tmp_path: Path) -> None:
+    late = "import time, pathlib\nwhile not pathlib.Path('{data}/worker.up').exists(): time.sleep(0.01)\n" + NOTE_END
+    running = supervise(
+        {"name": "kafka", "program": late},
+        {"name": "worker", "program": NOTE_END, "needs": ["kafka"], "eager": True},
+    )
+    until_said(tmp_path, "ALL READY")
+    running.terminate()
+    assert running.wait(30) == 0
+    assert (tmp_path / "ends").read_text().split() == ["worker", "kafka"]
+
+
 def test_children_start_in_order_and_are_written_down(supervise: Start, tmp_path: Path) -> None:
     supervise(*stack())
     until_said(tmp_path, "ALL READY")
