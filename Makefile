@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: setup run test lint bench docs screenshot lock
+.PHONY: setup run test faults lint bench docs screenshot sdk lock
 
 setup: $(READY)
 
@@ -19,6 +19,9 @@ $(READY): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $@
 
+sdk: setup
+	$(BIN)/uv build --quiet --wheel --no-build-isolation --python $(BIN)/python --out-dir dist sdk
+
 screenshot: setup
 	$(BIN)/python -m pytest tests/journeys/test_live_page.py --screenshot docs/screenshot.png
 
@@ -32,6 +35,10 @@ run: setup
 test: setup
 	@command -v chromium >/dev/null || echo 'No chromium here: the browser tests are left out. On Debian: apt-get install chromium' >&2
 	$(BIN)/python -m pytest --numprocesses 3
+
+# Every fault under load: an hour on a quiet machine. `make test` has the short set.
+faults: setup
+	$(BIN)/python -m pytest -m faults tests/faults
 
 lint: setup
 	$(BIN)/ruff check .

@@ -40,6 +40,10 @@ _REFUSED = {
             "dlq.timestamp": {"type": "string", "description": "The record's own time, ms since 1970."},
             "dlq.size": {"type": "string", "description": "Bytes of the record, where only an excerpt is kept."},
             "dlq.sha256": {"type": "string", "description": "SHA-256 of the whole record, hexadecimal."},
+            "dlq.retried": {
+                "type": "string",
+                "description": "On a letter without a value: the record of this key was published again, and when.",
+            },
         },
     },
     "bindings": {"kafka": {"key": {"type": "string", "description": "source topic-partition-offset"}}},

@@ -29,6 +29,7 @@ class Partials(msgspec.Struct, tag="run.partials", tag_field="event_type", froze
     `source_offsets`: topic (no prefix) → next offset past the run's own last folded record in this partition.
     `watermark_ms`: highest (effective) event time of the run here; `recorded_ms`: highest record time of the run here.
     `first_event_ms`: lowest event time of the run's first results here. `truncated`: groups that overflowed here.
+    `more`: another record follows with more rows of the same chunk; until it has come the run is between two moments.
     """
 
     run_id: str
@@ -40,3 +41,4 @@ class Partials(msgspec.Struct, tag="run.partials", tag_field="event_type", froze
     first_event_ms: int
     rows: list[PartialRow]
     truncated: list[str] = []
+    more: bool = False

@@ -1,8 +1,11 @@
 """Whether the workers of a data folder fold: what their status files say, read for the supervisor and for `/readyz`."""
 
+import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
+
+import psutil
 
 from streams import status
 
@@ -18,4 +21,9 @@ def slot_name(slot: int) -> str:
 def is_ready(data: Path, slot: int, now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000) -> bool:
     """True where the slot's worker is alive and every partition assigned to it has been recovered."""
     said = status.read(status.path_of(data, slot_name(slot)))
-    return said is not None and said.state == "ready" and now_ms() - said.updated_ms < STALE_MS
+    return said is not None and said.state == "ready" and now_ms() - said.updated_ms < STALE_MS and _lives(said)
+
+
+def _lives(said: status.WorkerStatus) -> bool:
+    """Its file outlives a killed worker; only on the worker's own machine can one look."""
+    return said.host != socket.gethostname() or psutil.pid_exists(said.pid)

@@ -1,6 +1,11 @@
-"""A run's plan and whether it goes on, as its own events tell, in the order of their offsets (DESIGN.md 4.2, runs)."""
+"""A run's plan and whether it goes on, as its own events tell (DESIGN.md 4.2, runs).
 
-from typing import Literal
+Each field of the plan, and the phase, is a register: the newest event that speaks of it holds. Newest is by arrival,
+which orders events of all partitions alike (a producer may not have keyed them by run), then by position. So it does
+not matter in which order the partitions are read.
+"""
+
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 
@@ -14,47 +19,74 @@ _PLAN_FIELDS = (
 )  # fmt: skip
 
 
+_PHASE = "phase"
+_NO_PLAN = dict.fromkeys(_PLAN_FIELDS)
+
+
+class Stamp(NamedTuple):
+    """Where a record of `runs` or `heartbeats` stands among those of all partitions: the higher is the newer."""
+
+    recorded_ms: int
+    partition: int
+    offset: int
+
+
+_BEFORE_ALL = Stamp(-1, -1, -1)
+
+
 class Lifecycle(msgspec.Struct, frozen=True, kw_only=True):
-    """What the run's events say. `plan` holds the newest plan with its updates; `seen` the ids that were taken."""
+    """What the run's events say. `plan` holds the newest plan with its updates; `seen` the ids that were taken.
+
+    `said`: field of the plan, or `phase` → the event that said it last.
+    """
 
     plan: RunDeclared | None = None
     declared: bool = False
     phase: Literal["open", "paused", "finished"] = "open"
-    next_offset: int = 0
+    said: dict[str, Stamp] = {}
     recorded_ms: int | None = None
     seen: tuple[str, ...] = ()
 
-    def take(self, event: AnyRunEvent, offset: int, recorded_ms: int) -> "Lifecycle":
-        """The life after an event. An older offset or an id that was taken changes nothing but the position."""
-        if offset < self.next_offset:
-            return self
-        latest_ms = recorded_ms if self.recorded_ms is None else max(self.recorded_ms, recorded_ms)
-        after = msgspec.structs.replace(self, next_offset=offset + 1, recorded_ms=latest_ms)
+    def take(self, event: AnyRunEvent, at: Stamp) -> "Lifecycle":
+        """The life after an event; an id that was taken changes nothing but the time of the newest record."""
+        latest_ms = at.recorded_ms if self.recorded_ms is None else max(self.recorded_ms, at.recorded_ms)
+        after = self if latest_ms == self.recorded_ms else msgspec.structs.replace(self, recorded_ms=latest_ms)
         id_ = identity(event.event_id).hex()
         if isinstance(event, CommandAcknowledged) or id_ in self.seen:
             return after
-        return _taken(msgspec.structs.replace(after, seen=(*self.seen, id_)), event)
+        return _taken(msgspec.structs.replace(after, seen=(*self.seen, id_)), event, at)
 
 
-def _taken(life: Lifecycle, event: AnyRunEvent) -> Lifecycle:
-    replace = msgspec.structs.replace
+def _taken(life: Lifecycle, event: AnyRunEvent, at: Stamp) -> Lifecycle:
     match event:
         case RunDeclared():
-            return replace(life, plan=event, declared=True, phase="open")
+            planned = _planned(life, event, at, _NO_PLAN | _given(event))
+            return _in_phase(msgspec.structs.replace(planned, declared=True), "open", at)
         case RunUpdated():
-            return replace(life, plan=_updated(life.plan, event))
+            return _planned(life, event, at, _given(event))
         case RunPaused():
-            return replace(life, phase="paused")
+            return _in_phase(life, "paused", at)
         case RunResumed():
-            return replace(life, phase="open")
+            return _in_phase(life, "open", at)
         case RunFinished():
-            return replace(life, phase="finished")
+            return _in_phase(life, "finished", at)
         case _:
             return life
 
 
-def _updated(plan: RunDeclared | None, update: RunUpdated) -> RunDeclared:
-    said = {name: getattr(update, name) for name in _PLAN_FIELDS if getattr(update, name) is not None}
-    if plan is None:
-        plan = RunDeclared(event_id=update.event_id, event_time=update.event_time, run_id=update.run_id)
-    return msgspec.structs.replace(plan, **said)
+def _given(event: RunDeclared | RunUpdated) -> dict[str, Any]:
+    said = {"event_id": event.event_id, "event_time": event.event_time}
+    return said | {name: getattr(event, name) for name in _PLAN_FIELDS if getattr(event, name) is not None}
+
+
+def _planned(life: Lifecycle, event: RunDeclared | RunUpdated, at: Stamp, fields: dict[str, Any]) -> Lifecycle:
+    newer = {name: value for name, value in fields.items() if at > life.said.get(name, _BEFORE_ALL)}
+    plan = life.plan or RunDeclared(event_id=event.event_id, event_time=event.event_time, run_id=event.run_id)
+    said = life.said | dict.fromkeys(newer, at)
+    return msgspec.structs.replace(life, plan=msgspec.structs.replace(plan, **newer), said=said)
+
+
+def _in_phase(life: Lifecycle, phase: Literal["open", "paused", "finished"], at: Stamp) -> Lifecycle:
+    if at < life.said.get(_PHASE, _BEFORE_ALL):
+        return life
+    return msgspec.structs.replace(life, phase=phase, said=life.said | {_PHASE: at})

@@ -1,6 +1,6 @@
 """The run stage's state of one run: registers that only the newest value of each thing stays in (DESIGN.md 5.6)."""
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import msgspec
 
@@ -12,7 +12,7 @@ from events.runs import AnyRunEvent
 from . import buckets
 from .counters import add_counters
 from .groups import TOTALS, Group
-from .lifecycle import Lifecycle
+from .lifecycle import Lifecycle, Stamp
 from .segment import AFTER_SEAL, FEEDBACK
 
 LIVE_MS = buckets.HOUR_MS
@@ -20,8 +20,12 @@ LIVE_MS = buckets.HOUR_MS
 _HEARTBEATS_KEPT_MS = buckets.DAY_MS
 
 
+Told = Literal["runs", "heartbeats"]
+"""The topics that a run's registers take records of; those of `results` and `feedback` come as partials."""
+
+
 class Source(msgspec.Struct, array_like=True, frozen=True):
-    """What the newest partials of a source partition say beside their rows."""
+    """What the newest partials of a source partition say beside their rows; `whole`: all of their rows have come."""
 
     sequence: int
     source_offsets: dict[str, int]
@@ -29,6 +33,7 @@ class Source(msgspec.Struct, array_like=True, frozen=True):
     recorded_ms: int
     first_event_ms: int
     truncated: list[str]
+    whole: bool = True
 
 
 class StoredRow(msgspec.Struct, array_like=True, frozen=True):
@@ -40,20 +45,25 @@ class StoredRow(msgspec.Struct, array_like=True, frozen=True):
 
 
 class Heartbeat(msgspec.Struct, array_like=True, frozen=True):
-    """A processor's newest heartbeat, and when it counts (`buckets.effective_ms`)."""
+    """A processor's newest heartbeat, when it counts (`buckets.effective_ms`), and where it stands."""
 
     event: ProcessorHeartbeat
     effective_ms: int
-    recorded_ms: int
+    at: Stamp
 
 
 class RunSegment(msgspec.Struct):
-    """What changed in a run's registers: the stored form in `ledger.run`. The newer wins."""
+    """What changed in a run's registers: the stored form in `ledger.run`. The newer wins.
+
+    `next_offsets`: topic → partition → past the run's own last record taken. A ledger of format 1 lacks the positions
+    of what it calls `lifecycle` and `heartbeats`: it is read anew from the log, and these names are new ones.
+    """
 
     sources: dict[int, Source] = {}
     rows: list[StoredRow] = []
-    lifecycle: Lifecycle | None = None
-    heartbeats: list[Heartbeat] = []
+    lifecycle: Lifecycle | None = msgspec.field(default=None, name="life")
+    heartbeats: list[Heartbeat] = msgspec.field(default_factory=list, name="beats")
+    next_offsets: dict[Told, dict[int, int]] = {}
     as_of_ms: int | None = None
 
     def merge(self, newer: "RunSegment") -> "RunSegment":
@@ -92,6 +102,7 @@ class RunRegisters:
         self.sources: dict[int, Source] = {}
         self.lifecycle = Lifecycle()
         self.heartbeats: dict[str, Heartbeat] = {}
+        self.next_offsets: dict[Told, dict[int, int]] = {}
         self.as_of_ms: int | None = None
         self._rows: dict[int, dict[tuple[int, int], _Rows]] = {}
         self._changes = RunSegment()
@@ -111,26 +122,30 @@ class RunRegisters:
                     partials.recorded_ms,
                     partials.first_event_ms,
                     partials.truncated,
+                    not partials.more,
                 ),
             )
             self._changes.sources[partition] = self.sources[partition]
+        elif partials.sequence == known.sequence and not known.whole and not partials.more:
+            self._changes.sources[partition] = self.sources[partition] = msgspec.structs.replace(known, whole=True)
         for row in partials.rows:
             stored = StoredRow(partition, partials.sequence, row)
             if self._take_row(stored):
                 self._changed_rows[partition, row.width_ms, row.bucket_ms, row.group, row.value] = stored
 
-    def take_run_event(self, event: AnyRunEvent, offset: int, recorded_ms: int) -> None:
-        """Takes an event of the run's life; the newest by offset holds."""
-        after = self.lifecycle.take(event, offset, recorded_ms)
+    def take_run_event(self, event: AnyRunEvent, at: Stamp) -> None:
+        """Takes an event of the run's life; repeats and older ones change nothing."""
+        self._pass("runs", at)
+        after = self.lifecycle.take(event, at)
         if after is not self.lifecycle:
             self.lifecycle = self._changes.lifecycle = after
 
-    def take_heartbeat(self, event: ProcessorHeartbeat, recorded_ms: int) -> None:
-        """Takes a heartbeat, in the order of offsets; processors silent for a day are forgotten."""
-        effective_ms = buckets.effective_ms(epoch_ms(event.event_time), recorded_ms)
-        heartbeat = Heartbeat(event, effective_ms, recorded_ms)
-        self._take_heartbeat(heartbeat)
-        self._changes.heartbeats.append(heartbeat)
+    def take_heartbeat(self, event: ProcessorHeartbeat, at: Stamp) -> None:
+        """Takes a heartbeat; repeats and older ones change nothing. Processors silent for a day are forgotten."""
+        self._pass("heartbeats", at)
+        heartbeat = Heartbeat(event, buckets.effective_ms(epoch_ms(event.event_time), at.recorded_ms), at)
+        if self._take_heartbeat(heartbeat):
+            self._changes.heartbeats.append(heartbeat)
 
     def take_as_of(self, as_of_ms: int) -> None:
         """Notes the moment of the run's newest snapshot."""
@@ -152,6 +167,8 @@ class RunRegisters:
             self._take_row(stored)
         for heartbeat in segment.heartbeats:
             self._take_heartbeat(heartbeat)
+        for topic, offsets in segment.next_offsets.items():
+            self.next_offsets.setdefault(topic, {}).update(offsets)
         self.lifecycle = segment.lifecycle or self.lifecycle
         self.as_of_ms = self.as_of_ms if segment.as_of_ms is None else segment.as_of_ms
 
@@ -164,7 +181,9 @@ class RunRegisters:
             for group, held in by_group.items()
         ]
         heartbeats = list(self.heartbeats.values())
-        return RunSegment(dict(self.sources), rows, self.lifecycle, heartbeats, self.as_of_ms)
+        next_offsets = {topic: dict(offsets) for topic, offsets in self.next_offsets.items()}
+        lifecycle = None if self.lifecycle == Lifecycle() else self.lifecycle  # else it would wipe an earlier one out
+        return RunSegment(dict(self.sources), rows, lifecycle, heartbeats, next_offsets, self.as_of_ms)
 
     def as_of(self, now_ms: int) -> int:
         """The moment to look from: the clock while the run is live, else its last event time (DETAILS.md, Time)."""
@@ -174,10 +193,27 @@ class RunRegisters:
         return now_ms if now_ms - self.recorded_ms <= LIVE_MS else last_event_ms
 
     @property
+    def whole(self) -> bool:
+        """Whether every source partition's newest partials have come as a whole: only then is there a snapshot."""
+        return all(source.whole for source in self.sources.values())
+
+    @property
+    def source_offsets(self) -> dict[str, dict[str, int]]:
+        """Topic → partition → next offset past the run's own last record that is in these registers."""
+        found: dict[str, dict[int, int]] = {}
+        for partition, source in self.sources.items():
+            for topic, offset in source.source_offsets.items():
+                found.setdefault(topic, {})[partition] = offset
+        return {
+            topic: {str(partition): offset for partition, offset in sorted(offsets.items())}
+            for topic, offsets in sorted((found | self.next_offsets).items())
+        }
+
+    @property
     def recorded_ms(self) -> int:
         """Arrival of the run's newest record on any topic."""
         times = [source.recorded_ms for source in self.sources.values()]
-        times += [heartbeat.recorded_ms for heartbeat in self.heartbeats.values()]
+        times += [heartbeat.at.recorded_ms for heartbeat in self.heartbeats.values()]
         if self.lifecycle.recorded_ms is not None:
             times.append(self.lifecycle.recorded_ms)
         return max(times, default=buckets.NEVER)
@@ -247,11 +283,20 @@ class RunRegisters:
         rows[row.group, row.value] = _Held(stored.sequence, row.counters)
         return True
 
-    def _take_heartbeat(self, heartbeat: Heartbeat) -> None:
+    def _take_heartbeat(self, heartbeat: Heartbeat) -> bool:
+        known = self.heartbeats.get(heartbeat.event.processor_id)
+        if known is not None and known.at >= heartbeat.at:
+            return False
         self.heartbeats[heartbeat.event.processor_id] = heartbeat
         silent_ms = heartbeat.effective_ms - _HEARTBEATS_KEPT_MS
         for processor_id in [name for name, other in self.heartbeats.items() if other.effective_ms < silent_ms]:
             del self.heartbeats[processor_id]
+        return True
+
+    def _pass(self, topic: Told, at: Stamp) -> None:
+        if at.offset >= self.next_offsets.get(topic, {}).get(at.partition, 0):
+            self.next_offsets.setdefault(topic, {})[at.partition] = at.offset + 1
+            self._changes.next_offsets.setdefault(topic, {})[at.partition] = at.offset + 1
 
     def _is_expired(self, partition: int, width_ms: int, bucket_ms: int) -> bool:
         source = self.sources.get(partition)

@@ -32,12 +32,12 @@ def snapshot(registers: RunRegisters, as_of_ms: int) -> RunMetrics:
         for label, values in labels.items()
     }
     return RunMetrics(
-        event_id=identity(f"{registers.run_id}\n{as_of_ms}\n{_offsets(registers)}").hex(),
+        event_id=identity(f"{registers.run_id}\n{as_of_ms}\n{registers.source_offsets}").hex(),
         event_time=buckets.moment(as_of_ms),
         run_id=registers.run_id,
         source=SOURCE,
         as_of=buckets.moment(as_of_ms),
-        source_offsets=_offsets(registers),
+        source_offsets=registers.source_offsets,
         state=doing,
         name=plan.name if plan else None,
         strategy=plan.strategy if plan else None,
@@ -62,15 +62,6 @@ def snapshot(registers: RunRegisters, as_of_ms: int) -> RunMetrics:
         budget=projection.budget(plan, totals.get("cost_nano_usd", 0)),
         operations=operations.operations(registers, as_of_ms),
     )
-
-
-def _offsets(registers: RunRegisters) -> dict[str, dict[str, int]]:
-    """Topic → partition → next offset past the run's own last folded record."""
-    offsets: dict[str, dict[str, int]] = {}
-    for partition, source in sorted(registers.sources.items()):
-        for topic, offset in sorted(source.source_offsets.items()):
-            offsets.setdefault(topic, {})[str(partition)] = offset
-    return offsets
 
 
 def _window(recent: Recent, names: Mapping[str, set[str]]) -> Window:

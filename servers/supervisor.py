@@ -172,7 +172,7 @@ class Supervisor:
             watch.ready = watch.was_ready = True
             return
         watch.failures += 1
-        pause_s = min(_FIRST_BACKOFF_S * 2 ** (watch.failures - 1), _LONGEST_BACKOFF_S)
+        pause_s = backoff_s(watch.failures)
         watch.since = now + pause_s
         how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
         if not was_ready:
@@ -250,6 +250,12 @@ class Supervisor:
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+
+def backoff_s(failures: int) -> float:
+    """The pause before the next start after so many failures in a row, 1 or more."""
+    doublings = min(failures - 1, 10)  # an outage of a night has thousands, and 2 ** 1024 is no float any more
+    return float(min(_FIRST_BACKOFF_S * 2**doublings, _LONGEST_BACKOFF_S))
 
 
 def _serves(child: Child) -> bool:

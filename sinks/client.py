@@ -13,10 +13,11 @@ CONNECT_TIMEOUT_S = 10
 ANSWER_TIMEOUT_S = 300
 
 
-def connect(url: str, *, database: str = DATABASE) -> Client:
-    """A client for `url`, `http://user:password@host:port`, or `https://…`; parts may be percent-encoded.
+def connect(url: str, *, database: str | None = None) -> Client:
+    """A client for `url`, `http://user:password@host:port/database`, or `https://…`; parts may be percent-encoded.
 
-    Threads may share it: it has no session. `database` need not exist yet (`migrations.migrate` makes it).
+    Threads may share it: it has no session. `database`, else the URL's, else DATABASE; it need not
+    exist yet (`migrations.migrate` makes it).
 
     Raises:
         ClickHouseAway: nothing answers there.
@@ -42,7 +43,7 @@ def connect(url: str, *, database: str = DATABASE) -> Client:
             autogenerate_session_id=False,
             query_limit=0,
         )
-    client.database = database
+    client.database = database or unquote(parts.path.strip("/")) or DATABASE
     return client
 
 

@@ -1,16 +1,20 @@
 """The worker process: one Faust app with both stages, its start, its seconds and its end."""
 
 import asyncio
+import faulthandler
 import logging
 import os
 import signal
+import socket
 import time
 from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn, cast
 
-from faust.types import TP
+from aiokafka.errors import KafkaError
+from faust.types import TP, EventT
 
 from events.topics import DEFAULT_PREFIX
 
@@ -18,10 +22,14 @@ from . import status
 from .clock import Clock, system_clock
 from .cluster import Cluster
 from .combine import COMBINE
+from .commits import Commits
 from .errors import KafkaUnreachable, LogReplaced, StreamError
 from .faust_app import add_agent, build_app, partitions_of
+from .partition import chunk_of
 from .runs import RUNS
-from .stage import Stage, StageSetup, Surroundings
+from .setup import StageSetup, Surroundings
+from .skew import ClockCheck
+from .stage import Stage
 from .topics import KnownTopic, require_topics
 from .transport import BatchConsumer
 from .watchdog import PATIENCE_MS, Watchdog, Watched
@@ -31,7 +39,8 @@ log = logging.getLogger(__name__)
 FAILED = 70
 """Exit code of a worker that ended itself (sysexits' EX_SOFTWARE)."""
 _STOP_S = 5.0
-_TOPICS_EVERY_S = 10.0
+_BROKER_EVERY_S = 10.0
+_LOG_APPEND_TIME = 1
 _NOISY = ("faust", "mode", "aiokafka", "streams.transport")  # the last is how Faust's own services log here
 
 
@@ -42,7 +51,7 @@ class WorkerSettings:
     `slot` names the worker's place among its siblings (its static membership): the next process of the same slot takes
     over without a rebalance; two at a time fence each other off. `session_timeout_s`: how long a dead worker keeps its
     partitions when its slot stays empty; a broker's `group.min.session.timeout.ms` is 6 s unless set lower. `security`:
-    aiokafka's own arguments for TLS and SASL.
+    aiokafka's own arguments for TLS and SASL. `stalled_after_ms`: without progress for so long the watchdog ends it.
     """
 
     bootstrap: str
@@ -76,6 +85,7 @@ class _Worker:
         self._setups = setups
         self._cluster = Cluster(settings.bootstrap, settings.prefix, settings.security)
         self._status_path = status.path_of(settings.data_dir, settings.slot)
+        self._clocks = ClockCheck()
         self._state: status.WorkerState = "starting"
         self._stages: list[Stage[Any]] = []
         self._background: set[asyncio.Task[None]] = set()
@@ -95,7 +105,8 @@ class _Worker:
         self._add_stages(topics)
         self._app.on_partitions_revoked.connect(self._on_revoked)
         self._app.on_partitions_assigned.connect(self._on_assigned)
-        for body in (self._run_app(), self._each_second(), self._look_at_topics(topics)):
+        self._commits = Commits(self._cluster, self._app.conf.id, self._consumer.commit_offsets)
+        for body in (self._run_app(), self._each_second(), self._look_at_broker(topics)):
             self._spawn(body)
         await ending.wait()
         await self._stop()
@@ -117,7 +128,13 @@ class _Worker:
         for setup in self._setups:
             stage = Stage(setup, shared)
             self._stages.append(stage)
-            add_agent(self._app, stage.name, map(self._cluster.topic, setup.sources), stage.take)
+            add_agent(self._app, stage.name, map(self._cluster.topic, setup.sources), partial(self._take, stage))
+
+    def _take(self, stage: Stage[Any], event: EventT[Any]) -> None:
+        chunk = chunk_of(event)
+        if chunk.records[0].timestamp_type == _LOG_APPEND_TIME:
+            self._clocks.arrived(chunk.tp, chunk.records[0].timestamp, self._settings.clock())
+        stage.take(event)
 
     async def _on_revoked(self, *_args: Any, **_kwargs: Any) -> None:
         self._state = "recovering"
@@ -139,6 +156,8 @@ class _Worker:
         """Ticks, the status and the watchdog: the edge where clocks are read."""
         watchdog = Watchdog(self._watched, self._settings.stalled_after_ms)
         while True:
+            # One that does not come round any more cannot end itself: a thread of the interpreter's own does.
+            faulthandler.dump_traceback_later(2 * self._settings.stalled_after_ms / 1000, exit=True)
             now_ms = self._settings.clock()
             for stage in self._stages:
                 stage.tick(now_ms)
@@ -146,17 +165,30 @@ class _Worker:
             watchdog.look(time.monotonic_ns() // 1_000_000)
             await asyncio.sleep(1 - now_ms % 1000 / 1000)
 
-    async def _look_at_topics(self, before: Mapping[str, KnownTopic]) -> None:
-        """A topic made again under a running worker has offsets that look folded already: notice, and end."""
+    async def _look_at_broker(self, before: Mapping[str, KnownTopic]) -> None:
+        """What the worker's own clients do not notice: lost commits, and a topic made again while it is in use.
+
+        The offsets of such a topic look folded already.
+        """
+        pause_s = min(_BROKER_EVERY_S, self._settings.stalled_after_ms / 3000)
         while True:
-            await asyncio.sleep(_TOPICS_EVERY_S)
+            await asyncio.sleep(pause_s)
             try:
+                await self._commits.look(self._acked())
                 topics = await require_topics(self._cluster)
-            except KafkaUnreachable:
+            except (KafkaError, KafkaUnreachable, OSError):
                 continue  # the clients go on trying; the watchdog says when it is enough
             for name, topic in topics.items():
                 if topic.id != before[name].id:
                     raise LogReplaced(f"the topic {self._cluster.prefix}{name} was deleted and made again while in use")
+
+    def _acked(self) -> dict[TP, int]:
+        return {
+            TP(self._cluster.topic(name), number): offset + 1
+            for stage in self._stages
+            for number, partition in stage.partitions.items()
+            for name, offset in partition.acked.items()
+        }
 
     def _watched(self) -> Iterable[Watched]:
         if self._state != "ready":
@@ -166,12 +198,19 @@ class _Worker:
             for number, partition in stage.partitions.items():
                 waits: str | None = "its recovery is not over"
                 if partition.ready:
-                    waiting = (
-                        self._consumer.waits(TP(self._cluster.topic(name), number), partition.expected(name))
+                    waiting = [
+                        self._waits(TP(self._cluster.topic(name), number), partition.expected(name))
                         for name in setup.sources
-                    )
+                    ]
                     waits = next(filter(None, waiting), None)
                 yield Watched(f"{stage.name} partition {number}", partition.progress, waits)
+        yield from self._commits.watched()
+
+    def _waits(self, tp: TP, expected: int) -> str | None:
+        waits = self._consumer.waits(tp, expected)
+        if waits.why is None:
+            self._clocks.read_to_end(tp, self._settings.clock() - waits.quiet_ms)
+        return waits.why
 
     def _write_status(self, state: status.WorkerState | None = None, reason: str | None = None) -> None:
         stages = {
@@ -191,6 +230,8 @@ class _Worker:
             updated_ms=self._settings.clock(),
             stages=stages,
             reason=reason,
+            host=socket.gethostname(),
+            clock_ahead_ms=self._clocks.ahead_ms,
         )
         status.write(self._status_path, written)
 

@@ -11,7 +11,7 @@ from metrics.fold import Fold, Record, Topic
 from metrics.segment import Segment
 
 from .intake import decode_all
-from .stage import Outgoing, StageSetup, Step
+from .setup import Outgoing, StageSetup, Step
 
 _MESSAGE_BYTES = 4 << 20
 """Half of what the topic takes."""
@@ -57,8 +57,8 @@ def messages(partials: Partials) -> Iterable[Outgoing]:
         yield Outgoing("partials", partials.run_id.encode(), value)
         return
     middle = len(partials.rows) // 2
-    for rows in (partials.rows[:middle], partials.rows[middle:]):
-        yield from messages(msgspec.structs.replace(partials, rows=rows))
+    yield from messages(msgspec.structs.replace(partials, rows=partials.rows[:middle], more=True))
+    yield from messages(msgspec.structs.replace(partials, rows=partials.rows[middle:]))
 
 
 COMBINE: StageSetup[Segment] = StageSetup(

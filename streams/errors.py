@@ -6,7 +6,9 @@ StreamError
  ├─ LogTruncated       the log begins after, or ends before, what was folded last
  ├─ LogReplaced        a source topic was deleted and made again
  ├─ LedgerUnreadable   the ledger was written in another format
+ ├─ WriteRefused       Kafka does not take what a partition has to write
  ├─ Fenced             another worker took the partition over
+ ├─ NotCopied          a copy of the log under another prefix cannot be made or continued
  └─ Stalled            records wait, or a recovery does, and nothing moves
 """
 
@@ -35,9 +37,17 @@ class LedgerUnreadable(StreamError):  # noqa: N818  (as above)
     """The ledger holds a format that this version does not read."""
 
 
+class WriteRefused(StreamError):  # noqa: N818  (as above)
+    """Kafka does not take a partition's ledger, dead letters or messages."""
+
+
 class Fenced(StreamError):  # noqa: N818  (as above)
     """Kafka refuses this worker's writes to a partition: another one owns it now."""
 
 
 class Stalled(StreamError):  # noqa: N818  (as above)
     """No progress for too long; the watchdog ends the worker."""
+
+
+class NotCopied(StreamError):  # noqa: N818  (as above)
+    """A copy of the log under another prefix cannot be made, or not be continued."""

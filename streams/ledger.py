@@ -13,13 +13,16 @@ import msgspec
 
 from .errors import LedgerUnreadable
 
-FORMAT = 1
+FORMAT = 2
+"""1 kept no positions of run events and heartbeats (`metrics.registers`); all else is alike."""
+_READABLE = (1, FORMAT)
 TAIL_BYTES = 64 << 10
 PART_BYTES = 4 << 20
 """Half of what the topic takes (`max.message.bytes`), which counts keys, headers and the batch too."""
 HEAD_KEY = b"head"
 _SEQUENCE = "sequence"
-_PARTS = "parts"
+PARTS = "parts"
+"""Header: how many parts the segment has."""
 _CLOSED = b""
 
 
@@ -81,6 +84,7 @@ class Ledger(Generic[P]):
         decode: the reverse of `Payload.encode`.
         is_sealed: whether a segment stands alone: all earlier ones of its run can go.
         tail_bytes: a segment that has grown to this size is closed.
+        reread: source topics that an older format says too little of: as if nothing of them were applied.
     """
 
     def __init__(
@@ -89,11 +93,13 @@ class Ledger(Generic[P]):
         is_sealed: Callable[[P], bool] = lambda _segment: False,
         *,
         tail_bytes: int = TAIL_BYTES,
+        reread: Sequence[str] = (),
     ) -> None:
         self.head = Head()
         self._decode = decode
         self._is_sealed = is_sealed
         self._tail_bytes = tail_bytes
+        self._reread = reread
         self._tails: dict[str, _Tail] = {}
         self._wide: dict[tuple[str, int], int] = {}  # how many parts, for segments of more than one
         self._parts: list[bytes] = []
@@ -105,16 +111,16 @@ class Ledger(Generic[P]):
             LedgerUnreadable: it is of another format.
         """
         if key == HEAD_KEY:
-            self.head = _decode_head(value or b"")
+            self.head = _upgraded(decode_head(value or b""), self._reread)
             return None
         if value is None:
             return None
-        run_id, number, part = _decode_key(key)
+        run_id, number, part = decode_key(key)
         notes = dict(headers)
         if part == 0:
             self._parts = []
         self._parts.append(value)
-        if len(self._parts) < int(notes[_PARTS]):
+        if len(self._parts) < int(notes[PARTS]):
             return None
         self._note_width(run_id, number, len(self._parts))
         older = self._tails.get(run_id)
@@ -182,7 +188,7 @@ class Ledger(Generic[P]):
 
 def _segment_entries(run_id: str, tail: _Tail) -> list[Entry]:
     parts = [tail.value[at : at + PART_BYTES] for at in range(0, len(tail.value), PART_BYTES)] or [b""]
-    notes = [(_SEQUENCE, b"%d" % tail.sequence), (_PARTS, b"%d" % len(parts))]
+    notes = [(_SEQUENCE, b"%d" % tail.sequence), (PARTS, b"%d" % len(parts))]
     return [Entry(_encode_key(run_id, tail.number, part), value, notes) for part, value in enumerate(parts)]
 
 
@@ -190,21 +196,31 @@ def _encode_key(run_id: str, number: int, part: int) -> bytes:
     return msgspec.json.encode((run_id, number, part))
 
 
-def _decode_key(key: bytes) -> tuple[str, int, int]:
+def decode_key(key: bytes) -> tuple[str, int, int]:
+    """The run, segment and part that a key names. Raises LedgerUnreadable."""
     try:
         return msgspec.json.decode(key, type=tuple[str, int, int])
     except msgspec.MsgspecError as error:
         raise LedgerUnreadable(f"the ledger holds a key that is none of ours, {key[:80]!r}; {_REMEDY}") from error
 
 
-def _decode_head(value: bytes) -> Head:
+def decode_head(value: bytes) -> Head:
+    """The head as it was written. Raises LedgerUnreadable, also for a format that this version does not read."""
     try:
         head = msgspec.json.decode(value, type=Head)
     except msgspec.MsgspecError as error:
         raise LedgerUnreadable(f"the ledger's head is unreadable ({error}); {_REMEDY}") from error
-    if head.format != FORMAT:
-        raise LedgerUnreadable(f"the ledger has format {head.format}, this version reads {FORMAT}; {_REMEDY}")
+    if head.format not in _READABLE:
+        raise LedgerUnreadable(f"the ledger has format {head.format}, this version reads {_READABLE}; {_REMEDY}")
     return head
+
+
+def _upgraded(head: Head, reread: Sequence[str]) -> Head:
+    """An older head as of this format. The next transaction writes it; until then it is read, and upgraded, again."""
+    if head.format == FORMAT:
+        return head
+    applied = {topic: offset for topic, offset in head.applied.items() if topic not in reread}
+    return msgspec.structs.replace(head, format=FORMAT, applied=applied)
 
 
 _REMEDY = (

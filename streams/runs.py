@@ -1,25 +1,26 @@
 """The run stage: partials, plans and heartbeats → registers of each run, once a second a snapshot (DESIGN.md 5.6)."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 from aiokafka import ConsumerRecord
 from aiokafka.partitioner import murmur2
 
 from events.codec import decode, encode
-from events.envelope import epoch_ms
+from events.envelope import Event, epoch_ms
 from events.heartbeats import ProcessorHeartbeat
 from events.partials import Partials
 from events.refusals import DeadLetter, Refused
 from events.runs import AnyRunEvent
 from events.topics import Name
 from metrics.buckets import effective_ms, effective_run
-from metrics.registers import RunRegisters, RunSegment
+from metrics.lifecycle import Stamp
+from metrics.registers import RunRegisters, RunSegment, Told
 from metrics.snapshot import snapshot
 
 from .intake import letter
-from .stage import Outgoing, StageSetup, Step
+from .setup import Outgoing, StageSetup, Step
 
 SNAPSHOTS_PER_SECOND = 200
 """Of one partition; whose last snapshot is oldest comes first."""
@@ -29,13 +30,15 @@ _NEVER = -1
 class PassedOn(msgspec.Struct, tag="run.passed_on", tag_field="event_type", frozen=True):
     """A record of `runs` or `heartbeats` on its way, over `partials`, to the partition that keeps its run.
 
-    Its producer hashed the run id otherwise than we do (librdkafka's default is CRC32), or gave no key at all.
+    Its producer hashed the run id otherwise than we do (librdkafka's default is CRC32), or gave no key at all. Without
+    `partition` it is an older version's, which the stage that passed it on says again once it is of this version.
     """
 
-    topic: Literal["runs", "heartbeats"]
+    topic: Told
     offset: int
     timestamp_ms: int
     value: bytes
+    partition: int | None = None
 
 
 class _Taken(NamedTuple):
@@ -81,6 +84,8 @@ class Runs:
         """Take a snapshot of each run that changed or whose `as_of` moved, as of now; published once it is recorded."""
         due: dict[str, int] = {}
         for run_id in list(self._moving):
+            if not self._runs[run_id].whole:
+                continue
             as_of_ms = self._runs[run_id].as_of(now_ms)
             if run_id in self._touched or as_of_ms != self._published.get(run_id, _NEVER):
                 due[run_id] = as_of_ms
@@ -121,32 +126,35 @@ class Runs:
         except msgspec.MsgspecError as error:
             raise Refused("wrong_type", f"$: not written by a stage ({error})") from error
         if isinstance(message, PassedOn):
-            event = decode(message.topic, message.value)
-            taken.touched.add(self._keep(event, message.offset, message.timestamp_ms))
+            if message.partition is not None:
+                event = decode(message.topic, message.value)
+                at = Stamp(message.timestamp_ms, message.partition, message.offset)
+                taken.touched.add(self._keep(event, at))
         else:
             self._run(message.run_id).take_partials(message)
             taken.touched.add(message.run_id)
 
-    def _take_event(self, topic: Literal["runs", "heartbeats"], record: ConsumerRecord, taken: _Taken) -> None:
+    def _take_event(self, topic: Told, record: ConsumerRecord, taken: _Taken) -> None:
         event = decode(topic, record.value, record.headers)
-        run_id = _run_of(event, record.timestamp)
+        run_id = run_of(event, record.timestamp)
         if home_of(run_id, self._partitions) == self._number:
-            taken.touched.add(self._keep(event, record.offset, record.timestamp))
+            taken.touched.add(self._keep(event, Stamp(record.timestamp, record.partition, record.offset)))
         else:
-            message = PassedOn(topic, record.offset, record.timestamp, encode(event))
+            message = PassedOn(topic, record.offset, record.timestamp, encode(event), record.partition)
             taken.passed_on.append(Outgoing("partials", run_id.encode(), msgspec.json.encode(message)))
 
-    def _keep(self, event: AnyRunEvent | ProcessorHeartbeat, offset: int, recorded_ms: int) -> str:
-        run_id = _run_of(event, recorded_ms)
+    def _keep(self, event: AnyRunEvent | ProcessorHeartbeat, at: Stamp) -> str:
+        run_id = run_of(event, at.recorded_ms)
         registers = self._run(run_id)
         if isinstance(event, ProcessorHeartbeat):
-            registers.take_heartbeat(event, recorded_ms)
+            registers.take_heartbeat(event, at)
         else:
-            registers.take_run_event(event, offset, recorded_ms)
+            registers.take_run_event(event, at)
         return run_id
 
 
-def _run_of(event: AnyRunEvent | ProcessorHeartbeat, recorded_ms: int) -> str:
+def run_of(event: Event, recorded_ms: int) -> str:
+    """The run that an event counts in, given its arrival."""
     return effective_run(event, effective_ms(epoch_ms(event.event_time), recorded_ms))
 
 
@@ -162,4 +170,5 @@ RUNS: StageSetup[RunSegment] = StageSetup(
     Runs,
     RunSegment.decode,
     rests_on=("ledger.combine",),  # where the sequences of the partials come from
+    reread=("runs", "heartbeats"),
 )

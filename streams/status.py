@@ -20,7 +20,8 @@ class WorkerStatus(msgspec.Struct, kw_only=True, frozen=True):
     """`ready` means: a member of the group, and every partition that is assigned has been recovered (maybe none is).
 
     `stages`: stage → partition number → its status. `updated_ms`: when this was written, once a second while the worker
-    lives. `reason`: why it failed.
+    lives. `reason`: why it failed. `host`: where `pid` counts. `clock_ahead_ms`: how far the worker's clock is ahead of
+    the broker's (negative: behind); None while that is not known.
     """
 
     pid: int
@@ -29,6 +30,8 @@ class WorkerStatus(msgspec.Struct, kw_only=True, frozen=True):
     updated_ms: int
     stages: dict[str, dict[int, PartitionStatus]] = {}
     reason: str | None = None
+    host: str = ""
+    clock_ahead_ms: int | None = None
 
 
 def path_of(data_dir: Path, slot: str) -> Path:

@@ -6,7 +6,7 @@ neutralised, because here a stage's ledger says where to read on.
 """
 
 from collections.abc import AsyncIterator, Mapping
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar, NamedTuple, cast
 
 import aiokafka
 import faust
@@ -38,6 +38,13 @@ class ChunkSchema(faust.Schema[Any, Any]):
         """The chunk."""
         _app, message = args
         return message.value
+
+
+class Waits(NamedTuple):
+    """`why` there is something left to do, in words; None where all that could be read `quiet_ms` ago is folded."""
+
+    why: str | None
+    quiet_ms: int = 0
 
 
 class _NoOffsets(dict[TP, int | None]):
@@ -173,21 +180,24 @@ class BatchConsumer(driver.Consumer):
         self._acked_index[tp].clear()
         return int(offset)
 
+    async def commit_offsets(self, offsets: Mapping[TP, int]) -> None:
+        """Commit these, past Faust's own book of what it has committed."""
+        await self._commit(offsets)
+
     def verify_event_path(self, now: float, tp: TP) -> None:
         """Faust's opinion on slow partitions counts messages; the watchdog has its own."""
 
-    def waits(self, tp: TP, expected: int) -> str | None:
-        """What is left to do with a partition, in words; None where all that can be read is folded.
-
-        `expected`: the offset that is to be folded next.
-        """
+    def waits(self, tp: TP, expected: int) -> Waits:
+        """What is left to do with a partition. `expected`: the offset that is to be folded next."""
         position, end, fetched_ms = cast("_ConsumerThread", self._thread).progress(tp)
         if position is None or end is None or fetched_ms is None:
-            return f"{tp.topic} has not been fetched"
+            return Waits(f"{tp.topic} has not been fetched")
         if position < end or tp in self._fetched or self.positions.has_handed_out(tp, expected):
-            return f"{tp.topic} has records that are not applied"
+            return Waits(f"{tp.topic} has records that are not applied")
         quiet_ms = system_clock() - fetched_ms
-        return f"the broker has not answered for {tp.topic} for {quiet_ms // 1000} s" if quiet_ms > _QUIET_MS else None
+        if quiet_ms > _QUIET_MS:
+            return Waits(f"the broker has not answered for {tp.topic} for {quiet_ms // 1000} s")
+        return Waits(None, quiet_ms)
 
 
 def fitting(batch: list[ConsumerRecord]) -> int:

@@ -23,7 +23,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--screenshot", metavar="FILE", help="where the browser test writes its picture of the live page")
 
 
-LONGEST = ("journeys", "test_exactness", "test_faults", "test_stream_figures", "sinks", "servers")
+LONGEST = ("journeys", "faults", "processors", "test_exactness", "test_faults", "test_watchdog", "sinks", "servers")
 
 
 def _group(nodeid: str) -> str:

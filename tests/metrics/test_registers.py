@@ -5,6 +5,7 @@ from events.results import ImageResult
 from events.runs import AnyRunEvent, RunDeclared, RunFinished, RunPaused, RunResumed, RunUpdated
 from metrics.buckets import DAY_MS, HOUR_MS, MINUTE_MS, moment
 from metrics.fold import Fold, Record
+from metrics.lifecycle import Stamp
 from metrics.registers import RunRegisters, RunSegment
 from metrics.snapshot import snapshot
 
@@ -42,31 +43,31 @@ def test_a_run_goes_by_the_clock_while_it_is_live() -> None:
     registers = registers_of([result(1, NOW)])
     assert registers.as_of(NOW + HOUR_MS) == NOW + HOUR_MS
     assert registers.as_of(NOW + HOUR_MS + 1) == NOW
-    registers.take_run_event(declared(total_images=5), 0, NOW)
+    registers.take_run_event(declared(total_images=5), Stamp(NOW, 0, 0))
     assert registers.as_of(NOW + DAY_MS) == NOW + DAY_MS
-    registers.take_run_event(event_of(RunFinished, "f"), 1, NOW)
+    registers.take_run_event(event_of(RunFinished, "f"), Stamp(NOW, 0, 1))
     assert registers.as_of(NOW + DAY_MS) == NOW
 
 
 def test_a_declared_total_that_is_reached_ends_the_run() -> None:
     registers = registers_of([result(1, NOW), result(2, NOW)])
-    registers.take_run_event(declared(total_images=3), 0, NOW)
+    registers.take_run_event(declared(total_images=3), Stamp(NOW, 0, 0))
     assert not registers.finished
     update = RunUpdated(event_id="u", event_time=moment(NOW), run_id="r", total_images=2)
-    registers.take_run_event(update, 1, NOW)
+    registers.take_run_event(update, Stamp(NOW, 0, 1))
     assert registers.finished
     assert snapshot(registers, NOW).state == "finished"
 
 
 def test_the_newest_plan_and_phase_hold_and_a_repeat_changes_nothing() -> None:
     registers = registers_of([result(n, NOW) for n in range(20)])
-    registers.take_run_event(declared(total_images=100, name="a", budget_usd=3), 0, NOW)
-    registers.take_run_event(RunUpdated(event_id="u", event_time=moment(NOW), run_id="r", name="b"), 1, NOW)
-    registers.take_run_event(event_of(RunPaused, "p"), 2, NOW)
+    registers.take_run_event(declared(total_images=100, name="a", budget_usd=3), Stamp(NOW, 0, 0))
+    registers.take_run_event(RunUpdated(event_id="u", event_time=moment(NOW), run_id="r", name="b"), Stamp(NOW, 0, 1))
+    registers.take_run_event(event_of(RunPaused, "p"), Stamp(NOW, 0, 2))
     assert snapshot(registers, NOW).state == "paused"
-    registers.take_run_event(event_of(RunResumed, "s"), 3, NOW)
-    registers.take_run_event(event_of(RunPaused, "p"), 4, NOW)
-    registers.take_run_event(event_of(RunFinished, "f"), 2, NOW)
+    registers.take_run_event(event_of(RunResumed, "s"), Stamp(NOW, 0, 3))
+    registers.take_run_event(event_of(RunPaused, "p"), Stamp(NOW, 0, 4))
+    registers.take_run_event(event_of(RunFinished, "f"), Stamp(NOW, 0, 2))
     shown = snapshot(registers, NOW)
     assert (shown.state, shown.name, shown.budget.allocated_nano_usd) == ("running", "b", 3 * 10**9)
 
@@ -79,7 +80,7 @@ def test_heartbeats_of_the_last_two_minutes_add_up() -> None:
             event_id=f"{processor}{at_ms}", event_time=moment(at_ms), run_id="r", processor_id=processor,
             queue_depth=queue, active_requests=1, capacity=4, state=state,  # type: ignore[arg-type]
         )  # fmt: skip
-        registers.take_heartbeat(event, at_ms)
+        registers.take_heartbeat(event, Stamp(at_ms, 0, at_ms - NOW + 10 * MINUTE_MS))
 
     beat("a", NOW - 3 * MINUTE_MS, 100)
     beat("a", NOW - 2 * MINUTE_MS, 10)
@@ -143,3 +144,20 @@ def test_velocity_is_the_slope_in_words() -> None:
         records = [result(at, NOW + 10_000 * n) for at, n in enumerate(sorted(order))]
         assert snapshot(registers_of(records), NOW + 600_000).velocity == word
     assert snapshot(registers_of([result(1, NOW)]), NOW + 600_000).velocity is None
+
+
+def test_segments_without_a_plan_keep_the_plan_of_earlier_ones() -> None:
+    registers = RunRegisters("r")
+    registers.take_run_event(declared(total_images=5), Stamp(NOW, 0, 0))
+    segments = []
+    for n in range(3):
+        registers.take_as_of(NOW + n)
+        segments.append(registers.changed())
+    first, second, third = segments
+    assert first is not None
+    assert second is not None
+    assert third is not None
+    restored = RunRegisters("r")
+    restored.restore(first)
+    restored.restore(second.merge(third))
+    assert restored.lifecycle == registers.lifecycle

@@ -15,7 +15,7 @@ import pytest
 from servers import endpoints
 from servers.errors import DataFolderError
 from servers.processes import FolderLock, wait_until
-from servers.supervisor import Supervisor
+from servers.supervisor import Supervisor, backoff_s
 
 # What a child does. {data} is the supervisor's data folder.
 SERVE = "open('{data}/NAME.up', 'a').write('x'); import time; time.sleep(600)"
@@ -25,12 +25,14 @@ NOTE_END = (
     "(open('{data}/ends', 'a').write('NAME '), sys.exit(0))); " + SERVE
 )
 MAIN = """
-import json, sys
+import json, os, sys
 from pathlib import Path
+from servers import supervisor
 from servers.errors import ServerError
 from servers.supervisor import Child, Supervisor
 
 data = Path(sys.argv[1])
+supervisor._STABLE_S = float(os.environ.get('STABLE_S', supervisor._STABLE_S))
 def child(name, program, **rest):
     program = program.replace('{data}', str(data)).replace('NAME', name)
     if not rest.get('once'):
@@ -170,6 +172,25 @@ def test_the_pauses_between_restarts_grow(supervise: Start, tmp_path: Path) -> N
     supervise({"name": "flaky", "program": "open('{data}/NAME.up', 'w'); import time; time.sleep(0.5); sys.exit(3)"})
     until_said(tmp_path, "starting it again in 0.8 s")
     assert said(tmp_path).index("again in 0.2 s") < said(tmp_path).index("again in 0.4 s")
+
+
+def test_the_pause_doubles_up_to_a_bound_however_long_it_lasts() -> None:
+    assert [backoff_s(failures) for failures in (1, 2, 3, 8)] == [0.2, 0.4, 0.8, 25.6]
+    assert [backoff_s(failures) for failures in (9, 5_000)] == [30, 30]
+
+
+def test_a_healthy_time_makes_the_pauses_short_again(
+    supervise: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STABLE_S", "0.5")
+    # Its first two lives are short, the later ones healthy.
+    program = (
+        "import sys, time; file = open('{data}/NAME.up', 'a'); lives = file.tell(); file.write('x'); file.close(); "
+        "time.sleep(0.3 if lives < 2 else 1.5); sys.exit(3)"
+    )
+    supervise({"name": "flaky", "program": program})
+    until_said(tmp_path, "flaky ended with exit code 3; starting it again in 0.2 s", 2)
+    assert said(tmp_path).index("again in 0.4 s") < said(tmp_path).rindex("again in 0.2 s")
 
 
 def test_one_that_keeps_failing_at_start_is_reported_with_its_last_words(supervise: Start, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from aiokafka import ConsumerRecord
 
 from events.refusals import Position, Refused, dead_letter
 from events.topics import Name
-from streams.stage import Outgoing, StageSetup, Step
+from streams.setup import Outgoing, StageSetup, Step
 
 
 class Sums(msgspec.Struct):

@@ -158,3 +158,20 @@ async def test_missing_topics_are_named(kafka: str, prefix: str, tmp_path: Path)
     assert worker.wait() == 1
     assert f"{prefix}results" in worker.log.read_text()
     assert "imageledger migrate" in worker.log.read_text()
+
+
+async def test_a_ledger_of_another_version_is_refused_and_left_alone(
+    kafka: str, topics: str, worker: WorkerProcess
+) -> None:
+    async with producer(kafka) as client:
+        await client.send_and_wait(topics + "ledger.combine", b'{"format": 0}', b"head", 2)
+    await publish(kafka, topics, random.Random(12), 200)
+    worker.start()
+    assert worker.wait() == FAILED
+    status = worker.status()
+    assert status is not None
+    assert "the ledger has format 0, this version reads" in (status.reason or "")
+    assert "imageledger replay --into PREFIX" in (status.reason or "")
+    assert [record.value for record in await read(kafka, topics + "ledger.combine") if record.partition == 2] == [
+        b'{"format": 0}'
+    ]

@@ -1,12 +1,14 @@
 """The ledger of a partition, without a Kafka: what is written is what is read, whatever compaction leaves of it."""
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tally import Sums, decode
 
+from metrics.registers import RunSegment
 from streams.errors import LedgerUnreadable
-from streams.ledger import HEAD_KEY, Entry, Ledger
+from streams.ledger import HEAD_KEY, Entry, Head, Ledger
 
 TAIL = 300
 IDS = {"results": "id-1"}
@@ -121,8 +123,17 @@ def test_a_wide_segment_goes_in_parts_and_its_tombstones_too() -> None:
 
 
 @pytest.mark.parametrize(
-    ("key", "value"), [(HEAD_KEY, b'{"format": 2}'), (HEAD_KEY, b"no json"), (b"somebody else's", b"{}")]
+    ("key", "value"), [(HEAD_KEY, b'{"format": 3}'), (HEAD_KEY, b"no json"), (b"somebody else's", b"{}")]
 )
 def test_another_format_is_refused_with_a_remedy(key: bytes, value: bytes) -> None:
     with pytest.raises(LedgerUnreadable, match="imageledger replay --into PREFIX"):
         new().read(key, value, [])
+
+
+def test_an_older_format_is_read_on_and_what_it_lacks_is_folded_anew() -> None:
+    applied = {"partials": 7, "runs": 3, "heartbeats": 4}
+    ledger = Ledger(RunSegment.decode, reread=("runs", "heartbeats"))
+    ledger.read(HEAD_KEY, msgspec.json.encode(Head(format=1, sequence=5, applied=applied)), [])
+    assert ledger.head == Head(sequence=5, applied={"partials": 7})
+    old = b'{"sources":{},"rows":[],"lifecycle":{"phase":"paused","next_offset":4},"heartbeats":[[{},1]],"as_of_ms":1}'
+    assert RunSegment.decode(old) == RunSegment(as_of_ms=1)

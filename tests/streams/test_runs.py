@@ -15,7 +15,7 @@ from events.partials import TOTAL, PartialRow, Partials
 from events.snapshots import RunMetrics
 from streams.ledger import Ledger
 from streams.runs import RUNS, SNAPSHOTS_PER_SECOND, PassedOn, Runs, home_of
-from streams.stage import Outgoing
+from streams.setup import Outgoing
 
 PARTITIONS = 4
 NOON = 1_795_000_000_000
@@ -69,6 +69,15 @@ def test_a_snapshot_a_second_until_nothing_moves_any_more() -> None:
     assert runs.tick(NOON + HOUR + 3 * SECOND) is None
     runs.take("partials", [partials("a", 6, sequence=2)])
     assert tick(runs, NOON + HOUR + 4 * SECOND)["a"].totals["results"] == 6
+
+
+def test_no_snapshot_is_taken_between_the_records_of_one_chunk() -> None:
+    runs = Runs(0, PARTITIONS)
+    whole = msgspec.json.decode(partials("a", 5).value, type=Partials)
+    runs.take("partials", [record(msgspec.json.encode(msgspec.structs.replace(whole, more=True)))])
+    assert tick(runs, NOON + SECOND) == {}
+    runs.take("partials", [record(msgspec.json.encode(whole))])
+    assert tick(runs, NOON + 2 * SECOND)["a"].totals["results"] == 5
 
 
 def test_the_moment_of_a_snapshot_is_in_the_ledger() -> None:

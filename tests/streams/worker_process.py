@@ -1,7 +1,8 @@
 """A worker as a process of its own, which a test may kill, stop and wake.
 
-Run as a program it is that process: `worker_process.py BOOTSTRAP DATA PREFIX SLOT STAGES`, where STAGES are `real`, the
-small `tally`, or the tally with a fault built in: `lossy`, `mute`.
+Run as a program it is that process: `worker_process.py BOOTSTRAP DATA PREFIX SLOT STAGES PATIENCE_MS CLOCK_AHEAD_MS`.
+STAGES are `real`, `sealing` (the real ones, with runs sealed after SEAL_MS), the small `tally`, or the tally with a
+fault built in: `lossy`, `mute`, `uncommitted`, `stuck`.
 """
 
 import asyncio
@@ -11,27 +12,42 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
+from faust.types import TP
+
 from streams import status
 from streams.app import WorkerSettings, run_worker
+from streams.clock import system_clock
 from streams.errors import StreamError
+from streams.partition import Partition
 from streams.positions import Chunk, Positions
-from streams.stage import Outgoing, Partition, StageSetup
+from streams.setup import Outgoing, StageSetup
 from streams.transport import BatchConsumer
+from streams.watchdog import PATIENCE_MS
 
 DEADLINE_S = 60.0
 SESSION_S = 3.0
+SEAL_MS = 20_000
 LOSE, FORGET, DELIVER = "lose", "forget", "deliver"
 
 
 class WorkerProcess:
     """The worker of a slot, started and killed any number of times."""
 
-    def __init__(self, bootstrap: str, data: Path, prefix: str, slot: str = "one", stages: str = "tally") -> None:
-        self._arguments = [bootstrap, str(data), prefix, slot, stages]
+    def __init__(
+        self,
+        bootstrap: str,
+        data: Path,
+        prefix: str,
+        slot: str = "one",
+        stages: str = "tally",
+        patience_ms: int = PATIENCE_MS,
+        clock_ahead_ms: int = 0,
+    ) -> None:
+        self._arguments = [bootstrap, str(data), prefix, slot, stages, str(patience_ms), str(clock_ahead_ms)]
         self._status = status.path_of(data, slot)
         self.log = data / f"{slot}.log"
         self.process: subprocess.Popen[bytes] | None = None
@@ -91,7 +107,7 @@ def _lose_chunks() -> None:
 
     And make every seek land a few records too early, so that chunks bring what is folded already.
     """
-    from faust.types import TP, Message
+    from faust.types import Message
 
     fates = iter([LOSE, FORGET, DELIVER, DELIVER, DELIVER, DELIVER] * 6)
     start = BatchConsumer.__init__
@@ -128,12 +144,46 @@ def _die_before_saying() -> None:
     Partition._say = die  # type: ignore[method-assign, assignment]
 
 
+def _seal_soon() -> None:
+    from functools import partial
+
+    from metrics.fold import Fold
+    from streams import combine
+
+    combine.Fold = partial(Fold, seal_after_ms=SEAL_MS)  # type: ignore[misc, assignment]
+
+
+def _lose_commits() -> None:
+    """Make every commit of offsets look done, and reach nobody."""
+
+    async def lose(_self: BatchConsumer, _offsets: Mapping[TP, int]) -> bool:
+        return True
+
+    BatchConsumer._commit = lose  # type: ignore[method-assign]
+
+
+def _stop_in_a_fold() -> None:
+    """Make the whole process stand still in its first fold, as in an endless loop."""
+    from tally import Tally
+
+    def stop(*_arguments: Any) -> Any:
+        time.sleep(600)
+
+    Tally.take = stop  # type: ignore[method-assign]
+
+
 def _stages(name: str) -> list[StageSetup]:  # type: ignore[type-arg]  # any payloads
     if name == "lossy":
         _lose_chunks()
     if name == "mute":
         _die_before_saying()
-    if name != "real":
+    if name == "uncommitted":
+        _lose_commits()
+    if name == "stuck":
+        _stop_in_a_fold()
+    if name == "sealing":
+        _seal_soon()
+    if name not in ("real", "sealing"):
         from tally import TALLY
 
         return [TALLY]
@@ -144,10 +194,16 @@ def _stages(name: str) -> list[StageSetup]:  # type: ignore[type-arg]  # any pay
 
 
 def main() -> None:
-    bootstrap, data, prefix, slot, stages = sys.argv[1:]
+    bootstrap, data, prefix, slot, stages, patience_ms, clock_ahead_ms = sys.argv[1:]
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
     settings = WorkerSettings(
-        bootstrap=bootstrap, data_dir=Path(data), prefix=prefix, slot=slot, session_timeout_s=SESSION_S
+        bootstrap=bootstrap,
+        data_dir=Path(data),
+        prefix=prefix,
+        slot=slot,
+        session_timeout_s=SESSION_S,
+        stalled_after_ms=int(patience_ms),
+        clock=lambda: system_clock() + int(clock_ahead_ms),
     )
     try:
         run_worker(settings, _stages(stages))

@@ -1,0 +1,158 @@
+"""`imageledger verify` and `imageledger replay`: are the figures the fold of the log, and fold them anew.
+
+Exit codes of `verify`: 0 every figure is equal, 1 some figure differs (each is named), 2 it could not be compared (the
+sink is behind, a server does not answer, retention took a part of the log): one line on stderr says why.
+
+`verify --json` prints one document:
+
+    {"equal": false, "records": 12345, "seconds": 3.2, "notes": ["…"],
+     "runs": [{"run_id": "…", "as_of": "…", "source_offsets": {"results": {"0": 17}}, "figures": 311, "equal": false}],
+     "differences": [{"run_id": "…", "figure": "totals.results", "values": {"snapshot": 10, "sql": 9},
+                      "offsets": [["results", 0, 3]], "explanation": "…"}]}
+
+`values`: what each witness says: snapshot, refold, sql, partials, ledger.combine, ledger.run, dlq. `offsets`: topic,
+partition and offset of the first records that explain it.
+"""
+
+import asyncio
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from imageledger.cli.context import DataOption, JsonOption, settings_of
+
+if TYPE_CHECKING:
+    from imageledger.verify import Progress, Verdict
+    from streams.comparison import Difference
+
+EQUAL, DIFFERENT, NOT_COMPARED = 0, 1, 2
+_SHOWN = 50
+
+
+def register(app: typer.Typer) -> None:
+    """Add this room's commands."""
+    app.command()(verify)
+    app.command()(replay)
+
+
+def verify(
+    context: typer.Context,
+    run: Annotated[str | None, typer.Option(help="Only this run.", show_default="all runs")] = None,
+    wait: Annotated[float, typer.Option(help="Seconds to wait for the sink to store what is compared.", min=0)] = 60,
+    json: JsonOption = False,
+    data: DataOption = None,
+) -> None:
+    """Fold the log anew from offset 0 and compare every figure with it.
+
+    Snapshots, partials, both ledgers, the dead letters and SQL, each as of the offsets that it names: also while
+    everything runs. Exit codes: 0 all equal; 1 some figure differs, each is named; 2 it could not be compared.
+    """
+    from imageledger import wiring
+    from imageledger.errors import ImageledgerError
+    from servers.errors import ServerError
+    from sinks.errors import SinkError
+    from streams.errors import StreamError
+
+    try:
+        settings = settings_of(context, data)
+        with _drawn() as progress:
+            verdict = asyncio.run(wiring.verify(settings, run, wait, os.cpu_count() or 1, progress))
+    except (ImageledgerError, ServerError, SinkError, StreamError) as error:
+        typer.echo(f"imageledger: {error}", err=True)
+        raise typer.Exit(NOT_COMPARED) from error
+    _report(verdict, as_json=json)
+    raise typer.Exit(EQUAL if verdict.equal else DIFFERENT)
+
+
+def replay(
+    context: typer.Context,
+    into: Annotated[str, typer.Option(help="Prefix of the copy's topics, for instance 'rebuilt.'.")],
+    json: JsonOption = False,
+    data: DataOption = None,
+) -> None:
+    """Copy what is left of the log under another prefix, to be folded anew beside what runs.
+
+    For a damaged ledger, a log whose beginning retention took, a topic that was made again. Called again, it copies
+    what has come since. Nothing that runs is touched. docs/decisions/0009-replay.md says how to switch.
+    """
+    import msgspec
+
+    from imageledger.replay import replay as copy
+
+    settings = settings_of(context, data)
+    with _drawn() as progress:
+        done = asyncio.run(
+            copy(
+                settings.kafka_address(),
+                settings.prefix,
+                into,
+                lambda total: progress.begin("copying the log", total),
+                progress.moved,
+            )
+        )
+    if json:
+        sys.stdout.buffer.write(msgspec.json.encode(done) + b"\n")
+        return
+    for topic, offsets in done.missing.items():
+        typer.echo(f"{topic}: {offsets:,} offsets are gone from the log, and from its copy", err=True)
+    typer.echo(f"{sum(done.copied.values()):,} records copied to {into}*; {done.waiting:,} came meanwhile")
+    typer.echo(
+        f"fold them:   IMAGELEDGER_PREFIX={into} imageledger up --data NEW\n"
+        f"check them:  IMAGELEDGER_PREFIX={into} imageledger verify --data NEW\n"
+        f"switch:      stop the producers, `imageledger replay --into {into}` again, start them with that prefix"
+    )
+
+
+@contextmanager
+def _drawn() -> "Iterator[Progress]":
+    """What is done, with a bar where the offsets to read are known; on stderr, and only if that is a terminal."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bars
+
+    from imageledger.verify import Progress
+
+    console = Console(stderr=True)
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    with Bars(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
+
+        class Drawn(Progress):
+            def begin(self, what: str, total: int | None = None) -> None:
+                for task in bars.task_ids:
+                    bars.remove_task(task)
+                bars.add_task(what, total=total)
+
+            def moved(self, done: int) -> None:
+                bars.update(bars.task_ids[-1], completed=done)
+
+        yield Drawn()
+
+
+def _report(verdict: "Verdict", *, as_json: bool) -> None:
+    import msgspec
+
+    if as_json:
+        sys.stdout.buffer.write(msgspec.json.encode(verdict) + b"\n")
+        return
+    for difference in verdict.differences[:_SHOWN]:
+        typer.echo(_line(difference))
+    if len(verdict.differences) > _SHOWN:
+        typer.echo(f"and {len(verdict.differences) - _SHOWN} more; --json has them all")
+    for note in verdict.notes:
+        typer.echo(f"note: {note}", err=True)
+    figures = sum(run.figures for run in verdict.runs)
+    said = "equal" if verdict.equal else f"{len(verdict.differences)} differ"
+    folded = f"{verdict.records:,} records folded in {verdict.seconds:.1f} s"
+    typer.echo(f"{len(verdict.runs)} runs, {figures:,} figures, {folded}: {said}", err=not verdict.equal)
+
+
+def _line(difference: "Difference") -> str:
+    said = ", ".join(f"{witness} {value}" for witness, value in difference.values.items())
+    places = "; ".join(f"{topic} partition {number} offset {offset}" for topic, number, offset in difference.offsets)
+    run = "" if difference.run_id is None else f"run {difference.run_id}: "
+    why = f" ({difference.explanation})" if difference.explanation else ""
+    return f"{run}{difference.figure}: {said}" + (f"; see {places}" if places else "") + why

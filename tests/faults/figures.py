@@ -1,0 +1,55 @@
+"""What the scenarios measure, for people to read: times and memory are no assertions, they depend on the machine."""
+
+import json
+import statistics
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+FOLDER = Path(__file__).parents[2] / "benchmarks" / "results" / "faults"
+
+
+def keep(scenario: str, **figures: Any) -> None:
+    """Write `scenario.json` anew."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    (FOLDER / f"{scenario}.json").write_text(json.dumps(figures, indent=2) + "\n")
+
+
+def spread(values_s: Sequence[float]) -> dict[str, float]:
+    """Count, median and the extremes."""
+    return {
+        "count": len(values_s),
+        "least_s": round(min(values_s), 2),
+        "median_s": round(statistics.median(values_s), 2),
+        "most_s": round(max(values_s), 2),
+    }
+
+
+def peak_mb(pid: int) -> float:
+    """The most memory that a living process has held (resident, MB)."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmHWM"):
+            return round(int(line.split()[1]) / 1000, 1)
+    raise AssertionError(f"process {pid} says nothing of its memory")
+
+
+def plot(scenario: str, samples: Sequence[dict[str, Any]], across: str) -> None:
+    """Every number of the samples as a line of its own, each against its own largest value, as `scenario.svg`."""
+    names = [name for name, value in samples[-1].items() if name != across and not isinstance(value, bool)]
+    width, height, least = 720, 260, 40
+    last = samples[-1][across] or 1
+    lines = []
+    for place, name in enumerate(names):
+        color = ("#2563eb", "#dc2626", "#16a34a", "#9333ea", "#d97706")[place % 5]
+        most = max(sample[name] for sample in samples) or 1
+        points = " ".join(
+            f"{least + (width - least) * sample[across] / last:.1f},{height - 220 * sample[name] / most:.1f}"
+            for sample in samples
+        )
+        lines.append(f'<polyline fill="none" stroke="{color}" stroke-width="2" points="{points}"/>')
+        lines.append(f'<text x="{least + 150 * place}" y="20" fill="{color}">{name} (most {most:,})</text>')
+    axis = f'<text x="{least}" y="{height + 20}">0 to {last} ({across})</text>'
+    (FOLDER / f"{scenario}.svg").write_text(
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width + 20} {height + 30}" font-family="sans-serif" '
+        f'font-size="12">{"".join(lines)}{axis}</svg>\n'
+    )

@@ -1,0 +1,81 @@
+"""Kafka dies, ClickHouse is away."""
+
+import os
+import random
+import signal
+import time
+
+import figures
+import pytest
+from load import Load
+from site_under_test import Site, eventually
+from verdict import require_equal, shown
+
+pytestmark = [pytest.mark.faults]
+
+RATE = 2_000
+
+
+@pytest.mark.timeout(540)
+def test_kafka_killed_three_times(site: Site, chance: random.Random) -> None:
+    site.up()
+    load = Load(site.bootstrap, "imageledger.", chance, RATE).start()
+    back_s = []
+    try:
+        for _ in range(3):
+            time.sleep(chance.uniform(1, 8))
+            begin = time.monotonic()
+            site.kill_kafka()
+            site.start_kafka()
+            seen = max(as_of for as_of in moments(site))
+            eventually(lambda s=seen: max(moments(site)) > s, "a snapshot after Kafka is back")
+            back_s.append(time.monotonic() - begin)
+    finally:
+        load.stop()
+    require_equal(site)
+    figures.keep("kafka_killed", records=load.published, next_snapshot=figures.spread(back_s))
+
+
+def moments(site: Site) -> list[float]:
+    return [metrics.as_of.timestamp() for metrics in shown(site.bootstrap).values()]
+
+
+@pytest.mark.timeout(900)
+def test_clickhouse_stopped_for_ten_minutes(site: Site, chance: random.Random, away_s: float) -> None:
+    site.up()
+    load = Load(site.bootstrap, "imageledger.", chance, RATE).start()
+    lags_s = []
+    try:
+        time.sleep(5)
+        site.stop_clickhouse()
+        end = time.monotonic() + away_s
+        while time.monotonic() < end:
+            time.sleep(5)
+            lags_s.append(time.time() - max(moments(site)))
+    finally:
+        load.stop()
+    site.start_clickhouse()
+    require_equal(site, deadline_s=300)
+    figures.keep("clickhouse_stopped", away_s=away_s, records=load.published, snapshot_age=figures.spread(lags_s))
+
+
+@pytest.mark.timeout(540)
+def test_clickhouse_and_sink_killed_between_insert_and_ack(site: Site, chance: random.Random) -> None:
+    site.up()
+    load = Load(site.bootstrap, "imageledger.", chance, RATE).start()
+    try:
+        for number in range(6):
+            time.sleep(chance.uniform(1, 4))
+            if number % 2:
+                # The sink sleeps while rows are on their way; ClickHouse takes them, then both are gone.
+                os.kill(int(site.pids()["sink"]), signal.SIGSTOP)
+                time.sleep(chance.uniform(0, 1))
+                site.kill_clickhouse()
+                site.kill_sink()
+            else:
+                site.kill_clickhouse()
+            time.sleep(chance.uniform(0, 2))
+            site.start_clickhouse()
+    finally:
+        load.stop()
+    require_equal(site)

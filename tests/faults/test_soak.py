@@ -1,0 +1,73 @@
+"""Runs that come, end and are sealed, for a long time: memory, files and ledger stay as they are."""
+
+import asyncio
+import random
+import time
+from pathlib import Path
+from typing import Any
+
+import figures
+import pytest
+from judge import read
+from load import Load
+from site_under_test import PREFIX, Site, eventually
+from verdict import Expected, require_equal_snapshots
+from worker_process import SEAL_MS, WorkerProcess
+
+pytestmark = [pytest.mark.faults]
+
+RUN_S = 10
+_SAMPLES_S = 15.0
+
+
+@pytest.mark.timeout(2_400)
+def test_a_soak_with_runs_sealed_after_20_s(site: Site, chance: random.Random, minutes: float) -> None:
+    site.migrate()
+    worker = WorkerProcess(site.bootstrap, site.folder, PREFIX, stages="sealing")
+    worker.start()
+    load = RunAfterRun(site.bootstrap, PREFIX, chance, 1_000, repeats=0.005, judged=400_000).start()
+    samples: list[dict[str, Any]] = []
+    try:
+        begin = time.monotonic()
+        while time.monotonic() < begin + 60 * minutes:
+            time.sleep(_SAMPLES_S)
+            samples.append(sample(site, worker, time.monotonic() - begin))
+    finally:
+        load.stop()
+        figures.keep("soak", seal_after_s=SEAL_MS // 1000, samples=samples)
+        figures.plot("soak", samples, "minute")
+    try:
+        expected = Expected(site.bootstrap, PREFIX, seal_after_ms=SEAL_MS)
+        require_equal_snapshots(site.bootstrap, expected, PREFIX, deadline_s=180)
+    finally:
+        worker.kill()
+    # A third in, everything that is kept for a while is there; what grows from then on grows for ever.
+    settled, last = samples[len(samples) // 3], samples[-1]
+    for name in ("worker_mb", "ledger_kb", "open_files"):
+        assert last[name] < 1.5 * settled[name] + 20, (name, settled, last)
+
+
+class RunAfterRun(Load):
+    """Every 10 s a new run; the one before gets nothing more but repeats."""
+
+    def _one(self) -> None:
+        self._runs = [f"run {int(time.time()) // RUN_S}"]
+        super()._one()
+
+
+def sample(site: Site, worker: WorkerProcess, at_s: float) -> dict[str, Any]:
+    assert worker.process is not None
+    folder = Path(f"/proc/{worker.process.pid}")
+    status = dict(line.split(":", 1) for line in (folder / "status").read_text().splitlines())
+    newest = {
+        (record.partition, record.key): len(record.value or b"")
+        for record in asyncio.run(read(site.bootstrap, PREFIX + "ledger.combine"))
+    }
+    return {
+        "minute": round(at_s / 60, 2),
+        "worker_mb": round(int(status["VmRSS"].split()[0]) / 1000, 1),
+        "open_files": len(list((folder / "fd").iterdir())),
+        "ledger_kb": round(sum(newest.values()) / 1000, 1),
+        "ledger_records": sum(size > 0 for size in newest.values()),
+        "ready": bool(eventually(worker.ready, "the worker")),
+    }

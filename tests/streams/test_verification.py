@@ -1,0 +1,205 @@
+"""`verify` on what a real worker wrote to a real Kafka, and on what somebody altered by hand."""
+
+import asyncio
+import json
+import random
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from aiokafka import AIOKafkaProducer, ConsumerRecord
+from judge import read
+from stream_naive import results
+from worker_process import WorkerProcess, until, until_async
+
+from events.partials import TOTAL, Partials
+from events.sdk.ids import uuid7
+from imageledger.verify import Progress, Verdict, Verification
+from metrics.registers import RunSegment
+from metrics.segment import Segment
+from streams import witnesses
+from streams.cluster import Cluster
+from streams.ledger import HEAD_KEY, Head
+
+RUNS: list[str | None] = ["spring", "autumn ö", None]
+COUNT = 3_000
+
+
+async def verdict(bootstrap: str, prefix: str, run_id: str | None = None) -> Verdict:
+    return await Verification(Cluster(bootstrap, prefix), None, run_id, 2, Progress()).run()
+
+
+async def publish_everything(bootstrap: str, prefix: str, seed: int) -> None:
+    """Results and feedback, and runs' events and heartbeats on any partition."""
+    now = datetime.now(UTC)
+    async with AIOKafkaProducer(bootstrap_servers=bootstrap) as producer:
+        for one in results(random.Random(seed), COUNT, RUNS, now):
+            await producer.send(prefix + one.topic, one.value, one.key)
+        for number in range(12):
+            envelope = {"event_id": uuid7(), "event_time": now.isoformat(), "run_id": "spring"}
+            kind = ["run.declared", "run.paused", "run.resumed"][number % 3]
+            event = {**envelope, "event_type": kind} | ({"total_images": 900 + number} if number % 3 == 0 else {})
+            await producer.send(prefix + "runs", json.dumps(event).encode(), partition=number % 4)
+            beat = {**envelope, "event_type": "processor.heartbeat", "processor_id": f"p{number % 5}"}
+            beat |= {"event_id": uuid7(), "queue_depth": number}
+            await producer.send(prefix + "heartbeats", json.dumps(beat).encode(), partition=number % 4)
+
+
+async def folded(bootstrap: str, prefix: str) -> None:
+    """Wait until the newest snapshots hold everything that was published."""
+
+    async def done() -> bool:
+        records = [record for topic in ("results", "feedback") for record in await read(bootstrap, prefix + topic)]
+        ends: dict[tuple[str, int], int] = {}
+        for record in records:
+            ends[record.topic.removeprefix(prefix), record.partition] = record.offset
+        heads = {}
+        for record in await read(bootstrap, prefix + "ledger.combine"):
+            if record.key == HEAD_KEY:
+                heads[record.partition] = msgspec.json.decode(record.value or b"", type=Head)
+        if any(heads.get(number, Head()).applied.get(topic) != end for (topic, number), end in ends.items()):
+            return False
+        said, _ = await witnesses.read_partials(Cluster(bootstrap, prefix), 4)
+        shown = await witnesses.read_snapshots(Cluster(bootstrap, prefix), 4)
+        return all(
+            run_id in shown
+            and shown[run_id].metrics.source_offsets.get(topic, {}).get(str(number)) == offset
+            and (run_id != "spring" or shown[run_id].metrics.operations.processors == 5)
+            for (run_id, number), one in said.items()
+            for topic, offset in one.newest.source_offsets.items()
+        )
+
+    await until_async(done, "everything is in the snapshots")
+
+
+@pytest.fixture
+def log(kafka: str, topics: str, tmp_path: Path) -> str:
+    """A prefix whose log a worker has folded, and gone."""
+    worker = WorkerProcess(kafka, tmp_path, topics, stages="real")
+    worker.start()
+    try:
+        asyncio.run(publish_everything(kafka, topics, 3))
+        asyncio.run(until(worker.ready))
+        asyncio.run(folded(kafka, topics))
+    finally:
+        worker.kill()
+    return topics
+
+
+async def altered(
+    bootstrap: str, topic: str, chosen: Callable[[ConsumerRecord[Any, Any]], bool], change: Callable[[bytes], bytes]
+) -> tuple[int, int]:
+    """Write the newest record of those `chosen` again, changed; returns the partition and offset of the new one."""
+    record = [record for record in await read(bootstrap, topic) if chosen(record)][-1]
+    async with AIOKafkaProducer(bootstrap_servers=bootstrap) as producer:
+        sent = await producer.send_and_wait(
+            topic, change(record.value), record.key, partition=record.partition, headers=list(record.headers)
+        )
+    return sent.partition, sent.offset
+
+
+async def test_what_a_worker_wrote_is_the_fold_of_the_log(kafka: str, log: str) -> None:
+    found = await verdict(kafka, log)
+    assert found.differences == []
+    assert found.equal
+    assert {run.run_id for run in found.runs} >= {"spring", "autumn ö"}
+    assert sum(run.figures for run in found.runs) > 300
+    alone = await verdict(kafka, log, "spring")
+    assert [run.run_id for run in alone.runs] == ["spring"]
+    assert alone.equal
+
+
+async def test_an_altered_partial_is_named(kafka: str, log: str) -> None:
+    def change(value: bytes) -> bytes:
+        partials = msgspec.json.decode(value, type=Partials)
+        next(row for row in partials.rows if row.group == "model").counters["results"] += 1
+        return msgspec.json.encode(partials)
+
+    at = await altered(kafka, log + "partials", lambda r: r.key == b"spring" and b'"model"' in r.value, change)
+    found = await verdict(kafka, log)
+    [difference] = found.differences
+    assert difference.run_id == "spring"
+    assert difference.figure.endswith("results")
+    assert difference.values["partials"] == difference.values["refold"] + 1
+    assert difference.offsets == [("partials", *at)]
+
+
+def holds_results_of_spring(record: ConsumerRecord[Any, Any]) -> bool:
+    if not (record.key or b"").startswith(b'["spring"'):
+        return False
+    segment = Segment.decode(record.value)
+    return bool(segment.ids) and any(row.group == "provider" and row.width_ms == TOTAL for row in segment.rows)
+
+
+async def test_an_altered_row_of_the_combine_ledger_is_named(kafka: str, log: str) -> None:
+    def change(value: bytes) -> bytes:
+        segment = Segment.decode(value)
+        next(row for row in segment.rows if row.group == "provider" and row.width_ms == TOTAL).counters[
+            "input_tokens"
+        ] -= 5
+        return segment.encode()
+
+    at = await altered(kafka, log + "ledger.combine", holds_results_of_spring, change)
+    found = await verdict(kafka, log)
+    [difference] = found.differences
+    assert (difference.run_id, difference.figure.rpartition(".")[2]) == ("spring", "input_tokens")
+    assert difference.values["ledger.combine"] == difference.values["refold"] - 5
+    assert difference.offsets == [("ledger.combine", *at)]
+
+
+async def test_an_identity_that_the_combine_ledger_lost_is_named(kafka: str, log: str) -> None:
+    def change(value: bytes) -> bytes:
+        segment = Segment.decode(value)
+        segment.ids = segment.ids[16:]
+        return segment.encode()
+
+    await altered(kafka, log + "ledger.combine", holds_results_of_spring, change)
+    found = (await verdict(kafka, log)).differences
+    [values] = [difference.values for difference in found if difference.figure.endswith("ids.count")]
+    assert values["ledger.combine"] == values["refold"] - 1
+
+
+async def test_an_altered_register_of_the_run_ledger_is_named(kafka: str, log: str) -> None:
+    def totals(value: bytes) -> tuple[RunSegment, list[dict[str, int]]]:
+        segment = RunSegment.decode(value)
+        rows = [stored.row for stored in segment.rows]
+        return segment, [row.counters for row in rows if (row.width_ms, row.group) == (TOTAL, "totals")]
+
+    def change(value: bytes) -> bytes:
+        segment, counters = totals(value)
+        counters[0]["results"] += 7
+        return segment.encode()
+
+    def holds_totals(record: ConsumerRecord[Any, Any]) -> bool:
+        return (record.key or b"").startswith(b'["spring"') and bool(totals(record.value)[1])
+
+    at = await altered(kafka, log + "ledger.run", holds_totals, change)
+    found = await verdict(kafka, log)
+    [difference] = found.differences
+    assert (difference.run_id, difference.figure.rpartition(".")[2]) == ("spring", "results")
+    assert difference.values["ledger.run"] == difference.values["refold"] + 7
+    assert difference.offsets == [("ledger.run", *at)]
+
+
+async def test_a_dead_letter_too_many_is_named(kafka: str, log: str) -> None:
+    record = (await read(kafka, log + "dlq"))[0]
+    async with AIOKafkaProducer(bootstrap_servers=kafka) as producer:
+        await producer.send_and_wait(log + "dlq", record.value, record.key, headers=list(record.headers))
+    [difference] = (await verdict(kafka, log)).differences
+    assert (difference.figure, difference.values) == ("dead letters", {"dlq": 2, "refold": 1})
+
+
+async def test_a_snapshot_that_is_not_the_fold_of_its_prefix_is_named(kafka: str, log: str) -> None:
+    def change(value: bytes) -> bytes:
+        document = json.loads(value)
+        document["latency"]["totals"]["p95"] *= 2
+        document["operations"]["queue_depth"] = 4_000
+        return json.dumps(document).encode()
+
+    at = await altered(kafka, log + "metrics", lambda r: r.key == b"spring", change)
+    found = (await verdict(kafka, log)).differences
+    assert {difference.figure for difference in found} == {"latency.totals.p95", "operations.queue_depth"}
+    assert [difference.offsets for difference in found] == [[("metrics", *at)]] * 2
