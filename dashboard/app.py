@@ -21,7 +21,7 @@ from dashboard.config import DashboardConfig
 from dashboard.errors import AddressTaken
 from dashboard.guard import Guard
 from dashboard.parts import Parts
-from dashboard.routes import events, metrics, pages, probes, runs, stream
+from dashboard.routes import events, export, lineage, metrics, pages, probes, runs, sql, stream
 
 STATIC = Path(__file__).with_name("static")
 API_VERSION = "1"
@@ -44,13 +44,17 @@ def create_app(config: DashboardConfig) -> Litestar:
             metrics.realtime,
             metrics.projection,
             events.take_events,
+            sql.run_sql,
+            export.export_view,
+            lineage.image_lineage,
+            lineage.record_lineage,
             stream.stream,
             create_static_files_router(path="/static", directories=[STATIC], include_in_schema=False),
         ],
         dependencies={"parts": Provide(lambda: parts, sync_to_thread=False)},
         lifespan=[lambda _: parts.running()],
         exception_handlers=problems.HANDLERS,
-        compression_config=CompressionConfig(backend="gzip", gzip_compress_level=5, exclude=["^/api/stream"]),
+        compression_config=CompressionConfig(backend="gzip", gzip_compress_level=5, exclude=["^/api/(stream|export)"]),
         openapi_config=OpenAPIConfig(
             title="imageledger",
             version=API_VERSION,

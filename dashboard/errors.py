@@ -5,7 +5,11 @@ DashboardError
  ├─ RunUnknown          no snapshot of that run is known (404)
  ├─ HistoryUnavailable  ClickHouse does not answer, or is not configured (503)
  ├─ NotConfirmed        Kafka did not confirm in time (503)
- └─ BadEvents           the body is no JSON, or not events at all (400, 413)
+ ├─ BadEvents           the body is no JSON, or not events at all (400, 413)
+ ├─ BadRequest          the body is not what the address takes (400)
+ ├─ SqlNotAllowed, SqlFailed, SqlTooMuch   a statement that the reader may not run, is wrong, or asks for too much
+ ├─ NotExported, FilterUnknown             an export of what is not on the list, or by a column it has not
+ └─ LineageUnknown      no record of that image, or of that table's row (404)
 """
 
 
@@ -39,6 +43,55 @@ class NotConfirmed(DashboardError):  # noqa: N818
 
     status_code = 503
     title = "Kafka did not confirm"
+
+
+class BadRequest(DashboardError):  # noqa: N818
+    """The body is not what the address takes."""
+
+    status_code = 400
+    title = "Bad request"
+
+
+class SqlNotAllowed(DashboardError):  # noqa: N818
+    """The statement is not the reader's to run."""
+
+    status_code = 403
+    title = "Statement not allowed"
+
+
+class SqlFailed(DashboardError):  # noqa: N818
+    """The statement is wrong."""
+
+    status_code = 400
+    title = "Statement failed"
+
+
+class SqlTooMuch(DashboardError):  # noqa: N818
+    """The statement takes more time, memory, rows or bytes than it may."""
+
+    status_code = 422
+    title = "Too much for one statement"
+
+
+class NotExported(DashboardError):  # noqa: N818
+    """The view is not on the list of those that are exported."""
+
+    status_code = 404
+    title = "No such view"
+
+
+class FilterUnknown(DashboardError):  # noqa: N818
+    """The view has no column for that filter."""
+
+    status_code = 400
+    title = "No such filter"
+
+
+class LineageUnknown(DashboardError):  # noqa: N818
+    """Nothing is stored about that image, or that table's row."""
+
+    status_code = 404
+    title = "No lineage"
 
 
 class BadEvents(DashboardError):  # noqa: N818

@@ -10,11 +10,12 @@ from dashboard.activity import ActivityFeed
 from dashboard.bodies import RunRow
 from dashboard.broadcast import Broadcast
 from dashboard.config import DashboardConfig
-from dashboard.errors import RunUnknown
+from dashboard.errors import HistoryUnavailable, RunUnknown
 from dashboard.history import StoredRuns
 from dashboard.ingest import Ingest
 from dashboard.live import LiveRuns, Snapshot
 from dashboard.readings import run_row
+from dashboard.store import Store
 from dashboard.tail import Tail
 from events.topics import full_name
 
@@ -25,6 +26,7 @@ class Parts:
     def __init__(self, config: DashboardConfig) -> None:
         self.config = config
         self.stored = StoredRuns(config.clickhouse_url) if config.clickhouse_url else None
+        self._store = Store(config.clickhouse_url) if config.clickhouse_url else None
         self.broadcast = Broadcast()
         self.live = LiveRuns(self._snapshot)
         self.feed = ActivityFeed(self.broadcast.activity)
@@ -47,6 +49,16 @@ class Parts:
                     task.cancel()  # again and again: a library on the way may swallow one
                 await asyncio.wait(pending, timeout=1)
             await self.ingest.close()
+            if self._store is not None:
+                self._store.close()
+
+    def store(self) -> Store:
+        """For questions of somebody's own. Raises HistoryUnavailable where no ClickHouse is configured."""
+        if self._store is None:
+            raise HistoryUnavailable(
+                "no ClickHouse is configured: set IMAGELEDGER_CLICKHOUSE, or start `imageledger up`"
+            )
+        return self._store
 
     def _snapshot(self, run_id: str) -> None:
         if not len(self.broadcast):

@@ -5,17 +5,20 @@ from pathlib import Path
 
 from events import schemas
 from imageledger.settings import Settings, meanings, variable
-from metrics import views
+from metrics.views import catalogue
+from metrics.views.document import document
 
 ROOT = Path(__file__).resolve().parents[1]
 VIEWS = Path("schemas/clickhouse/views")
+SQL_GUIDE = Path("docs/sql.md")
 
 
 def documents() -> dict[Path, str]:
     """Path below the root → the text that belongs there."""
     found = {Path("schemas") / name: text for name, text in schemas.files().items()}
-    found |= {VIEWS / f"{name}.sql": sql for name, sql in views.views().items()}
+    found |= {VIEWS / f"{name}.sql": sql for name, sql in catalogue.statements().items()}
     found[Path(".env.example")] = environment()
+    found[SQL_GUIDE] = document()
     return found
 
 
@@ -33,7 +36,7 @@ def stale(root: Path = ROOT) -> list[Path]:
     """The files that differ from what is generated, and those in generated folders that nothing generates any more."""
     wanted = documents()
     differing = [path for path, text in wanted.items() if not _is(root / path, text)]
-    folders = {path.parent for path in wanted if path.parent not in {Path(), Path("schemas")}}
+    folders = {path.parent for path in wanted if path.parent not in {Path(), Path("docs"), Path("schemas")}}
     orphans = [found.relative_to(root) for folder in folders for found in (root / folder).iterdir()]
     return sorted({*differing, *(path for path in orphans if path not in wanted)})
 

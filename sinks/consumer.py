@@ -16,7 +16,7 @@ from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 
 from events.topics import MAX_REQUEST_BYTES, full_name
 
-from .client import DATABASE, connect
+from .client import connect
 from .delivery import Delivery
 from .errors import KafkaUnreachable, TopicMissing
 from .lane import Lane, Limits, Load
@@ -55,7 +55,7 @@ async def run(
     clickhouse_url: str,
     *,
     group: str = GROUP,
-    database: str = DATABASE,
+    database: str | None = None,
     security: Mapping[str, Any] | None = None,
     instance_id: str | None = None,
     limits: Limits = DEFAULT_LIMITS,

@@ -2,7 +2,8 @@
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 from clickhouse_connect.driver.client import Client
@@ -12,12 +13,14 @@ from .errors import ClickHouseError, MigrationError, SchemaMissing, translated
 
 SCHEMAS = Path(__file__).parents[1] / "schemas" / "clickhouse"
 
-_REGISTER = """CREATE TABLE IF NOT EXISTS schema_migrations (
+REGISTER = """CREATE TABLE IF NOT EXISTS schema_migrations (
     name String,
     checksum String COMMENT 'SHA-256 of the file; empty: dropped',
     applied_at DateTime64(6, 'UTC') DEFAULT now64(6)
 ) ENGINE = ReplacingMergeTree(applied_at) ORDER BY name"""
 _NUMBERED = re.compile(r"\d{4}_\w+\.sql")
+_LOSES_DATA = re.compile(r"(?:DROP|TRUNCATE)\s+TABLE\s+(?:IF\s+EXISTS\s+)?(\w+)|ALTER\s+TABLE\s+(\w+)\s+DROP\s+COLUMN")
+_READ = re.compile(r"\b(?:FROM|JOIN)\s+(\w+)")
 # A statement ends at a semicolon that is neither in a literal or quoted name nor in a comment.
 _PIECE = re.compile(
     r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|`(?:[^`\\]|\\.)*`|--[^\n]*|/\*.*?\*/|;|[^;'"`/-]+|.""", re.DOTALL
@@ -35,29 +38,72 @@ def migrate(client: Client, *, dry_run: bool = False, schemas: Path = SCHEMAS) -
         ClickHouseError: ClickHouse does not answer, or denies it.
     """
     applied = _applied(client)
-    tables = {path.name: path for path in sorted(schemas.glob("*.sql")) if _NUMBERED.fullmatch(path.name)}
-    views = {f"views/{path.name}": path for path in sorted((schemas / "views").glob("*.sql"))}
+    tables, views = table_files(schemas), view_files(schemas)
     for name in tables:
-        if applied.get(name, _checksum(tables[name])) != _checksum(tables[name]):
+        if applied.get(name, checksum(tables[name])) != checksum(tables[name]):
             raise MigrationError(
                 f"schemas/clickhouse/{name} was changed after it was applied to {_place(client)}: "
                 "undo that, and put the change into a new file with the next number"
             )
     new = [name for name in tables if name not in applied]
-    changed = [name for name in views if applied.get(name) != _checksum(views[name])]
+    changed = [name for name in views if applied.get(name) != checksum(views[name])]
     gone = [name for name in applied if name.startswith("views/") and name not in views]
     if not dry_run:
         _create(client)
         for name in new:
             _apply(client, name, tables[name])
-            _register(client, name, _checksum(tables[name]))
-        _replace_views(client, views)
+            _register(client, name, checksum(tables[name]))
+        for name in in_order(views):
+            _apply(client, name, views[name])
         for name in changed:
-            _register(client, name, _checksum(views[name]))
+            _register(client, name, checksum(views[name]))
         for name in gone:
             _run(client, f"DROP VIEW IF EXISTS {Path(name).stem}", name)
             _register(client, name, "")
     return new + changed + gone
+
+
+def down(
+    client: Client, number: str, *, drop_data: bool = False, dry_run: bool = False, schemas: Path = SCHEMAS
+) -> list[str]:
+    """Undoes migration `number` (`0007`) and every later one, newest first, and says which.
+
+    Each `NNNN_name.sql` is undone by `down/NNNN_name.sql`. The views go first, since they may stand on what goes; the
+    next `migrate`, of whichever version, makes its own again.
+
+    Raises:
+        MigrationError: there is nothing to undo, a file that undoes is missing, or rows would be lost and `drop_data`
+            is not given; nothing was changed then. Or a statement failed (the message names the file).
+        ClickHouseError: ClickHouse does not answer, or denies it.
+    """
+    applied = _applied(client)
+    undone = sorted((name for name in applied if _NUMBERED.fullmatch(name) and name[:4] >= number), reverse=True)
+    if not undone:
+        raise MigrationError(f"{_place(client)} has no migration {number} or later to undo")
+    files = {name: schemas / "down" / name for name in undone}
+    for name, path in files.items():
+        if not path.exists():
+            raise MigrationError(f"schemas/clickhouse/down/{name} is missing: {name} cannot be undone")
+        if not drop_data:
+            _refuse_loss(client, name, path)
+    views = [name for name in applied if name.startswith("views/")]
+    if not dry_run:
+        for name in views:
+            _run(client, f"DROP VIEW IF EXISTS {Path(name).stem}", name)
+            _register(client, name, "")
+        for name, path in files.items():
+            _apply(client, f"down/{name}", path)
+            _register(client, name, "")
+    return views + undone
+
+
+def in_order(views: Mapping[str, Path]) -> list[str]:
+    """The views' names, each after those that it reads."""
+    names = {path.stem: name for name, path in views.items()}
+    sorter: TopologicalSorter[str] = TopologicalSorter()
+    for name, path in views.items():
+        sorter.add(name, *(names[read] for read in _READ.findall(path.read_text("utf-8")) if read in names))
+    return list(sorter.static_order())
 
 
 def statements(text: str) -> Iterator[str]:
@@ -72,6 +118,29 @@ def statements(text: str) -> Iterator[str]:
         statement = ""
 
 
+def table_files(schemas: Path) -> dict[str, Path]:
+    """The numbered files by name, in order."""
+    return {path.name: path for path in sorted(schemas.glob("*.sql")) if _NUMBERED.fullmatch(path.name)}
+
+
+def view_files(schemas: Path) -> dict[str, Path]:
+    """The views' files by their name in the register."""
+    return {f"views/{path.name}": path for path in sorted((schemas / "views").glob("*.sql"))}
+
+
+def _refuse_loss(client: Client, name: str, path: Path) -> None:
+    for statement in statements(path.read_text("utf-8")):
+        for found in _LOSES_DATA.finditer(statement):
+            table = found[1] or found[2]
+            with translated(address(client)):
+                rows = client.command(f"SELECT count() FROM {table}") if client.command(f"EXISTS TABLE {table}") else 0  # noqa: S608 - a name out of our own file
+            if rows:
+                raise MigrationError(
+                    f"undoing {name} would lose data of table {table} with its {rows} rows in {_place(client)}: "
+                    "export them first, or say --drop-data (the log still has what Kafka keeps)"
+                )
+
+
 def _applied(client: Client) -> dict[str, str]:
     try:
         with translated(address(client)):
@@ -84,24 +153,7 @@ def _applied(client: Client) -> dict[str, str]:
 def _create(client: Client) -> None:
     with translated(address(client)):
         client.command(f"CREATE DATABASE IF NOT EXISTS `{client.database}`", use_database=False)
-        client.command(_REGISTER)
-
-
-def _replace_views(client: Client, views: dict[str, Path]) -> None:
-    """A view may stand on another one whose name comes later: those are tried again while there is progress."""
-    waiting = dict(views)
-    while waiting:
-        failed: dict[str, MigrationError] = {}
-        for name, path in waiting.items():
-            try:
-                _apply(client, name, path)
-            except MigrationError as error:
-                if not isinstance(error.__cause__, SchemaMissing):
-                    raise
-                failed[name] = error
-        if len(failed) == len(waiting):
-            raise next(iter(failed.values()))
-        waiting = {name: waiting[name] for name in failed}
+        client.command(REGISTER)
 
 
 def _apply(client: Client, name: str, path: Path) -> None:
@@ -122,8 +174,8 @@ def _register(client: Client, name: str, checksum: str) -> None:
         client.insert("schema_migrations", [[name, checksum]], ["name", "checksum"], settings={"async_insert": 0})
 
 
-def _checksum(path: Path) -> str:
-    """Of the text, so that line ends do not matter."""
+def checksum(path: Path) -> str:
+    """A file's SHA-256: of the text, so that line ends do not matter."""
     return hashlib.sha256(path.read_text("utf-8").encode()).hexdigest()
 
 

@@ -36,13 +36,26 @@ def clickhouse(context: typer.Context, port: PortOption = None, data: DataOption
 def migrate(
     context: typer.Context,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would change.")] = False,
+    down: Annotated[str | None, typer.Option(metavar="NNNN", help="Undo this migration and all later ones.")] = None,
+    drop_data: Annotated[bool, typer.Option("--drop-data", help="With --down: even if rows are lost.")] = False,
+    cluster: Annotated[str | None, typer.Option(metavar="NAME", help="Only print the SQL for such a cluster.")] = None,
     wait: WaitOption = 0.0,
     data: DataOption = None,
 ) -> None:
-    """Make topics, tables and views what this version needs."""
+    """Make topics, tables and views what this version needs; or undo, or print, the schema in ClickHouse."""
     from imageledger import wiring
 
-    for line in asyncio.run(wiring.migrate(settings_of(context, data), dry_run=dry_run, wait_s=wait)):
+    if cluster is not None:
+        from sinks.cluster import ddl
+
+        typer.echo(ddl(cluster), nl=False)
+        return
+    settings = settings_of(context, data)
+    if down is not None:
+        lines = wiring.migrate_down(settings, down, drop_data=drop_data, dry_run=dry_run)
+    else:
+        lines = asyncio.run(wiring.migrate(settings, dry_run=dry_run, wait_s=wait))
+    for line in lines:
         typer.echo(line, err=True)
 
 

@@ -9,8 +9,8 @@ from clickhouse_connect.driver.client import Client
 from logs import log_of
 from naive import DAY, LABELS, Logged, NaiveRun, deep, naive
 
-from metrics import views
 from metrics.counters import ADDITIVE, FEEDBACK_COUNTERS, SUBJECT_COUNTERS
+from metrics.views import catalogue
 from servers.users import Addresses
 from sinks import results, rows
 from sinks.chunks import Chunk
@@ -33,7 +33,7 @@ def client(clickhouse: Addresses, log: list[Logged]) -> Iterator[Client]:
     """The log as the sink stores it, some of it twice, and the views of today's metrics."""
     migrator = connect(clickhouse.migrator, database=DATABASE)
     migrate(migrator)
-    for statement in views.views().values():
+    for statement in catalogue.statements().values():
         migrator.command(statement)
     writer = connect(clickhouse.writer, database=DATABASE)
     for topic, batches in (("results", results.batches), ("feedback", rows.feedback)):

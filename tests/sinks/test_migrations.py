@@ -12,7 +12,7 @@ from clickhouse_connect.driver.client import Client
 from servers.users import Addresses
 from sinks.client import connect
 from sinks.errors import MigrationError
-from sinks.migrations import SCHEMAS, migrate, statements
+from sinks.migrations import SCHEMAS, down, in_order, migrate, statements, view_files
 
 _NAMES = (f"migrated{n}" for n in itertools.count(1))
 
@@ -96,6 +96,58 @@ def test_a_failing_file_is_named_and_tried_again(client: Client, schemas: Path) 
     assert "0002_more.sql" in migrate(client, schemas=schemas)
     shutil.rmtree(schemas / "views")  # no views at all is fine
     assert migrate(client, schemas=schemas) == ["views/a_top.sql", "views/z_base.sql"]
+
+
+def test_down_and_up_again_leaves_the_data(client: Client) -> None:
+    made = migrate(client)
+    client.command("INSERT INTO results (event_id, run_id, conversation_id) VALUES ('e', 'r', 'talk')")
+    [undone] = [name for name in down(client, "0007", dry_run=True) if not name.startswith("views/")]
+    assert "by_conversation" in client.command("SHOW CREATE TABLE results")
+    assert undone in down(client, "0007")
+    assert "by_conversation" not in client.command("SHOW CREATE TABLE results")
+    assert names(client) == {"results", "runs", "feedback", "profiles", "alerts", "snapshots"}
+    assert set(migrate(client)) == {name for name in made if name == undone or name.startswith("views/")}
+    assert "by_conversation" in client.command("SHOW CREATE TABLE results")
+    assert client.query("SELECT id, conversation_id FROM model_performance_metrics").result_rows == [("e", "talk")]
+    assert migrate(client) == []
+
+
+def test_down_does_not_lose_rows_unless_told_to(client: Client) -> None:
+    migrate(client)
+    client.command("INSERT INTO runs (event_id, run_id) VALUES ('e', 'r')")
+    for dry_run in (True, False):
+        with pytest.raises(
+            MigrationError, match=r"0002_runs\.sql would lose data of table runs with its 1 rows.*--drop-data"
+        ):
+            down(client, "0002", dry_run=dry_run)
+    assert "run_totals" in names(client)  # nothing was changed
+    down(client, "0002", drop_data=True)
+    assert names(client) == {"results"}
+    down(client, "0001")  # nothing in it
+    assert names(client) == set()
+    with pytest.raises(MigrationError, match="no migration 0001 or later to undo"):
+        down(client, "0001")
+    assert "0001_results.sql" in migrate(client)
+    assert {path.stem for path in view_files(SCHEMAS).values()} <= names(client)
+
+
+def test_what_cannot_be_undone_is_said_before_anything_changes(client: Client, schemas: Path) -> None:
+    migrate(client, schemas=schemas)
+    with pytest.raises(MigrationError, match=r"down/0001_things\.sql is missing"):
+        down(client, "0001", schemas=schemas)
+    (schemas / "down").mkdir()
+    (schemas / "down" / "0001_things.sql").write_text("ALTER TABLE things DROP COLUMN a")
+    with pytest.raises(MigrationError, match="would lose data of table things"):
+        down(client, "0001", schemas=schemas)
+    assert names(client) == {"things", "a_top", "z_base"}
+
+
+def test_every_migration_can_be_undone() -> None:
+    assert {path.name for path in SCHEMAS.glob("*.sql")} == {path.name for path in (SCHEMAS / "down").iterdir()}
+
+
+def test_a_view_comes_after_those_that_it_reads(schemas: Path) -> None:
+    assert in_order(view_files(schemas)) == ["views/z_base.sql", "views/a_top.sql"]
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,9 @@
--- A run's results by tier; a result that carries none is in no row.
--- Generated from metrics/ by `make docs`.
+-- A run's counters by tier; a result that carries none is in no row.
+-- A row: a run and a tier. Generated from metrics/ by `make docs`.
 CREATE OR REPLACE VIEW run_by_tier AS
-SELECT run_id, value AS tier,
+SELECT
+    run_id,
+    value AS tier,
     counted.results AS results,
     counted.success AS success,
     counted.partial AS partial,
@@ -41,47 +43,47 @@ SELECT run_id, value AS tier,
     subjects.reprocessed_subjects AS reprocessed_subjects
 FROM (
     SELECT run_id, tier AS value,
-    count() AS results,
-    countIf(r.status = 'success') AS success,
-    countIf(r.status = 'partial') AS partial,
-    countIf(r.status = 'failed') AS failed,
-    countIf(r.status = 'failed' AND r.error_timeout = 1) AS timeouts,
-    countIf(r.attempt > 1) AS retries,
-    sum(ifNull(r.cost_nano_usd, 0)) AS cost_nano_usd,
-    countIf(isNull(r.cost_nano_usd)) AS unpriced,
-    sum(r.input_tokens) AS input_tokens,
-    sum(r.output_tokens) AS output_tokens,
-    sum(r.cached_tokens) AS cached_tokens,
-    sum(r.tokens_saved) AS tokens_saved,
-    countIf(r.cache_hit) AS cache_hits,
-    sum(ifNull(r.latency_ms, 0)) AS latency_ms_sum,
-    count(r.latency_ms) AS latency_count,
-    countIf(isNull(r.latency_ms)) AS untimed,
-    sum(ifNull(r.confidence_ppm, 0)) AS confidence_sum_ppm,
-    count(r.confidence_ppm) AS confidence_count,
-    sum(r.questions_asked) AS questions_asked,
-    sum(r.insights) AS insights,
-    sum(length(r.gaps)) AS gaps,
-    sum(length(r.answers)) AS answers,
-    sum(countEqual(r.answers.validated_by, 'receipt')) AS validated_receipt,
-    sum(countEqual(r.answers.validated_by, 'user')) AS validated_user,
-    sum(countEqual(r.answers.validated_by, 'expert')) AS validated_expert,
-    sum(arrayCount(asked -> ifNull(asked, 0) >= 2, r.answers.asked_models)) AS consensus_asked,
-    sum(arrayCount((asked, agreeing) -> ifNull(asked, 0) >= 2 AND ifNull(agreeing, 0) * 2 > ifNull(asked, 0), r.answers.asked_models, r.answers.agreeing_models)) AS consensus_agreed,
-    countIf(r.is_late) AS late_events,
-    countIf(r.is_skewed) AS clock_skewed_events,
-    sumMap(r.scores_micro) AS scores_sum_micro,
-    sumMap(mapApply((name, score) -> (name, toUInt64(1)), r.scores_micro)) AS scores_count,
-    sumMap(mapFilter((kind, n) -> n > 0, r.findings)) AS findings,
-    sumMap(mapFilter((name, n) -> n > 0, r.tables)) AS records
+        count() AS results,
+        countIf(r.status = 'success') AS success,
+        countIf(r.status = 'partial') AS partial,
+        countIf(r.status = 'failed') AS failed,
+        countIf(r.status = 'failed' AND r.error_timeout = 1) AS timeouts,
+        countIf(r.attempt > 1) AS retries,
+        sum(ifNull(r.cost_nano_usd, 0)) AS cost_nano_usd,
+        countIf(isNull(r.cost_nano_usd)) AS unpriced,
+        sum(r.input_tokens) AS input_tokens,
+        sum(r.output_tokens) AS output_tokens,
+        sum(r.cached_tokens) AS cached_tokens,
+        sum(r.tokens_saved) AS tokens_saved,
+        countIf(r.cache_hit) AS cache_hits,
+        sum(ifNull(r.latency_ms, 0)) AS latency_ms_sum,
+        count(r.latency_ms) AS latency_count,
+        countIf(isNull(r.latency_ms)) AS untimed,
+        sum(ifNull(r.confidence_ppm, 0)) AS confidence_sum_ppm,
+        count(r.confidence_ppm) AS confidence_count,
+        sum(r.questions_asked) AS questions_asked,
+        sum(r.insights) AS insights,
+        sum(length(r.gaps)) AS gaps,
+        sum(length(r.answers)) AS answers,
+        sum(countEqual(r.answers.validated_by, 'receipt')) AS validated_receipt,
+        sum(countEqual(r.answers.validated_by, 'user')) AS validated_user,
+        sum(countEqual(r.answers.validated_by, 'expert')) AS validated_expert,
+        sum(arrayCount(asked -> ifNull(asked, 0) >= 2, r.answers.asked_models)) AS consensus_asked,
+        sum(arrayCount((asked, agreeing) -> ifNull(asked, 0) >= 2 AND ifNull(agreeing, 0) * 2 > ifNull(asked, 0), r.answers.asked_models, r.answers.agreeing_models)) AS consensus_agreed,
+        countIf(r.is_late) AS late_events,
+        countIf(r.is_skewed) AS clock_skewed_events,
+        sumMap(r.scores_micro) AS scores_sum_micro,
+        sumMap(mapApply((name, score) -> (name, toUInt64(1)), r.scores_micro)) AS scores_count,
+        sumMap(mapFilter((kind, n) -> n > 0, r.findings)) AS findings,
+        sumMap(mapFilter((name, n) -> n > 0, r.tables)) AS records
     FROM run_results AS r
     GROUP BY run_id, value
 ) AS counted
 LEFT JOIN (
     SELECT run_id, tier AS value,
-    count() AS subjects,
-    countIf(processed) AS processed_subjects,
-    countIf(failed) AS failed_subjects,
-    countIf(reprocessed) AS reprocessed_subjects
+        count() AS subjects,
+        countIf(processed) AS processed_subjects,
+        countIf(failed) AS failed_subjects,
+        countIf(reprocessed) AS reprocessed_subjects
     FROM run_subject_tiers GROUP BY run_id, value
 ) AS subjects USING (run_id, value)

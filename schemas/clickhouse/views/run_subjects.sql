@@ -1,7 +1,11 @@
--- What became of each subject over all tiers, and the band of its latest scored result (empty without one).
--- Generated from metrics/ by `make docs`.
+-- What became of each subject over all tiers.
+-- A row: a run and a subject. Generated from metrics/ by `make docs`.
 CREATE OR REPLACE VIEW run_subjects AS
-SELECT run_id, source_partition, event_type, subject_id,
+SELECT
+    run_id,
+    source_partition,
+    event_type,
+    subject_id,
     max(plan_done) AS processed,
     argMax(tiers.failed, last_offset) AS failed,
     max(tiers.reprocessed) AS reprocessed,

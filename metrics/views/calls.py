@@ -1,0 +1,111 @@
+"""Every model call a row, and which call a rating is about (S4, model_performance_metrics).
+
+A rating belongs to one call: of what it is about (a subject or a conversation) the newest call that did not fail by the
+time of the rating, of the rating's own run where there is one. So each rating counts once, as in `run_totals`.
+"""
+
+# ruff: noqa: S608 - these texts are made of this package's own constants; no input reaches them
+
+from .view import Column, View
+
+_KEY = ("model", "provider", "task_type")
+KEYS = {
+    "model": Column("model", "model", "The model."),
+    "provider": Column("provider", "provider", "Its provider."),
+    "task_type": Column("task_type", "task_type", "The task."),
+    "day": Column("day", "toDate(fromUnixTimestamp64Milli(effective_ms, 'UTC'))", "The day, UTC."),
+}
+
+
+def views() -> list[View]:
+    """The views of this family."""
+    return [_result_ratings(), _model_performance_metrics()]
+
+
+def _result_ratings() -> View:
+    """Each rating finds its call; a call that several ratings found has the latest."""
+    call = ("run_id", "source_partition", "event_id", *_KEY, "effective_ms")
+    chosen = ", ".join(f"call.{name}" for name in call)
+    picked = ", ".join(f"picked.{n} AS {name}" for n, name in enumerate(call, 1))
+    return View(
+        "result_ratings",
+        "Which call each rating of a subject or a conversation is about.",
+        "a rated call",
+        (
+            *(Column(name, name, f"The call's {name.replace('_', ' ')}.") for name in call[:-1]),
+            Column("effective_ms", "effective_ms", "When the call counts, since 1970.", "ms"),
+            Column("user_rating", "argMax(rating, (rated_ms, rated_at))", "1 up, -1 down, 0 taken back."),
+        ),
+        f"""
+FROM (
+    SELECT rating, rated_ms, rated_at, {picked}
+    FROM (
+        SELECT word.rating AS rating, word.effective_ms AS rated_ms,
+            (word.run_id, word.source_partition, word.subject_kind, word.subject_id) AS rated_at,
+            argMax(({chosen}), (call.run_id = word.run_id, call.effective_ms <= word.effective_ms,
+                call.status != 'failed', call.effective_ms, call.source_offset, call.source_partition)) AS picked
+        FROM feedback_ratings AS word
+        INNER JOIN (
+            SELECT {", ".join(call)}, status, source_offset, about.1 AS subject_kind, about.2 AS subject_id
+            FROM (
+                SELECT {", ".join(call)}, status, source_offset,
+                    arrayJoin([(toString(results.subject_kind), results.subject_id),
+                        ('conversation', ifNull(conversation_id, ''))]) AS about
+                FROM results FINAL
+            )
+            WHERE about IN (SELECT toString(subject_kind), subject_id FROM feedback_ratings)
+        ) AS call ON call.subject_kind = toString(word.subject_kind) AND call.subject_id = word.subject_id
+        GROUP BY rating, rated_ms, rated_at
+    )
+)
+GROUP BY {", ".join(call)}
+""",
+        "SELECT model, user_rating, count() AS calls FROM result_ratings GROUP BY model, user_rating\n"
+        "ORDER BY model, user_rating",
+    )
+
+
+def _model_performance_metrics() -> View:
+    columns = (
+        Column("id", "results.event_id", "The result's event id, unique in its run and partition."),
+        Column("run_id", "results.run_id", "The run."),
+        *(Column(c.name, f"results.{c.name}", c.docs) for c in (KEYS[name] for name in _KEY)),
+        Column("model_version", "results.model_version", "The model's version."),
+        Column("task_complexity", "results.task_complexity", "simple, medium or complex; NULL where not said."),
+        Column("response_time_ms", "results.latency_ms", "NULL where not said: unknown is not zero.", "ms"),
+        Column("tokens_used", "results.input_tokens + results.output_tokens", "Sent and received.", "tokens"),
+        Column("input_tokens", "results.input_tokens", "Sent.", "tokens"),
+        Column("output_tokens", "results.output_tokens", "Received.", "tokens"),
+        Column("success", "results.status != 'failed'", "1: not failed."),
+        Column("error_message", "ifNull(results.error_message, results.error_type)", "Why it failed."),
+        Column(
+            "user_rating", "toInt8(ifNull(rated.user_rating, 0))", "1 thumbs up, -1 down, 0 unrated (`result_ratings`)."
+        ),
+        Column("conversation_id", "results.conversation_id", "Of a message."),
+        Column("user_id", "results.user_id", "Of a message."),
+        Column("message_id", "results.message_id", "Of a message."),
+        Column("metadata", "toJSONString(results.attributes)", "The producer's attributes as JSON."),
+        Column("timestamp", "fromUnixTimestamp64Milli(results.effective_ms, 'UTC')", "When it counts, UTC."),
+        Column("cost_usd", "results.cost_nano_usd / 1e9", "NULL where not said.", "USD"),
+        Column("cost_nano_usd", "results.cost_nano_usd", "The same, exact.", "nano-USD"),
+        Column("event_type", "results.event_type", "image.result, component.result or message.result."),
+        Column("subject_id", "results.subject_id", "What it was about."),
+        Column("tier", "results.tier", "The tier, 0-15."),
+        Column("variant", "results.variant", "The variant of an A/B test."),
+        Column("prompt_version", "results.prompt_version", "The prompt's version."),
+        Column("attempt", "results.attempt", "1 for the first try."),
+        Column("source_partition", "results.source_partition", "Where it stands in the log: partition"),
+        Column("source_offset", "results.source_offset", "and offset."),
+    )
+    return View(
+        "model_performance_metrics",
+        "Every model call with its time, tokens, outcome and rating (S4).",
+        "a result",
+        columns,
+        """
+FROM (SELECT *, message_id FROM results FINAL) AS results
+LEFT JOIN result_ratings AS rated USING (run_id, source_partition, event_id)
+""",
+        "SELECT model, count() AS calls FROM model_performance_metrics\n"
+        "WHERE timestamp >= now() - INTERVAL 7 DAY GROUP BY model ORDER BY calls DESC, model",
+    )

@@ -1,0 +1,22 @@
+"""Every view of the database (DESIGN.md 4.4)."""
+
+from . import calls, feedback, images, kpis, lineage, models, plans, runs, snapshots
+from .view import View
+
+# Each after those that it reads.
+VIEWS: tuple[View, ...] = (
+    *feedback.views(),
+    *runs.views(),
+    *plans.views(),
+    *images.views(),
+    *lineage.views(),
+    *calls.views(),
+    *models.views(),
+    *snapshots.views(),
+    *kpis.views(),
+)
+
+
+def statements() -> dict[str, str]:
+    """View name → the statement that makes it. A view may read another one."""
+    return {view.name: view.statement() for view in VIEWS}

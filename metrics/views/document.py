@@ -1,0 +1,59 @@
+"""docs/sql.md, made of the views and the questions."""
+
+from collections.abc import Iterable
+
+from .catalogue import VIEWS
+from .found import FOUND
+from .questions import COMPARING, LINEAGE, MODELS, WATCHING, Section
+from .view import View
+
+SECTIONS: tuple[Section, ...] = (WATCHING, COMPARING, LINEAGE, MODELS, FOUND)
+
+_INTRO = """# Asking by SQL
+
+Generated from metrics/views by `make docs`: change it there.
+
+Database `imageledger`. The views are the contract; tables may change. A view is right at any moment, also before
+ClickHouse has merged duplicates away. Money is whole nano-dollars (`…_nano_usd`) or dollars, fractions are 0-1 and
+percent where the name says so, times are UTC, NULL is unknown or nothing to divide by. Put a condition on `run_id`
+wherever you can: it reaches the tables' key. A view with parameters is called like a function, all of them named.
+"""
+
+
+def document() -> str:
+    """The whole text."""
+    # What was found comes last: its readers take the statements behind that heading.
+    *sections, found = SECTIONS
+    return "\n".join([_INTRO, _overview(), *map(_section, sections), _reference(VIEWS), _section(found)])
+
+
+def _overview() -> str:
+    rows = (f"| [`{view.name}`](#{view.name}) | {view.grain} | {_cell(view.purpose)} |" for view in VIEWS)
+    return "\n".join(["| view | a row is | what for |", "|---|---|---|", *rows]) + "\n"
+
+
+def _section(section: Section) -> str:
+    lines = [f"## {section.title}"] + ([section.intro] if section.intro else [])
+    for question in section.questions:
+        lines += [f"{question.about}:", *_sql(question.sql)]
+    return "\n".join(lines) + "\n"
+
+
+def _reference(views: Iterable[View]) -> str:
+    return "\n".join(["## Every view", *(_described(view) for view in views)])
+
+
+def _described(view: View) -> str:
+    called = ", ".join(f"{name} {kind}" for name, kind in view.parameters.items())
+    lines = [f"### {view.name}", f"{view.purpose} A row: {view.grain}." + (f" Parameters: {called}." if called else "")]
+    lines += ["", "| column | unit | meaning |", "|---|---|---|"]
+    lines += [f"| `{c.name}` | {c.unit} | {_cell(c.docs)} |" for c in view.columns]
+    return "\n".join([*lines, "", *_sql(view.example)]) + "\n"
+
+
+def _sql(statement: str) -> list[str]:
+    return ["```sql", statement.strip(), "```"]
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")

@@ -1,0 +1,1 @@
+ALTER TABLE results DROP INDEX IF EXISTS by_conversation

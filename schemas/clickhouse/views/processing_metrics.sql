@@ -1,0 +1,38 @@
+-- A run's figures as they were (S0, Real-time processing metrics).
+-- A row: a run and a minute. Generated from metrics/ by `make docs`.
+CREATE OR REPLACE VIEW processing_metrics AS
+SELECT
+    JSONExtractString(metrics, 'event_id') AS id,
+    shown.run_id AS run_id,
+    shown.as_of AS as_of,
+    shown.recorded_at AS recorded_at,
+    JSONExtract(metrics, 'window_10m', 'images_per_minute', 'Nullable(Float64)') AS images_per_minute,
+    JSONExtract(metrics, 'window_60s', 'results_per_minute', 'Nullable(Float64)') / 60 AS requests_per_second,
+    JSONExtractInt(metrics, 'operations', 'queue_depth') AS queue_depth,
+    JSONExtractInt(metrics, 'operations', 'active_requests') AS active_concurrent,
+    JSONExtractInt(metrics, 'totals', 'cost_nano_usd') / 1e9 AS total_cost_accumulated,
+    JSONExtractInt(metrics, 'window_60s', 'counters', 'cost_nano_usd') / 1e9 AS cost_this_minute,
+    if(JSONExtractInt(metrics, 'totals', 'subjects') = 0, NULL, JSONExtractInt(metrics, 'totals', 'cost_nano_usd') / JSONExtractInt(metrics, 'totals', 'subjects') / 1e9) AS avg_cost_per_image,
+    JSONExtract(metrics, 'projection', 'projected_nano_usd', 'Nullable(Int64)') / 1e9 AS projected_total_cost,
+    if(JSONExtractInt(metrics, 'totals', 'confidence_count') = 0, NULL, JSONExtractInt(metrics, 'totals', 'confidence_sum_ppm') / JSONExtractInt(metrics, 'totals', 'confidence_count') / 1e6) AS avg_confidence,
+    if(JSONExtractInt(metrics, 'totals', 'answers') = 0, NULL, least(1, (JSONExtractInt(metrics, 'totals', 'validated_receipt') + JSONExtractInt(metrics, 'totals', 'validated_user') + JSONExtractInt(metrics, 'totals', 'validated_expert')) / JSONExtractInt(metrics, 'totals', 'answers'))) AS validation_rate,
+    if(JSONExtractInt(metrics, 'totals', 'consensus_asked') = 0, NULL, JSONExtractInt(metrics, 'totals', 'consensus_agreed') / JSONExtractInt(metrics, 'totals', 'consensus_asked')) AS consensus_rate,
+    if(JSONExtractInt(metrics, 'totals', 'results') = 0, NULL, JSONExtractInt(metrics, 'totals', 'failed') / JSONExtractInt(metrics, 'totals', 'results')) AS error_rate,
+    if(empty(cheap_models) OR JSONExtractInt(metrics, 'totals', 'results') = 0, NULL, 100 * arraySum(mapValues(mapFilter((model, n) -> has(cheap_models, model), mapApply((model, n) -> (model, n.1), JSONExtract(metrics, 'by_model', 'Map(String, Tuple(results Int64))'))))) / JSONExtractInt(metrics, 'totals', 'results')) AS cheap_model_percentage,
+    scored.mean AS avg_context_score,
+    if(JSONExtractInt(metrics, 'totals', 'subjects') = 0, NULL, (JSONExtractInt(metrics, 'totals', 'input_tokens') + JSONExtractInt(metrics, 'totals', 'output_tokens')) / JSONExtractInt(metrics, 'totals', 'subjects')) AS tokens_per_image,
+    JSONExtractRaw(metrics, 'latency', 'by_provider') AS api_response_times,
+    toJSONString(mapApply((provider, n) -> (provider, n.2 / n.1), JSONExtract(metrics, 'by_provider', 'Map(String, Tuple(results Int64, failed Int64))'))) AS api_error_rates
+FROM (
+    SELECT run_id, as_of, recorded_at, metrics, plan.cheap_models AS cheap_models
+    FROM (SELECT * FROM snapshots FINAL) AS stored LEFT JOIN run_plans AS plan USING (run_id)
+) AS shown
+ASOF LEFT JOIN (
+    SELECT run_id, at_ms, toNullable(sum(amount) OVER until_then / sum(n) OVER until_then / 1e6) AS mean
+    FROM (
+        SELECT run_id, intDiv(effective_ms, 1000) * 1000 AS at_ms,
+            sum(toInt64(roundBankers(assumeNotNull(context_score) * 1e6))) AS amount, count() AS n
+        FROM results FINAL WHERE isNotNull(context_score) GROUP BY run_id, at_ms
+    )
+    WINDOW until_then AS (PARTITION BY run_id ORDER BY at_ms ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
+) AS scored ON shown.run_id = scored.run_id AND toUnixTimestamp64Milli(shown.as_of) >= scored.at_ms

@@ -1,0 +1,34 @@
+-- Which call each rating of a subject or a conversation is about.
+-- A row: a rated call. Generated from metrics/ by `make docs`.
+CREATE OR REPLACE VIEW result_ratings AS
+SELECT
+    run_id,
+    source_partition,
+    event_id,
+    model,
+    provider,
+    task_type,
+    effective_ms,
+    argMax(rating, (rated_ms, rated_at)) AS user_rating
+FROM (
+    SELECT rating, rated_ms, rated_at, picked.1 AS run_id, picked.2 AS source_partition, picked.3 AS event_id, picked.4 AS model, picked.5 AS provider, picked.6 AS task_type, picked.7 AS effective_ms
+    FROM (
+        SELECT word.rating AS rating, word.effective_ms AS rated_ms,
+            (word.run_id, word.source_partition, word.subject_kind, word.subject_id) AS rated_at,
+            argMax((call.run_id, call.source_partition, call.event_id, call.model, call.provider, call.task_type, call.effective_ms), (call.run_id = word.run_id, call.effective_ms <= word.effective_ms,
+                call.status != 'failed', call.effective_ms, call.source_offset, call.source_partition)) AS picked
+        FROM feedback_ratings AS word
+        INNER JOIN (
+            SELECT run_id, source_partition, event_id, model, provider, task_type, effective_ms, status, source_offset, about.1 AS subject_kind, about.2 AS subject_id
+            FROM (
+                SELECT run_id, source_partition, event_id, model, provider, task_type, effective_ms, status, source_offset,
+                    arrayJoin([(toString(results.subject_kind), results.subject_id),
+                        ('conversation', ifNull(conversation_id, ''))]) AS about
+                FROM results FINAL
+            )
+            WHERE about IN (SELECT toString(subject_kind), subject_id FROM feedback_ratings)
+        ) AS call ON call.subject_kind = toString(word.subject_kind) AND call.subject_id = word.subject_id
+        GROUP BY rating, rated_ms, rated_at
+    )
+)
+GROUP BY run_id, source_partition, event_id, model, provider, task_type, effective_ms

@@ -1,0 +1,35 @@
+-- Every time a subject was processed, in any run, and which result holds now (reprocessing).
+-- A row: a result. Generated from metrics/ by `make docs`.
+CREATE OR REPLACE VIEW subject_history AS
+SELECT
+    run_id,
+    event_id,
+    event_time,
+    subject_kind,
+    subject_id,
+    vehicle_id,
+    tier,
+    task_type,
+    strategy,
+    variant,
+    model,
+    model_version,
+    provider,
+    prompt_version,
+    processor_id,
+    trace_id,
+    attempt,
+    status,
+    cost_nano_usd,
+    latency_ms,
+    context_score,
+    final,
+    length(results.answers) AS answers,
+    if(status = 'failed', concat(ifNull(error_type, 'error'), ': ', ifNull(error_message, '')), NULL) AS error,
+    row_number() OVER (PARTITION BY subject_kind, subject_id, tier ORDER BY (effective_ms, source_partition, source_offset)) AS nth,
+    count() OVER (PARTITION BY subject_kind, subject_id, tier) AS times,
+    status != 'failed' AND source_offset = argMaxIf(source_offset, (effective_ms, source_partition, source_offset), status != 'failed') OVER (PARTITION BY subject_kind, subject_id, tier ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING) AND source_partition = argMaxIf(source_partition, (effective_ms, source_partition, source_offset), status != 'failed') OVER (PARTITION BY subject_kind, subject_id, tier ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING) AS holds,
+    source_topic,
+    source_partition,
+    source_offset
+FROM results FINAL

@@ -1,0 +1,72 @@
+"""The cluster's schema: the same files, and every statement of it parses in the real engine."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from clickhouse_connect.driver.client import Client
+
+from servers.users import Addresses
+from sinks.client import connect
+from sinks.cluster import ddl
+from sinks.errors import MigrationError
+from sinks.migrations import SCHEMAS, migrate, statements, table_files, view_files
+
+TABLES = ["results", "runs", "feedback", "profiles", "alerts", "snapshots"]
+
+
+@pytest.fixture
+def client(clickhouse: Addresses) -> Iterator[Client]:
+    client = connect(clickhouse.migrator, database="clustered")
+    yield client
+    client.command("DROP DATABASE IF EXISTS clustered", use_database=False)
+
+
+def test_every_statement_parses(client: Client) -> None:
+    found = [text for text in statements(ddl("main")) if not text.startswith("USE ")]
+    client.command("CREATE DATABASE clustered", use_database=False)
+    for text in found:
+        assert client.query("SELECT formatQuery({text:String}) AS text", {"text": text}).result_rows, text
+    made = "\n".join(found)
+    assert made.count("CREATE OR REPLACE VIEW") == made.count("VIEW") == len(view_files(SCHEMAS))
+    assert all(" ON CLUSTER 'main'" in text for text in found if re.search(r"^(CREATE|ALTER) ", text, re.MULTILINE))
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_a_table_is_replicated_and_distributed_by_the_log_s_partition(table: str) -> None:
+    text = ddl("main", database="db")
+    path = f"'/clickhouse/tables/{{shard}}/db/{table}_local', '{{replica}}'"
+    assert re.search(
+        rf"TABLE IF NOT EXISTS {table}_local ON CLUSTER 'main'\n.*?ENGINE = Replicated\w*\({re.escape(path)}",
+        text,
+        re.DOTALL,
+    )
+    distributed = f"ENGINE = Distributed('main', 'db', {table}_local, source_partition)"
+    assert f"{table} ON CLUSTER 'main' AS {table}_local\n{distributed}" in text
+
+
+def test_its_tables_have_the_columns_and_engines_of_one_server(client: Client) -> None:
+    """Made without its cluster, which the embedded engine has none of, it is the schema that `migrate` makes."""
+    migrate(client)
+    for text in statements(ddl("main", database="clustered")):
+        if "_local ON CLUSTER" in text and "CREATE TABLE" in text:
+            alone = re.sub(r"Replicated(\w+)\('[^']*', '[^']*'(, )?", r"\1(", text.replace(" ON CLUSTER 'main'", ""))
+            client.command(alone)
+    described = """
+        SELECT name, type, default_kind, default_expression FROM system.columns
+        WHERE database = 'clustered' AND table = {table:String}"""
+    engine = "SELECT engine, sorting_key FROM system.tables WHERE database = 'clustered' AND name = {table:String}"
+    for table in TABLES:
+        for question in (described, engine):
+            one, local = (client.query(question, {"table": name}).result_rows for name in (table, f"{table}_local"))
+            assert one == local != []
+
+
+def test_migrate_afterwards_makes_no_table_again() -> None:
+    text = ddl("main")
+    assert all(f"VALUES ('{name}', '" in text for name in table_files(SCHEMAS))
+
+
+def test_a_cluster_s_name_is_no_sql() -> None:
+    with pytest.raises(MigrationError, match="is no name of a cluster"):
+        ddl("main'; DROP TABLE results")
