@@ -1,7 +1,6 @@
 """Everything on one machine: which processes `up` and `demo` keep running, and when each is ready."""
 
 import sys
-import uuid
 from collections.abc import Callable, Sequence
 from functools import partial
 
@@ -56,9 +55,11 @@ def children(settings: Settings) -> list[Child]:
 
 
 def backfill(settings: Settings, speed: float) -> Child:
-    """The demo's processor: one backfill, begun when the figures can follow it."""
-    run_id = f"backfill-{uuid.uuid4().hex[:8]}"
-    argv = _command(settings, "backfill", "--speed", str(speed), "--run", run_id)
+    """The demo's processor, begun when the figures can follow it: the folder's unfinished backfill, or a new one.
+
+    It stays for commands; started again after a crash it goes on with the same run.
+    """
+    argv = _command(settings, "backfill", "--speed", str(speed), "--continue", "--stay")
     return Child(name="backfill", argv=argv, needs=["worker-0", "sink", "api"], once=True, ready=lambda: True)
 
 

@@ -6,15 +6,21 @@ import os
 import signal
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
-from imageledger import workers
+from imageledger import health, workers
 from imageledger.settings import Settings
 from processors.summary import Summary
 from servers import endpoints, users
+
+if TYPE_CHECKING:
+    from events.sdk.publisher import Publisher
+    from imageledger.doctor import Check
+    from imageledger.verify import Progress, Verdict
+    from processors.log import KafkaLog
 
 _ASK_AGAIN_S = 0.1
 T = TypeVar("T")
@@ -55,12 +61,30 @@ async def _migrate(settings: Settings, *, dry_run: bool) -> list[str]:
         return lines + migrations.migrate(store, dry_run=dry_run)
 
 
+def migrate_down(settings: Settings, number: str, *, drop_data: bool, dry_run: bool) -> list[str]:
+    """Undo ClickHouse's migration `number` and all later ones; a line for each thing undone. Raises SinkError."""
+    from sinks import client, migrations
+
+    with client.connect(_store(settings).migrator) as store:
+        return [f"{name} undone" for name in migrations.down(store, number, drop_data=drop_data, dry_run=dry_run)]
+
+
 def _store(settings: Settings) -> users.Addresses:
     """ClickHouse's URL by what it is used for: one of each user of the embedded engine, the configured one for all."""
     if settings.clickhouse is not None:
         return users.Addresses(*[settings.clickhouse] * 3)
     port = urlsplit(settings.clickhouse_url()).port
     return users.addresses(settings.data, port or 0)
+
+
+def reader_url(settings: Settings) -> str:
+    """ClickHouse as the user who may only read, for statements of somebody's own."""
+    return _store(settings).reader
+
+
+def writer_url(settings: Settings) -> str:
+    """ClickHouse without the reader's limits, for statements of ours."""
+    return _store(settings).writer
 
 
 def run_worker(settings: Settings, slot: int, *, wait_s: float = 0.0) -> None:
@@ -92,6 +116,7 @@ def run_sink(settings: Settings) -> None:
         _store(settings).writer,
         group=f"{settings.prefix}sink",
         instance_id="sink-0",
+        report=health.sink_reporter(settings.data),
     )
     asyncio.run(_until_told(body))
 
@@ -127,20 +152,76 @@ def run_api(settings: Settings) -> None:
     app.serve(config, settings.host, settings.port)
 
 
-async def backfill(settings: Settings, run_id: str | None, speed: float, seed: int, stop: asyncio.Event) -> Summary:
-    """The documented backfill with a simulated model, until it ends or `stop` is set."""
-    from events.sdk.publisher import Publisher
+def examine(settings: Settings) -> "AsyncIterator[Check]":
+    """What `imageledger doctor` looks at. Raises SettingsError where there is no Kafka or no ClickHouse to look at."""
+    from imageledger import doctor
+    from streams.cluster import Cluster
+
+    cluster = Cluster(settings.kafka_address(), settings.prefix)
+    return doctor.examine(doctor.Patient(settings, cluster, _store(settings), f"{settings.prefix}sink"))
+
+
+async def backfill(
+    settings: Settings,
+    run_id: str | None,
+    speed: float,
+    seed: int,
+    stop: asyncio.Event,
+    *,
+    go_on: bool = False,
+    finished: Callable[[Summary], None] | None = None,
+) -> Summary:
+    """The documented backfill with a simulated model, until it ends or `stop` is set; with `finished`, it stays on.
+
+    `go_on`: without a `run_id`, the log's newest run of it that is not finished is continued. Raises UnreachableError,
+    ResumeError, SdkError.
+    """
+    from imageledger.reach import require_kafka
     from processors.backfill import backfill
     from processors.clock import WallClock
-    from processors.documented import documented
+    from processors.documented import NAME, documented
     from processors.models.simulated import SimulatedModel
 
     found = documented(seed, datetime.now(UTC))
     model = SimulatedModel(found.scenes, seed=seed, clock=WallClock(), speed=speed)
-    publisher = Publisher(settings.kafka_address(), prefix=settings.prefix, source="imageledger.backfill")
-    try:
-        return await backfill(
-            publisher, found.plan, model, run_id=run_id or f"backfill-{uuid.uuid4().hex[:8]}", speed=speed, stop=stop
-        )
-    finally:
-        await asyncio.to_thread(publisher.close)
+    await require_kafka(settings.kafka_address())
+    async with log_of(settings) as log:
+        run_id = run_id or (await log.newest_open(NAME) if go_on else None) or f"backfill-{uuid.uuid4().hex[:8]}"
+        publisher = publisher_of(settings, "backfill")
+        try:
+            return await backfill(
+                publisher, found.plan, model, run_id=run_id, log=log, speed=speed, stop=stop, finished=finished
+            )
+        finally:
+            await asyncio.to_thread(publisher.close)
+
+
+def log_of(settings: Settings) -> "KafkaLog":
+    """The log, for a processor that continues its run."""
+    from processors.log import KafkaLog
+
+    return KafkaLog(settings.kafka_address(), prefix=settings.prefix)
+
+
+def publisher_of(settings: Settings, name: str) -> "Publisher":
+    """A processor's publisher; what Kafka does not take now waits on disk, for the next process of that name too."""
+    from events.sdk.publisher import Publisher
+
+    spool = settings.data / "spool" / name
+    return Publisher(settings.kafka_address(), prefix=settings.prefix, source=f"imageledger.{name}", spool=spool)
+
+
+async def verify(
+    settings: Settings, run_id: str | None, wait_s: float, processes: int, progress: "Progress"
+) -> "Verdict":
+    """Every figure against a fold of the log from offset 0. Raises CannotCompare, StreamError, SinkError."""
+    from imageledger.verify import Verification
+    from imageledger.verify_sql import SqlWitness
+    from sinks import client
+    from sinks.witness import Sql
+    from streams.cluster import Cluster
+
+    cluster = Cluster(settings.kafka_address(), settings.prefix)
+    with client.connect(_store(settings).writer) as store:
+        sql = SqlWitness(cluster, Sql(store, settings.prefix), f"{settings.prefix}sink", wait_s)
+        return await Verification(cluster, sql, run_id, processes, progress).run()

@@ -5,30 +5,36 @@ be retried is published with `will_retry` and made again after an exponential ba
 has failed for good and reaches no later tier. What is asked next is decided by what was seen (plan.next_tier), so a
 result is `final` when nothing more is planned for its image.
 
-Event ids are made of run, image, tier and attempt: the same plan started again under the same run id repeats them, and
-a repeated id counts once.
+The log is the only memory. Started again under its run id, a run goes on where its results and commands in the log
+leave it, so no image is done twice and none is forgotten. Event ids are made of run, image, tier and attempt (and of
+the command that asked for it): should a result be made twice after all, it counts once.
 """
 
 import asyncio
-import itertools
-from collections import defaultdict
+import logging
+from collections.abc import Callable
 
+from events.commands import CommandIssued
+from events.profiles import VehicleProfiled
+from processors.calls import Calls
 from processors.clock import Clock, WallClock
+from processors.commands import Desk
 from processors.context import NO_CONTEXT, Context, context_of
-from processors.errors import CallError
-from processors.identity import draws, event_id
-from processors.lifecycle import run_ended
-from processors.models.base import Image, Model, Outcome, Request, looked
-from processors.plan import Plan, Step, next_tier
+from processors.errors import ResumeError
+from processors.gate import Gate
+from processors.lifecycle import Life
+from processors.log import EMPTY, Log, Story
+from processors.models.base import Image, Model
+from processors.plan import Plan
 from processors.publishing import Outbox, Publisher
-from processors.pulse import Load, pulse
-from processors.records import Author, Moment, image_result
+from processors.pulse import Load, State, pulse
+from processors.records import SOURCE, Author
 from processors.summary import Summary
+from processors.worklist import Worklist
 
-BACKOFF_S, MAX_BACKOFF_S = 2.0, 60.0
-"""The wait before attempt n + 1 is BACKOFF_S * 2^(n-1), at most MAX_BACKOFF_S, times a jitter of 0.5 to 1.5."""
-REACTION_S = 0.5
-"""Waits are cut into pieces this long, so that a stop is noticed."""
+_log = logging.getLogger(__name__)
+
+Report = Callable[[Summary], None]
 
 
 async def backfill(
@@ -37,38 +43,38 @@ async def backfill(
     model: Model,
     *,
     run_id: str,
+    log: Log = EMPTY,
     speed: float = 1.0,
     clock: Clock | None = None,
     stop: asyncio.Event | None = None,
+    finished: Report | None = None,
     processor_id: str = "backfill-1",
 ) -> Summary:
-    """Runs the plan: declares it, publishes profiles, results and a heartbeat a second, and finishes the run.
+    """Runs the plan, or what the log says is left of it: declares the run, publishes results and heartbeats, ends it.
 
     `speed` divides the plan's times (pace and backoff): at 10, a batch of 30 s takes 3. Setting `stop` ends it early:
     no call is begun any more, open ones are awaited and published, and the run is paused instead of finished. To end
-    at once, cancel. Never raises for an image: what failed is in the results and in the summary.
+    at once, cancel. With `finished`, it stays when the run is finished: each time, `finished` gets the summary, and
+    `reprocess` commands start the run again, until `stop`.
+
+    Never raises for an image: what failed is in the results and in the summary, which is of the whole run. Raises
+    ResumeError where the run in the log is another, and what `log` raises.
     """
     clock = clock or WallClock()
-    began = clock.monotonic()
     outbox = Outbox(publisher)
     author = Author(run_id=run_id, processor_id=processor_id, strategy=plan.strategy, environment=plan.environment)
-    work = _Backfill(plan, model, outbox, author, clock, speed, stop or asyncio.Event())
-    await outbox.put(plan.declared(run_id, clock.now(), speed))
-    for profile in plan.profiles:
-        await outbox.put(profile)
+    work = _Backfill(plan, model, outbox, author, clock, speed, log, stop or asyncio.Event())
     async with pulse(outbox, clock, run_id, processor_id, work.load):
-        await work.run()
+        await work.run(finished)
     summary = work.summary
-    summary.stopped = summary.ended < len(plan.images)
-    await outbox.put(run_ended(run_id, clock, stopped=summary.stopped))
     summary.unpublished = await outbox.close()
     summary.unpublished_images = outbox.refused_images
-    summary.seconds = clock.monotonic() - began
+    summary.seconds = work.life.seconds
     return summary
 
 
 class _Backfill:
-    """The state of one call of `backfill`."""
+    """One call of `backfill`: what it knows and what it does, put together."""
 
     def __init__(
         self,
@@ -78,114 +84,128 @@ class _Backfill:
         author: Author,
         clock: Clock,
         speed: float,
+        log: Log,
         stop: asyncio.Event,
     ) -> None:
         self.summary = Summary(run_id=author.run_id, images=len(plan.images))
+        self.life = Life(author.run_id, outbox, clock)
         self._plan = plan
-        self._model = model
         self._outbox = outbox
         self._author = author
         self._clock = clock
         self._speed = speed
+        self._log = log
         self._stop = stop
-        self._slots = asyncio.Semaphore(plan.concurrency)
-        self._active = 0
-        self._step = plan.steps[0]
-        self._contexts: dict[str, Context] = {profile.vehicle_id: context_of(profile) for profile in plan.profiles}
-        self._queues: defaultdict[int, list[Image]] = defaultdict(list)
-        self._queues[plan.steps[0].tier] = list(plan.images)
-        self._limit: tuple[int | None, int | None] = (None, None)
+        self._state: State = "starting"
+        self._vehicles = {image.vehicle_id for image in plan.images if image.vehicle_id is not None}
+        self._contexts: dict[str, Context] = {}
+        self._gate = Gate(plan.concurrency)
+        self._worklist = Worklist(plan, self._context, self.summary)
+        self._calls = Calls(plan, model, outbox, author, clock, speed, self._gate, self._worklist, self._context)
+        self._desk = Desk(author, outbox, clock, self._gate, self._worklist, self.life, self._calls.resumed)
+        self._calls.ended = self._desk.settle
 
-    async def run(self) -> None:
-        """The tiers in series: what a tier sends on waits until it is through."""
-        for step in self._plan.steps:
-            if not self._stop.is_set():
-                self._step = step
-                await self._tier(step, self._queues.pop(step.tier, []))
+    async def run(self, finished: Report | None) -> None:
+        """From the log to the run's end, and on if somebody stays for it."""
+        waiting = await self._catch_up()
+        await self._begin()
+        for command in waiting:
+            await self._desk.take(command)
+        await self._desk.settle()
+        if self._gate.paused:
+            _log.warning("run %s is paused by command: no call begins until it is resumed", self._author.run_id)
+        self._state = "running"
+        async with asyncio.TaskGroup() as beside:
+            tasks = [beside.create_task(work) for work in (self._listen(), self._await_stop())]
+            while await self._to_the_end(finished):
+                pass
+            for task in tasks:
+                task.cancel()
 
     def load(self) -> Load:
         """What the next heartbeat says."""
-        waiting = self.summary.images - self.summary.ended - self._active
+        limit, remaining = self._calls.rate_limit
+        state: State = self._state
+        if state == "running":
+            state = "draining" if self._gate.closed else "paused" if self._gate.paused else "running"
         return Load(
-            queue_depth=max(0, waiting),
-            active_requests=self._active,
-            capacity=self._plan.concurrency,
-            provider=self._step.choice.provider,
-            state="draining" if self._stop.is_set() else "running",
-            rate_limit=self._limit[0],
-            rate_limit_remaining=self._limit[1],
+            queue_depth=max(0, self._worklist.left - self._gate.active),
+            active_requests=self._gate.active,
+            capacity=self._gate.capacity,
+            provider=self._calls.provider,
+            state=state,
+            rate_limit=limit,
+            rate_limit_remaining=remaining,
         )
 
-    async def _tier(self, step: Step, images: list[Image]) -> None:
-        began = self._clock.monotonic()
-        async with asyncio.TaskGroup() as calls:
-            for index, image in enumerate(images):
-                await self._wait_until(began + index * step.spacing_s / self._speed)
-                await self._slots.acquire()
-                if self._stop.is_set():
-                    self._slots.release()
-                    return
-                calls.create_task(self._image(step, image, step.batch_id(index)))
+    async def _catch_up(self) -> list[CommandIssued]:
+        """Reads where the run stands; the commands that nobody has answered."""
+        story = await self.life.catch_up(self._log, self._vehicles)
+        await self._know(story)
+        waiting = self._desk.remember(story)
+        seen: set[str] = set()
+        async for result in self._log.results(self._author.run_id):
+            if result.image_id not in self._worklist:
+                self._require_ours(result.source, result.image_id)
+            elif result.event_id not in seen:
+                seen.add(result.event_id)
+                self._worklist.replay(result)
+        self._worklist.start()
+        return waiting
 
-    async def _image(self, step: Step, image: Image, batch_id: str) -> None:
-        """One image through one tier, holding a slot while a call is open; comes with a slot."""
-        context = self._contexts.get(image.vehicle_id or "", NO_CONTEXT)
-        for attempt in itertools.count(1):
-            request = step.request(image, context, attempt)
-            said, moment = await self._call(request)
-            if not await self._publish(step, request, said, moment, batch_id):
-                return
-            backoff_s = self._backoff_s(said, request) if isinstance(said, CallError) else 0.0
-            await self._wait_until(self._clock.monotonic() + backoff_s / self._speed)
-            await self._slots.acquire()
-            if self._stop.is_set():
-                self._slots.release()
-                return
+    def _require_ours(self, source: str, image_id: str | None) -> None:
+        if source == SOURCE:
+            raise ResumeError(
+                f"run {self._author.run_id} in the log has results on other images ({image_id}), so it is another "
+                "plan's: continue it with the arguments that it was begun with (--seed), or choose another --run"
+            )
 
-    async def _call(self, request: Request) -> tuple[Outcome | CallError, Moment]:
-        self._active += 1
-        started_at = self._clock.now()
-        try:
-            said = await looked(self._model, request)
-        finally:
-            self._active -= 1
-            self._slots.release()
-        return said, Moment(started_at=started_at, ended_at=self._clock.now())
+    async def _know(self, story: Story) -> None:
+        """The vehicles' profiles: a new run says what it knows, a continued one goes by the newest in the log."""
+        new = self.life.phase == "new"
+        for profile in self._plan.profiles:
+            known = None if new else story.profiles.get(profile.vehicle_id)
+            self._contexts[profile.vehicle_id] = context_of(known or profile)
+            if known is None:
+                await self._outbox.put(profile)
 
-    async def _publish(
-        self, step: Step, request: Request, said: Outcome | CallError, moment: Moment, batch_id: str
-    ) -> bool:
-        """Publishes the call's result, sends the image on; whether the call is to be made again."""
-        retry, final = False, True
-        if isinstance(said, CallError):
-            retry = said.retryable and request.attempt < self._plan.max_attempts
-            final = not retry
-        else:
-            self._limit = (said.rate_limit, said.rate_limit_remaining)
-            tier = next_tier(step.tier, request.context, said)
-            final = tier is None
-            if tier is not None:
-                self._queues[tier].append(request.image)
-        result = image_result(
-            self._author,
-            request,
-            said,
-            moment,
-            event_id=event_id(self._author.run_id, request.image.image_id, request.tier, request.attempt),
-            final=final,
-            will_retry=retry,
-            batch_id=batch_id,
-        )
-        self.summary.add(result)
-        await self._outbox.put(result)
-        return retry
+    async def _begin(self) -> None:
+        """Says that the run begins, or goes on."""
+        if self.life.phase == "new":
+            await self._outbox.flush()  # a run that is declared has its profiles in the log: see _know
+        if self.life.phase != "finished" or self._worklist.left:
+            declared = self._plan.declared(self._author.run_id, self._clock.now(), self._speed)
+            await self.life.begin(declared, paused=self._gate.paused)
 
-    def _backoff_s(self, error: CallError, request: Request) -> float:
-        jitter = 0.5 + draws("backoff", request.image.image_id, request.tier, request.attempt).random()
-        backoff_s = min(MAX_BACKOFF_S, BACKOFF_S * 2.0 ** (request.attempt - 1)) * jitter
-        return max(backoff_s, error.retry_after_s)
+    async def _to_the_end(self, finished: Report | None) -> bool:
+        """Works until nothing is left, and says so; whether there is more to do after that."""
+        await self._calls.run()
+        self.summary.stopped = self._gate.closed and self._worklist.left > 0
+        if self.summary.stopped:
+            if self.life.phase != "paused":
+                await self.life.pause("the processor was stopped")
+            return False
+        if self.life.phase != "finished":
+            await self._outbox.flush()  # whoever sees the run finished finds its results
+            await self.life.finish()
+        if finished is None or self._gate.closed:
+            return False
+        self.summary.seconds = self.life.seconds
+        finished(self.summary)
+        return await self._calls.more()
 
-    async def _wait_until(self, due: float) -> None:
-        """Waits for a moment of the monotonic clock, or a stop."""
-        while (left := due - self._clock.monotonic()) > 0 and not self._stop.is_set():
-            await self._clock.sleep(min(left, REACTION_S))
+    async def _listen(self) -> None:
+        """Obeys commands and learns of profiles as they come."""
+        async for event in self._log.coming(self._author.run_id, self._vehicles):
+            if isinstance(event, VehicleProfiled):
+                self._contexts[event.vehicle_id] = context_of(event)
+            else:
+                await self._desk.take(event)
+
+    async def _await_stop(self) -> None:
+        await self._stop.wait()
+        self._gate.close()
+        self._calls.wake()
+
+    def _context(self, image: Image) -> Context:
+        return self._contexts.get(image.vehicle_id or "", NO_CONTEXT)

@@ -14,6 +14,9 @@ Band = Literal["rich", "good", "medium", "poor"]
 RICH, GOOD, MEDIUM = 60, 30, 10
 """The lowest score of each band; below MEDIUM is poor (S2, Routing)."""
 
+BAND_RANK: dict[Band, int] = {"poor": 0, "medium": 1, "good": 2, "rich": 3}
+"""The higher, the more is known, and the cheaper is a call."""
+
 
 class Context(msgspec.Struct, frozen=True):
     """A vehicle's context: its score 0-100 and, in words, what makes it up."""

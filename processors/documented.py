@@ -29,6 +29,7 @@ from processors.models.scenes import Scene, draw_scene
 from processors.plan import FIND_GAPS, IDENTIFY, ORGANIZE, ModelChoice, Plan, Step
 from processors.records import SOURCE
 
+NAME = "Image backfill (simulated models)"
 TOTAL = 2_734
 IDENTIFIED: dict[Band, int] = {"medium": 1_870, "good": 90, "rich": 40}
 """Images for tier 2, by band."""
@@ -114,7 +115,7 @@ def documented(seed: int, now: datetime) -> Documented:
     rng.shuffle(groups)
     images = tuple(image for group in groups for image in group.images)
     plan = Plan(
-        name="Image backfill (simulated models)",
+        name=NAME,
         strategy="context-driven",
         environment="simulated",
         images=images,

@@ -2,7 +2,11 @@
 
 ProcessorError
 ├── CallError     one model call did not give an outcome: becomes a failed result, perhaps a retry
-└── FolderError   there is nothing to process: the caller is told, no run is declared
+├── CommandError  a command cannot be obeyed: it is refused, with this as the reason
+├── FolderError   there is nothing to process: the caller is told, no run is declared
+├── ImportFileError  a file cannot be imported: nothing more of it is published
+├── MappingError  a mapping file is wrong: nothing is imported
+└── ResumeError   a run cannot be continued: nothing is done
 """
 
 
@@ -48,3 +52,19 @@ class CallError(ProcessorError):
 
 class FolderError(ProcessorError):
     """The folder does not exist, is none, or holds no image file."""
+
+
+class CommandError(ProcessorError):
+    """A command cannot be obeyed; the message is the reason that its acknowledgement gives."""
+
+
+class ResumeError(ProcessorError):
+    """The log does not fit the plan that is to be continued, or what an earlier process left cannot be delivered."""
+
+
+class ImportFileError(ProcessorError):
+    """A file cannot be read, or holds nothing that is understood."""
+
+
+class MappingError(ProcessorError):
+    """A mapping file cannot be read, or names what does not exist."""

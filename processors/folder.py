@@ -1,11 +1,12 @@
 """`imageledger process DIR`: every image file of a folder, measured, each with exactly one result.
 
-A result's event id is made of run, image, content and model version. So the same folder again in the same run adds
-nothing (the fold counts an event id once): an interrupted run is completed by starting it again. A file that changed,
-or a failure that went away, is another fact and another event: the image is reprocessed.
+Started again in the same run, it goes on where the results in the log leave it: a file whose content has a result is
+not measured again. A file that changed is another fact and another event (event ids are made of run, image, content and
+model version): it is measured again, and so is one that could not be read.
 """
 
 import asyncio
+import hashlib
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
@@ -20,13 +21,15 @@ from processors.duplicates import HashIndex
 from processors.errors import CallError
 from processors.files import image_files
 from processors.identity import event_id
-from processors.lifecycle import run_ended
+from processors.lifecycle import Life
+from processors.log import EMPTY, Log
 from processors.models import local
 from processors.models.base import Image, Model, Outcome, Request, looked
 from processors.publishing import Outbox, Publisher
 from processors.pulse import Load, State, pulse
 from processors.records import SOURCE, Author, Moment, image_result
 from processors.summary import Duplicate, Summary
+from processors.told import Told
 
 TIER = 1
 TASK = "image_quality"
@@ -34,8 +37,8 @@ STRATEGY = "local"
 AHEAD = 4
 """Images begun ahead of the one that is published next, times the concurrency: results leave in the files' order."""
 
-Progress = Callable[[int, int, ImageResult], None]
-"""Called after each image: images done, images in all, its result."""
+Progress = Callable[[int, int, ImageResult | Told], None]
+"""Called after each image: images done, images in all, its result, just made or read from the log."""
 
 
 async def process_folder(
@@ -43,6 +46,7 @@ async def process_folder(
     publisher: Publisher,
     run_id: str,
     *,
+    log: Log = EMPTY,
     model: Model | None = None,
     clock: Clock | None = None,
     stop: asyncio.Event | None = None,
@@ -54,27 +58,36 @@ async def process_folder(
 
     A subfolder is a vehicle. Near-duplicates (perceptual hash) of earlier files are said in `findings`, in the output
     and in the summary. When `stop` is set, no further file is taken up, those taken up are published; the run pauses.
-    Raises FolderError when there is nothing to process.
+    Raises FolderError when there is nothing to process, ResumeError when it cannot be known what is done, and
+    what `log` raises.
     """
     clock = clock or WallClock()
-    began = clock.monotonic()
     images, skipped = await asyncio.to_thread(image_files, path)
     summary = Summary(run_id=run_id, images=len(images), skipped=skipped)
     outbox = Outbox(publisher)
     author = Author(run_id=run_id, processor_id=processor_id, strategy=STRATEGY)
-    work = _Folder(model or local.LocalModel(), clock, stop or asyncio.Event(), concurrency, author, summary)
-    await outbox.put(_declared(run_id, path, len(images), clock))
+    life = Life(run_id, outbox, clock)
+    await life.catch_up(log)
+    done = {result.image_id or "": result async for result in log.results(run_id)}
+    work = _Folder(model or local.LocalModel(), clock, stop or asyncio.Event(), concurrency, author, summary, done)
+    await life.begin(_declared(run_id, path, len(images), clock))
     async with pulse(outbox, clock, run_id, processor_id, work.load):
         await work.run(images, outbox, progress)
     summary.stopped = summary.ended < len(images)
-    await outbox.put(run_ended(run_id, clock, stopped=summary.stopped))
+    if summary.stopped:
+        await life.pause("the processor was stopped")
+    else:
+        await outbox.flush()
+        await life.finish()
     summary.unpublished = await outbox.close()
     summary.unpublished_images = outbox.refused_images
-    summary.seconds = clock.monotonic() - began
+    summary.seconds = life.seconds
     return summary
 
 
 class _Looked(NamedTuple):
+    """A call that was made just now."""
+
     request: Request
     said: Outcome | CallError
     moment: Moment
@@ -84,8 +97,16 @@ class _Folder:
     """The state of one call of `process_folder`."""
 
     def __init__(
-        self, model: Model, clock: Clock, stop: asyncio.Event, concurrency: int, author: Author, summary: Summary
+        self,
+        model: Model,
+        clock: Clock,
+        stop: asyncio.Event,
+        concurrency: int,
+        author: Author,
+        summary: Summary,
+        done: dict[str, Told],
     ) -> None:
+        self._done = done
         self._stop = stop
         self._model = model
         self._clock = clock
@@ -99,7 +120,7 @@ class _Folder:
     async def run(self, images: list[Image], outbox: Outbox, progress: Progress | None) -> None:
         """Looks ahead with bounded concurrency, and publishes in the images' order."""
         remaining = iter(images)
-        waiting: deque[asyncio.Task[_Looked]] = deque()
+        waiting: deque[asyncio.Task[_Looked | Told]] = deque()
         async with asyncio.TaskGroup() as group:
             while True:
                 while len(waiting) < AHEAD * self._concurrency and not self._stop.is_set():
@@ -109,13 +130,18 @@ class _Folder:
                     waiting.append(group.create_task(self._look(image)))
                 if not waiting:
                     return
-                result = self._result(await waiting.popleft())
+                one = await waiting.popleft()
+                result = self._known(one) if isinstance(one, Told) else self._result(one)
                 self._summary.add(result)
-                await outbox.put(result)
+                if isinstance(result, ImageResult):
+                    await outbox.put(result)
                 if progress is not None:
                     progress(self._summary.ended, len(images), result)
 
-    async def _look(self, image: Image) -> _Looked:
+    async def _look(self, image: Image) -> _Looked | Told:
+        known = self._done.get(image.image_id)
+        if known is not None and await asyncio.to_thread(_is_of, known, image):
+            return known
         request = Request(image=image, tier=TIER, task_type=TASK, model=local.NAME, provider=local.PROVIDER)
         async with self._slots:
             self._active += 1
@@ -139,6 +165,16 @@ class _Folder:
         name = event_id(self._author.run_id, image_id, said.content_hash, local.NAME, local.VERSION, what)
         return image_result(self._author, one.request, said, one.moment, event_id=name, final=True)
 
+    def _known(self, result: Told) -> Told:
+        """A result from the log: what it says of the image is known to those that follow."""
+        output = result.read_output()
+        if output.get("phash"):
+            self._hashes.add(result.image_id or "", int(output["phash"], 16))
+        if "duplicate_of" in output:
+            near = Duplicate(result.image_id or "", output["duplicate_of"], output["duplicate_distance"])
+            self._summary.add_duplicate(near)
+        return result
+
     def _with_duplicate(self, image_id: str, outcome: Outcome) -> Outcome:
         phash = outcome.output.get("phash")
         near = self._hashes.add(image_id, int(phash, 16)) if phash else None
@@ -147,6 +183,19 @@ class _Folder:
         self._summary.add_duplicate(Duplicate(image_id, near.image_id, near.distance))
         output = {**outcome.output, "duplicate_of": near.image_id, "duplicate_distance": near.distance}
         return msgspec.structs.replace(outcome, output=output, findings={"near_duplicates": 1})
+
+
+def _is_of(result: Told, image: Image) -> bool:
+    """Whether a result is this model's word on the file as it is now."""
+    if result.model != local.NAME or result.model_version not in {None, local.VERSION}:
+        return False
+    try:
+        if result.content_hash is None or image.path is None or not image.path.is_file():
+            return False
+        with image.path.open("rb") as file:
+            return result.content_hash == f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
+    except OSError:
+        return False
 
 
 def _declared(run_id: str, path: Path, images: int, clock: Clock) -> RunDeclared:

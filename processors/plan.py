@@ -1,6 +1,8 @@
 """A backfill's plan: which images, through which tiers, by which model, at what price (S2, What's happening)."""
 
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 import msgspec
 
@@ -8,7 +10,7 @@ from events.profiles import VehicleProfiled
 from events.runs import Baseline, RunDeclared, Sla, TierPlan
 from processors.context import Band, Context
 from processors.identity import event_id
-from processors.models.base import Image, Outcome, Request
+from processors.models.base import Image, Request
 from processors.records import SOURCE
 
 ORGANIZE, IDENTIFY, FIND_GAPS = 1, 2, 3
@@ -47,10 +49,6 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     def spacing_s(self) -> float:
         """Seconds from the start of one call to the next: a batch's time spread evenly over its images."""
         return (self.batch_seconds or 0.0) / self.batch_size
-
-    def batch_id(self, index: int) -> str:
-        """The batch that the tier's image number `index` (from 0) belongs to."""
-        return f"tier{self.tier}-batch-{index // self.batch_size + 1:03d}"
 
     def request(self, image: Image, context: Context, attempt: int) -> Request:
         """The call for one image."""
@@ -107,18 +105,23 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-def next_tier(tier: int, context: Context, outcome: Outcome) -> int | None:
+def next_tier(tier: int, context: Context, *, sufficient: bool) -> int | None:
     """The tier that an image goes to after `tier`, None when it is done (S2, Routing).
 
     Below a context score of 10 the gap finder says which documents are missing, whatever the photograph is like; with
-    more context, parts are identified on photographs that tier 1 found sufficient for detail.
+    more context, parts are identified on photographs that tier 1 found `sufficient` for detail.
     """
     if tier != ORGANIZE:
         return None
     if context.band == "poor":
         return FIND_GAPS
-    quality = outcome.output.get("image_quality", {})
-    return IDENTIFY if quality.get("sufficient_for_detail") else None
+    return IDENTIFY if sufficient else None
+
+
+def sufficient_for_detail(output: Mapping[str, Any]) -> bool:
+    """Whether a tier 1 output says that the photograph shows enough for parts to be identified."""
+    quality = output.get("image_quality")
+    return isinstance(quality, Mapping) and bool(quality.get("sufficient_for_detail"))
 
 
 def _tier_plan(step: Step, speed: float) -> TierPlan:

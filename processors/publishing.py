@@ -49,6 +49,10 @@ class Outbox:
         """Publishes an event that the next one replaces (a heartbeat): a refusal is no loss."""
         self._publisher.publish(event)
 
+    async def flush(self) -> int:
+        """Waits for Kafka; how many of the events that were taken it has not confirmed."""
+        return await asyncio.to_thread(self._publisher.flush, FLUSH_S)
+
     async def close(self) -> int:
         """Waits for Kafka; how many events are not known to be there: refused or unconfirmed."""
-        return self.refused + await asyncio.to_thread(self._publisher.flush, FLUSH_S)
+        return self.refused + await self.flush()

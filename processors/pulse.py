@@ -1,4 +1,4 @@
-"""Heartbeats: once a second a processor says that it is alive and how busy it is."""
+"""Heartbeats: once a second a processor says that it is alive and how busy it is; idle, less often."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -13,7 +13,10 @@ from processors.records import SOURCE
 
 INTERVAL_S = 1.0
 
-State = Literal["running", "draining", "stopped"]
+IDLE_S = 30.0
+"""A processor that stays with nothing to do beats so often."""
+
+State = Literal["starting", "running", "paused", "draining", "stopped"]
 
 
 class Load(NamedTuple):
@@ -48,11 +51,18 @@ async def pulse(
         )
 
     async def beating() -> None:
+        last, silent_s = load(), 0.0
+        beat(last)
         while True:
-            beat(load())
             await clock.sleep(INTERVAL_S)
+            silent_s += INTERVAL_S
+            now = load()
+            if now != last or now.queue_depth or now.active_requests or silent_s >= IDLE_S:
+                beat(now)
+                last, silent_s = now, 0.0
 
     task = asyncio.create_task(beating())
+    await asyncio.sleep(0)  # the first beat comes before anything is done
     try:
         yield
     finally:

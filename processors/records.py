@@ -8,6 +8,7 @@ import msgspec
 from events.results import Failure, ImageResult
 from processors.errors import CallError
 from processors.models.base import Outcome, Request
+from processors.told import COMMAND
 
 SOURCE = "imageledger.processors"
 MAX_MESSAGE = 2_000
@@ -41,8 +42,12 @@ def image_result(
     final: bool,
     will_retry: bool = False,
     batch_id: str | None = None,
+    command_id: str | None = None,
 ) -> ImageResult:
-    """The event. `final`: nothing more is planned for the image; `will_retry`: this call is made again."""
+    """The event. `final`: nothing more is planned for the image; `will_retry`: this call is made again.
+
+    `command_id`: the reprocess command that asked for the call.
+    """
     image, context = request.image, request.context
     return ImageResult(
         event_id=event_id,
@@ -67,6 +72,7 @@ def image_result(
         final=final,
         will_retry=will_retry,
         batch_id=batch_id,
+        attributes=None if command_id is None else {COMMAND: command_id},
         context_score=context.score if context.profile is not None else None,
         context_items=list(context.items) or None,
         **(_outcome_fields(said) if isinstance(said, Outcome) else _failure_fields(said)),

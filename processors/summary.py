@@ -4,6 +4,7 @@ import msgspec
 
 from events.numbers import NANO_PER_USD, nano_usd
 from events.results import ImageResult
+from processors.told import Told
 
 LISTED = 1_000
 """So many failures and duplicates are named; the counts are complete."""
@@ -26,7 +27,9 @@ class Duplicate(msgspec.Struct, frozen=True):
 
 
 class Summary(msgspec.Struct, kw_only=True):
-    """Counts are of this call of the processor. `cost_nano_usd` and `calls` are by tier, `failed` is by reason.
+    """Counts and `seconds` are of the whole run, with what earlier processes did of it.
+
+    `cost_nano_usd` and `calls` are by tier, `failed` is by reason.
 
     `unpublished`: events that the publisher did not take or Kafka did not confirm; `unpublished_images` names those
     that were not taken. `skipped`: files that were seen and left alone.
@@ -58,14 +61,21 @@ class Summary(msgspec.Struct, kw_only=True):
         """Whether every image ended and every event is in Kafka; a failed image has ended too."""
         return self.ended == self.images and not self.unpublished
 
-    def add(self, result: ImageResult) -> None:
+    def add(self, result: ImageResult | Told) -> None:
         """Counts a result, published or not."""
+        self.call(result)
+        if result.final:
+            self.end(result)
+
+    def call(self, result: ImageResult | Told) -> None:
+        """Counts a call and what it cost."""
         tier = result.tier
         self.calls[tier] = self.calls.get(tier, 0) + 1
         self.retries += result.attempt > 1
         self.cost_nano_usd[tier] = self.cost_nano_usd.get(tier, 0) + nano_usd(result.cost_usd or 0.0)
-        if not result.final:
-            return
+
+    def end(self, result: ImageResult | Told) -> None:
+        """Counts an image by its final result."""
         if result.status != "failed":
             self.processed += 1
             return
@@ -73,7 +83,17 @@ class Summary(msgspec.Struct, kw_only=True):
         self.failed[reason] = self.failed.get(reason, 0) + 1
         if len(self.failed_images) < LISTED:
             message = (result.error.message if result.error else None) or ""
-            self.failed_images.append(FailedImage(result.image_id, reason, message))
+            self.failed_images.append(FailedImage(result.image_id or "", reason, message))
+
+    def reopen(self, image_id: str, reason: str | None) -> None:
+        """An image that had ended (failed for `reason`, or processed) is done again: it counts when it ends anew."""
+        if reason is None:
+            self.processed -= 1
+            return
+        self.failed[reason] -= 1
+        if not self.failed[reason]:
+            del self.failed[reason]
+        self.failed_images = [one for one in self.failed_images if one.image_id != image_id]
 
     def add_duplicate(self, duplicate: Duplicate) -> None:
         """Counts and names a near-duplicate."""

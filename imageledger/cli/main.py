@@ -11,7 +11,24 @@ from typing import Annotated
 import typer
 
 from imageledger import logging
-from imageledger.cli import configuration, processing, servers, status, workers
+from imageledger.cli import (
+    commands,
+    configuration,
+    deadletters,
+    doctor,
+    export,
+    findings,
+    health,
+    importing,
+    lineage,
+    processing,
+    servers,
+    sql,
+    status,
+    verification,
+    watch,
+    workers,
+)
 from imageledger.cli.context import Invocation
 
 app = typer.Typer(
@@ -32,7 +49,24 @@ def root(
     context.obj = Invocation(data=data)
 
 
-for room in (servers, workers, processing, status, configuration):
+for room in (
+    servers,
+    workers,
+    processing,
+    commands,
+    status,
+    watch,
+    health,
+    findings,
+    verification,
+    deadletters,
+    doctor,
+    sql,
+    export,
+    importing,
+    lineage,
+    configuration,
+):
     room.register(app)
 
 
@@ -50,10 +84,11 @@ def main() -> None:
 
 def _known_errors() -> tuple[type[Exception], ...]:
     from dashboard.errors import DashboardError
+    from events.sdk.errors import SdkError
     from imageledger.errors import ImageledgerError
     from processors.errors import ProcessorError
     from servers.errors import ServerError
     from sinks.errors import SinkError
     from streams.errors import StreamError
 
-    return DashboardError, ImageledgerError, ProcessorError, ServerError, SinkError, StreamError
+    return DashboardError, ImageledgerError, ProcessorError, SdkError, ServerError, SinkError, StreamError

@@ -34,25 +34,24 @@ def process(
     json: JsonOption = False,
     data: DataOption = None,
 ) -> None:
-    """Measure every image of a folder and publish one result for each."""
-    from events.sdk.publisher import Publisher
+    """Measure every image of a folder and publish one result for each; started again, go on with the same run."""
+    from imageledger import wiring
     from imageledger.reach import require_kafka
     from processors.folder import process_folder
 
     settings = settings_of(context, data)
     run = run or f"folder-{folder.resolve().name}"
-    bootstrap = settings.kafka_address()
 
     async def work(stop: asyncio.Event) -> Summary:
-        await require_kafka(bootstrap)
-        return await process_folder(
-            folder, publisher, run, stop=stop, concurrency=concurrency, progress=_moving(bar, str(folder))
-        )
+        await require_kafka(settings.kafka_address())
+        moving = _moving(bar, str(folder))
+        async with wiring.log_of(settings) as log:
+            with wiring.publisher_of(settings, "process") as publisher:
+                return await process_folder(
+                    folder, publisher, run, log=log, stop=stop, concurrency=concurrency, progress=moving
+                )
 
-    with (
-        Publisher(bootstrap, prefix=settings.prefix, source="imageledger.process") as publisher,
-        Progress(console=_err, transient=True, disable=not _err.is_terminal) as bar,
-    ):
+    with Progress(console=_err, transient=True, disable=not _err.is_terminal) as bar:
         summary = asyncio.run(_stoppable(work))
     _report(summary, as_json=json)
 
@@ -62,15 +61,30 @@ def backfill(
     run: RunOption = None,
     speed: Annotated[float, typer.Option(help="Simulated seconds in one of ours.", min=0.1)] = 20.0,
     seed: Annotated[int, typer.Option(help="The same seed gives the same images, answers and failures.")] = 7,
+    go_on: Annotated[
+        bool, typer.Option("--continue", help="Without --run: continue the newest unfinished run, if there is one.")
+    ] = False,
+    stay: Annotated[
+        bool, typer.Option("--stay", help="Stay when it is finished: `reprocess` starts it again.")
+    ] = False,
     json: JsonOption = False,
     data: DataOption = None,
 ) -> None:
-    """Run the documented backfill: 2,734 images in three tiers, by a simulated model."""
+    """Run the documented backfill: 2,734 images in three tiers, by a simulated model.
+
+    Started again with the run's id it goes on where it was, wherever it was ended; a finished run says so.
+    """
     from imageledger import wiring
 
     settings = settings_of(context, data)
-    summary = asyncio.run(_stoppable(lambda stop: wiring.backfill(settings, run, speed, seed, stop)))
-    _report(summary, as_json=json)
+    finished = (lambda summary: _write(summary, as_json=json)) if stay else None
+
+    def work(stop: asyncio.Event) -> Awaitable[Summary]:
+        return wiring.backfill(settings, run, speed, seed, stop, go_on=go_on, finished=finished)
+
+    summary = asyncio.run(_stoppable(work))
+    if not stay or summary.stopped:
+        _report(summary, as_json=json)
 
 
 def _moving(bar: Progress, name: str) -> Callable[[int, int, object], None]:
@@ -89,10 +103,15 @@ async def _stoppable(work: Callable[[asyncio.Event], Awaitable[Summary]]) -> Sum
 
 def _report(summary: Summary, *, as_json: bool) -> None:
     """The summary on stdout; exit code 1 where an image did not end or an event did not reach Kafka."""
+    _write(summary, as_json=as_json)
+    if not summary.complete and not summary.stopped:
+        raise typer.Exit(1)
+
+
+def _write(summary: Summary, *, as_json: bool) -> None:
     if as_json:
         sys.stdout.write(jsonlib.dumps(msgspec.to_builtins(summary, str_keys=True)) + "\n")
     else:
         for line in summary.lines():
             sys.stdout.write(line + "\n")
-    if not summary.complete and not summary.stopped:
-        raise typer.Exit(1)
+    sys.stdout.flush()

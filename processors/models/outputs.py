@@ -4,7 +4,7 @@ import random
 from typing import Any, NamedTuple
 
 from events.results import Answer, Gap, Validator
-from processors.context import Context
+from processors.context import Context, band
 from processors.identity import row_id
 from processors.models.base import Request
 from processors.models.scenes import Scene
@@ -14,33 +14,35 @@ CONFIDENCE = {"rich": (0.93, 0.99), "good": (0.88, 0.97), "medium": (0.78, 0.94)
 ORGANIZE_CONFIDENCE = (0.86, 0.99)
 
 MISSING = (
-    ("has_spid", Gap(
+    ("has_spid", 20, Gap(
         item="Paint code",
         value="Would enable paint matching and authenticity check",
         how_to_get="Photograph door jamb sticker or SPID sheet",
     )),
-    ("receipt_count", Gap(
+    ("receipt_count", 25, Gap(
         item="Receipts for visible modifications",
         value="Would confirm part numbers and installation quality",
         how_to_get="Upload any receipts for aftermarket parts",
     )),
-    ("has_factory_manual", Gap(
+    ("has_factory_manual", 15, Gap(
         item="Factory manual",
         value="Would tell original parts from replacements",
         how_to_get="Upload the manual's pages for this model year",
     )),
-    ("timeline_event_count", Gap(
+    ("timeline_event_count", 15, Gap(
         item="Service history",
         value="Would date repairs and explain wear",
         how_to_get="Add timeline events with dates",
     )),
-    ("user_tag_count", Gap(
+    ("user_tag_count", 10, Gap(
         item="Tags on the photographs",
         value="Would confirm what is shown",
         how_to_get="Tag the parts that are visible",
     )),
 )  # fmt: skip
-"""What a profile may lack, by its field (S2, Gap finder output, gives the first two)."""
+"""What a profile may lack: its field, the points it would bring at most, the gap (S2's example has the first two)."""
+SWITCHED = {"rich": "$0.0001", "good": "$0.0005", "medium": "$0.005", "poor": "$0.02"}
+"""The price that the band leads to (S2, Routing)."""
 
 
 class Said(NamedTuple):
@@ -165,16 +167,16 @@ def _parts(scene: Scene, rng: random.Random) -> list[dict[str, Any]]:
 def gaps_found(request: Request, _scene: Scene, rng: random.Random) -> Said:
     """Tier 3: what is missing, what it would be worth, and how to get it."""
     desk = _Desk(request, rng, CONFIDENCE["poor"])
-    gaps = missing(request.context)
+    score, gaps = request.context.score, missing(request.context)
+    after = score + sum(points for field, points, _ in MISSING if _lacks(request.context, field))
     output = {
         "tier": "gap_finder",
-        "current_context_score": request.context.score,
+        "current_context_score": score,
         "missing_items": [{"item": gap.item, "value": gap.value, "how_to_get": gap.how_to_get} for gap in gaps],
         "estimated_improvement": {
-            # 27 % from the photographs themselves: S2's example has 35 % at a context score of 8.
-            "current_completeness": f"{27 + request.context.score}%",
-            "with_additions": "85%",
-            "cost_reduction": "Can switch to $0.0001 model after",
+            "current_completeness": _completeness(score),
+            "with_additions": _completeness(after),
+            "cost_reduction": f"Can switch to {SWITCHED[band(after)]} model after",
         },
     }
     answers = [desk.answer("missing_documentation", ", ".join(gap.item for gap in gaps), "missing_context_reports")]
@@ -183,4 +185,13 @@ def gaps_found(request: Request, _scene: Scene, rng: random.Random) -> Said:
 
 def missing(context: Context) -> list[Gap]:
     """What the vehicle's profile lacks, most valuable first."""
-    return [gap for field, gap in MISSING if not getattr(context.profile, field, None)]
+    return [gap for field, _, gap in MISSING if _lacks(context, field)]
+
+
+def _lacks(context: Context, field: str) -> bool:
+    return not getattr(context.profile, field, None)
+
+
+def _completeness(score: int) -> str:
+    """The line through S2's example: 35 % at a context score of 8, 85 % at the 68 that its additions lead to."""
+    return f"{min(100, round(35 + (score - 8) * 50 / 60))}%"

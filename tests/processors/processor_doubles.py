@@ -2,7 +2,7 @@
 
 import asyncio
 import selectors
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Container, Coroutine
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
@@ -10,8 +10,13 @@ import numpy as np
 from PIL import Image, ImageFilter
 
 from events import codec
+from events.commands import CommandIssued
 from events.envelope import Event
+from events.profiles import VehicleProfiled
 from events.results import ImageResult
+from events.runs import RunEvent
+from processors.log import Story
+from processors.told import Told, told
 
 T = TypeVar("T")
 
@@ -45,6 +50,41 @@ class Kept:
         return self.of(ImageResult)
 
 
+class KeptLog:
+    """The log that a `Kept` publisher wrote, and commands and profiles that others write into it."""
+
+    def __init__(self, kept: Kept) -> None:
+        self.kept = kept
+        self._others: list[CommandIssued | VehicleProfiled] = []
+        self._told = 0
+        self._news = asyncio.Event()
+
+    def say(self, *events: CommandIssued | VehicleProfiled) -> None:
+        self._others += events
+        self._news.set()
+
+    async def story(self, run_id: str, vehicles: Container[str]) -> Story:
+        self._news = asyncio.Event()
+        self._told = len(self._others)
+        commands = [event for event in self._others if isinstance(event, CommandIssued) and event.run_id == run_id]
+        known = [*self.kept.of(VehicleProfiled), *(e for e in self._others if isinstance(e, VehicleProfiled))]
+        life = [event for event in self.kept.of(RunEvent) if event.run_id == run_id]
+        return Story(life, commands, {profile.vehicle_id: profile for profile in known})  # type: ignore[arg-type]
+
+    async def results(self, run_id: str) -> AsyncIterator[Told]:
+        for result in list(self.kept.results):
+            if result.run_id == run_id:
+                yield told(result)
+
+    async def coming(self, run_id: str, vehicles: Container[str]) -> AsyncIterator[CommandIssued | VehicleProfiled]:
+        while True:
+            while self._told < len(self._others):
+                self._told += 1
+                yield self._others[self._told - 1]
+            self._news.clear()
+            await self._news.wait()
+
+
 class _VirtualLoop(asyncio.SelectorEventLoop):
     """A loop whose time jumps to the next timer whenever nothing else is to be done."""
 
@@ -55,6 +95,15 @@ class _VirtualLoop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         return self._virtual
 
+    def run_in_executor(self, executor: Any, func: Callable[..., T], *args: Any) -> asyncio.Future[T]:  # type: ignore[override]
+        """At once: a thread would take real time, in which virtual time runs away."""
+        future: asyncio.Future[T] = self.create_future()
+        try:
+            future.set_result(func(*args))
+        except Exception as error:  # noqa: BLE001 - as an executor does
+            future.set_exception(error)
+        return future
+
     def _run_once(self) -> None:
         ready, scheduled = self._ready, self._scheduled  # type: ignore[attr-defined]
         if not ready and scheduled:
@@ -63,10 +112,13 @@ class _VirtualLoop(asyncio.SelectorEventLoop):
 
 
 class VirtualClock:
-    """The virtual loop's time as the processors' clock; it began at NOON."""
+    """The virtual loop's time as the processors' clock; it began at `since`."""
+
+    def __init__(self, since: datetime = NOON) -> None:
+        self._since = since
 
     def now(self) -> datetime:
-        return NOON + timedelta(seconds=self.monotonic())
+        return self._since + timedelta(seconds=self.monotonic())
 
     def monotonic(self) -> float:
         return asyncio.get_running_loop().time()

@@ -3,71 +3,30 @@
 import asyncio
 import itertools
 from collections import Counter
-from collections.abc import Callable
 
 import pytest
+from backfill_doubles import GOOD, POOR_QUALITY, Scripted, small, succeed
 from msgspec.structs import replace
 from processor_doubles import NOON, Kept, VirtualClock, decoded, virtually
 
 from events.heartbeats import ProcessorHeartbeat
-from events.profiles import VehicleProfiled
 from events.results import ImageResult
-from events.runs import RunDeclared, RunFinished, RunPaused
+from events.runs import RunDeclared, RunEvent, RunFinished, RunPaused
 from processors.backfill import backfill
 from processors.clock import WallClock
 from processors.context import Context
 from processors.documented import documented
 from processors.errors import CallError
-from processors.models.base import Image, Outcome, Request
+from processors.models.base import Outcome, Request
 from processors.models.simulated import SimulatedModel
-from processors.plan import Plan, next_tier
+from processors.plan import Plan, next_tier, sufficient_for_detail
 from processors.summary import Summary
-
-GOOD = {"image_quality": {"sufficient_for_detail": True}}
-POOR_QUALITY = {"image_quality": {"sufficient_for_detail": False}}
-
-Answer = Callable[[Request], Outcome | CallError]
-
-
-class Scripted:
-    """Answers as the test says, after `seconds`; keeps what it was asked."""
-
-    def __init__(self, say: Answer, seconds: float = 0.1) -> None:
-        self._say = say
-        self._seconds = seconds
-        self.asked: list[tuple[float, Request]] = []
-        self.open = self.most = 0
-
-    async def look(self, request: Request) -> Outcome:
-        self.asked.append((asyncio.get_running_loop().time(), request))
-        self.open += 1
-        self.most = max(self.most, self.open)
-        try:
-            await asyncio.sleep(self._seconds)
-        finally:
-            self.open -= 1
-        said = self._say(request)
-        if isinstance(said, CallError):
-            raise said
-        return said
-
-
-def small(count: int, timeline_events: int = 4, **changes: object) -> Plan:
-    """The documented plan with `count` images of one vehicle, whose context score is 3 × `timeline_events`."""
-    profile = VehicleProfiled(event_id="p", event_time=NOON, vehicle_id="car", timeline_event_count=timeline_events)
-    images = tuple(Image(image_id=f"i{n}", vehicle_id="car") for n in range(count))
-    plan = replace(documented(0, NOON).plan, images=images, profiles=(profile,))
-    return replace(plan, **changes)
 
 
 def run(plan: Plan, model: Scripted, kept: Kept, **options: object) -> Summary:
     return virtually(
         lambda: backfill(kept, plan, model, run_id="r", clock=VirtualClock(), **options)  # type: ignore[arg-type]
     )
-
-
-def succeed(_: Request) -> Outcome:
-    return Outcome(output=GOOD, cost_usd=0.001)
 
 
 def told(kept: Kept) -> list[tuple[str, int, int, str, bool, bool]]:
@@ -88,9 +47,9 @@ def told(kept: Kept) -> list[tuple[str, int, int, str, bool, bool]]:
     ],
 )
 def test_routing(score: int, output: dict[str, object], tier: int | None) -> None:
-    assert next_tier(1, Context(score), Outcome(output=output)) == tier
-    assert next_tier(2, Context(score), Outcome(output=output)) is None
-    assert next_tier(3, Context(score), Outcome(output=output)) is None
+    assert next_tier(1, Context(score), sufficient=sufficient_for_detail(output)) == tier
+    assert next_tier(2, Context(score), sufficient=True) is None
+    assert next_tier(3, Context(score), sufficient=True) is None
 
 
 def test_an_image_with_context_goes_through_tier_1_and_2() -> None:
@@ -146,7 +105,7 @@ def test_retries_end_and_the_image_reaches_no_later_tier() -> None:
     assert summary.failed == {"timeout": 2}
     assert summary.complete
     assert all(r.error and r.error.timeout for r in kept.results)
-    assert isinstance(kept.events[-1], RunFinished)
+    assert isinstance(kept.of(RunEvent)[-1], RunFinished)
 
 
 def test_what_cannot_succeed_is_not_retried() -> None:
@@ -215,9 +174,9 @@ def test_a_stop_awaits_open_calls_begins_none_and_pauses_the_run() -> None:
     assert len(kept.results) == len(model.asked) > 0
     assert summary.stopped
     assert not summary.complete
-    assert isinstance(kept.events[-1], RunPaused)
+    assert isinstance(kept.of(RunEvent)[-1], RunPaused)
     states = [beat.state for beat in kept.of(ProcessorHeartbeat)]
-    assert list(dict.fromkeys(states)) == ["running", "draining", "stopped"]
+    assert list(dict.fromkeys(states)) == ["starting", "running", "draining", "stopped"]
     assert summary.seconds < 20
 
 
@@ -286,7 +245,7 @@ def test_results_carry_what_lineage_needs() -> None:
         assert result.prompt_version
         assert result.started_at is not None
         assert result.started_at <= result.event_time
-    assert isinstance(kept.events[0], RunDeclared)
+    assert isinstance(kept.of(RunEvent)[0], RunDeclared)
 
 
 async def test_the_whole_backfill_on_the_wall_clock_at_great_speed() -> None:

@@ -15,7 +15,7 @@ from events.heartbeats import ProcessorHeartbeat
 from events.numbers import nano_usd
 from events.profiles import VehicleProfiled
 from events.results import ImageResult
-from events.runs import RunDeclared, RunFinished
+from events.runs import RunDeclared, RunEvent, RunFinished
 from processors.backfill import backfill
 from processors.context import band, context_score
 from processors.documented import documented
@@ -147,8 +147,8 @@ def test_every_event_survives_the_wire(run: tuple[Kept, Summary]) -> None:
 
 
 def test_runs_begin_and_end(run: tuple[Kept, Summary]) -> None:
-    assert isinstance(run[0].events[0], RunDeclared)
-    assert isinstance(run[0].events[-1], RunFinished)
+    assert isinstance(run[0].of(RunEvent)[0], RunDeclared)
+    assert isinstance(run[0].of(RunEvent)[-1], RunFinished)
 
 
 def test_profiles_fit_the_scores(run: tuple[Kept, Summary]) -> None:

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 from PIL import Image as Pillow
-from processor_doubles import Kept, decoded, photograph
+from processor_doubles import Kept, KeptLog, decoded, photograph
 
 from events.envelope import Event
 from events.heartbeats import ProcessorHeartbeat
 from events.results import ImageResult
-from events.runs import RunDeclared, RunFinished, RunPaused
+from events.runs import RunDeclared, RunEvent, RunFinished, RunPaused
 from processors.errors import CallError, FolderError
 from processors.files import image_files, stable_id
 from processors.folder import process_folder
@@ -146,7 +146,7 @@ async def test_a_publisher_that_takes_nothing_is_waited_for_once(collection: Pat
     kept = Kept(lambda _: True)
     summary = await process_folder(collection, kept, "run-1")
     assert summary.unpublished == 36  # declared, 34 results, finished
-    assert kept.flushes == 2  # once for room, once at the end
+    assert kept.flushes == 3  # once for room, before the run is finished, at the end
     assert not summary.complete
 
 
@@ -265,3 +265,18 @@ async def test_times_are_the_clocks(collection: Path) -> None:
     for result in kept.results:
         assert result.started_at is not None
         assert before <= result.started_at <= result.event_time <= datetime.now(UTC)
+
+
+async def test_started_again_it_measures_only_what_is_new(collection: Path) -> None:
+    kept = Kept()
+    log = KeptLog(kept)
+    first = await process_folder(collection, kept, "run-1", log=log)
+    before = len(kept.results)
+    again = await process_folder(collection, kept, "run-1", log=log)
+    unreadable = {r.image_id for r in kept.results[before:]}
+    assert unreadable == {r.image_id for r in kept.results[:before] if r.content_hash is None}
+    assert (again.processed, again.failed, again.duplicates) == (first.processed, first.failed, first.duplicates)
+    assert again.complete
+    assert [type(event).__name__ for event in kept.of(RunEvent)] == [
+        "RunDeclared", "RunFinished", "RunResumed", "RunFinished"
+    ]  # fmt: skip

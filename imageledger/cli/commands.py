@@ -1,0 +1,169 @@
+"""`imageledger commands`: tell a run's processor to pause, go on, change its concurrency, do images again."""
+
+import sys
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from imageledger.cli.context import DataOption, JsonOption, settings_of
+
+if TYPE_CHECKING:
+    from events.commands import Action
+    from imageledger.commanding import Command
+
+RunOption = Annotated[str, typer.Option(help="The run that is meant.")]
+ReasonOption = Annotated[str | None, typer.Option(help="Why, for whoever reads the log.")]
+ByOption = Annotated[str | None, typer.Option(help="Who asks; without it the user of the operating system.")]
+WaitOption = Annotated[float, typer.Option(help="Seconds to wait for the processor's answer.", min=0)]
+
+_room = typer.Typer(help="Tell a run's processor what to do, and see what it answered.", no_args_is_help=True)
+
+
+def register(app: typer.Typer) -> None:
+    """Add this room's commands."""
+    app.add_typer(_room, name="commands")
+
+
+@_room.command()
+def pause(
+    context: typer.Context,
+    run: RunOption,
+    reason: ReasonOption = None,
+    by: ByOption = None,
+    wait: WaitOption = 10.0,
+    json: JsonOption = False,
+    data: DataOption = None,
+) -> None:
+    """Begin no new call; open ones end. Holds over a restart, until `resume`."""
+    _issue(context, data, run, "pause", {}, by, reason, wait, as_json=json)
+
+
+@_room.command()
+def resume(
+    context: typer.Context,
+    run: RunOption,
+    reason: ReasonOption = None,
+    by: ByOption = None,
+    wait: WaitOption = 10.0,
+    json: JsonOption = False,
+    data: DataOption = None,
+) -> None:
+    """Go on after a `pause`."""
+    _issue(context, data, run, "resume", {}, by, reason, wait, as_json=json)
+
+
+@_room.command("set-concurrency")
+def set_concurrency(
+    context: typer.Context,
+    concurrency: Annotated[int, typer.Argument(help="Calls that may be open at a time.", min=1, max=1_000)],
+    run: RunOption,
+    reason: ReasonOption = None,
+    by: ByOption = None,
+    wait: WaitOption = 10.0,
+    json: JsonOption = False,
+    data: DataOption = None,
+) -> None:
+    """Allow so many calls at a time. Holds over a restart."""
+    _issue(context, data, run, "set_concurrency", {"concurrency": concurrency}, by, reason, wait, as_json=json)
+
+
+@_room.command()
+def reprocess(
+    context: typer.Context,
+    run: RunOption,
+    failed: Annotated[bool, typer.Option("--failed", help="Images that failed.")] = False,
+    tier: Annotated[int | None, typer.Option(help="Images with a result of this tier, from it on.")] = None,
+    model: Annotated[str | None, typer.Option(help="Images that this model looked at.")] = None,
+    error_type: Annotated[str | None, typer.Option(help="Images that failed with this error.")] = None,
+    image: Annotated[list[str] | None, typer.Option(help="This image; may be given more than once.")] = None,
+    vehicle: Annotated[str | None, typer.Option(help="This vehicle's images.")] = None,
+    context_improved: Annotated[
+        bool, typer.Option("--context-improved", help="Images whose vehicle is documented well enough for less money.")
+    ] = False,
+    every: Annotated[bool, typer.Option("--all", help="Every image.")] = False,
+    reason: ReasonOption = None,
+    by: ByOption = None,
+    wait: WaitOption = 10.0,
+    json: JsonOption = False,
+    data: DataOption = None,
+) -> None:
+    """Do images again that have ended: those for which everything holds that is given."""
+    given = {
+        "failed": failed or None,
+        "tier": tier,
+        "model": model,
+        "error_type": error_type,
+        "image_ids": "\n".join(image) if image else None,
+        "vehicle_id": vehicle,
+        "context_improved": context_improved or None,
+        "all": every or None,
+    }
+    args = {name: value for name, value in given.items() if value is not None}
+    _issue(context, data, run, "reprocess", args, by, reason, wait, as_json=json)
+
+
+@_room.command("list")
+def list_(context: typer.Context, run: RunOption, json: JsonOption = False, data: DataOption = None) -> None:
+    """Every command of a run and where it stands: pending, accepted, refused, effective."""
+    import asyncio
+
+    from imageledger.commanding import commands_of
+
+    found = asyncio.run(commands_of(settings_of(context, data), run))
+    if json:
+        _write_json(found)
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("issued", "by", "command", "state", "answer")
+    for command in found:
+        at = command.issued_at.isoformat(sep=" ", timespec="seconds")
+        table.add_row(at, command.issued_by, _words(command), command.state, command.answer or "")
+    Console().print(table if found else f"no command was ever issued for run {run}")
+
+
+def _issue(
+    context: typer.Context,
+    data: Any,
+    run: str,
+    action: "Action",
+    args: dict[str, Any],
+    by: str | None,
+    reason: str | None,
+    wait_s: float,
+    *,
+    as_json: bool,
+) -> None:
+    import asyncio
+    import getpass
+    from datetime import UTC, datetime
+
+    from imageledger.commanding import CommandError, issue, issued
+
+    command = issued(run, action, args, by or getpass.getuser(), reason, datetime.now(UTC))
+    stands = asyncio.run(issue(settings_of(context, data), command, wait_s))
+    if as_json:
+        _write_json(stands)
+    if stands.state == "refused":
+        raise CommandError(f"run {run}, {_words(stands)}: {stands.answer}")
+    if as_json:
+        return
+    if stands.state == "pending":
+        sys.stdout.write(
+            f"{_words(stands)}: no processor has answered within {wait_s:g} s. It is in the log, and will be obeyed "
+            f"when one works on run {run}: see `imageledger commands list --run {run}`\n"
+        )
+    else:
+        sys.stdout.write(f"{_words(stands)}: {stands.state}" + (f", {stands.answer}" if stands.answer else "") + "\n")
+
+
+def _words(command: "Command") -> str:
+    args = " ".join(f"{name}={str(value).replace(chr(10), ',')}" for name, value in command.args.items())
+    return f"{command.action} {args}".strip()
+
+
+def _write_json(document: Any) -> None:
+    import msgspec
+
+    sys.stdout.buffer.write(msgspec.json.encode(document) + b"\n")

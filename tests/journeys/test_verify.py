@@ -1,0 +1,89 @@
+"""`imageledger verify` as an operator calls it: at rest, under load, and after a row was altered by hand."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from live_stack import BACKFILL, Stack, environment, eventually
+
+LOAD = "load"
+
+
+def test_everything_is_equal(stack: Stack, backfilled: dict[str, Any]) -> None:
+    done = stack.run("verify", "--json")
+    assert done.returncode == 0, done.stdout + done.stderr
+    verdict = json.loads(done.stdout)
+    assert verdict["equal"]
+    assert verdict["differences"] == []
+    assert verdict["records"] >= sum(backfilled["calls"].values())
+    [run] = [run for run in verdict["runs"] if run["run_id"] == BACKFILL]
+    assert run["figures"] > 100
+    assert {"results", "runs", "heartbeats"} <= run["source_offsets"].keys()
+
+
+def test_everything_is_equal_under_load(stack: Stack, backfilled: dict[str, Any]) -> None:
+    words = ("backfill", "--run", LOAD, "--speed", "30", "--seed", "5")
+    load = subprocess.Popen(
+        [sys.executable, "-m", "imageledger", "--data", str(stack.data), *words],
+        env=environment(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        eventually(lambda: stack.metrics(LOAD)["totals"].get("results", 0) > 100, "results come in")
+        before = stack.metrics(LOAD)["totals"]["results"]
+        done = stack.run("verify", "--json")
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert LOAD in {run["run_id"] for run in json.loads(done.stdout)["runs"]}
+        eventually(lambda: stack.metrics(LOAD)["totals"]["results"] > before, "they still do")
+        assert load.poll() is None
+    finally:
+        load.kill()
+        load.wait()
+
+
+@contextmanager
+def row_altered(stack: Stack, by: int) -> Iterator[tuple[int, int]]:
+    """One stored row with another cost; its partition and offset."""
+    with stack.clickhouse() as client:
+        found = client.query(
+            "SELECT source_partition, source_offset FROM results FINAL WHERE run_id = {run:String} "
+            "AND cost_nano_usd > 0 ORDER BY source_partition, source_offset LIMIT 1 OFFSET 40",
+            {"run": BACKFILL},
+        )
+        [(partition, offset)] = found.result_rows
+        at = f"source_partition = {partition} AND source_offset = {offset}"
+        alter = "INSERT INTO results SELECT * REPLACE (cost_nano_usd + ({}) AS cost_nano_usd) FROM results FINAL WHERE "
+        client.command(alter.format(by) + at)
+        try:
+            yield partition, offset
+        finally:
+            client.command(alter.format(-by) + at)
+
+
+def test_an_altered_row_in_clickhouse_is_named_with_its_offset(stack: Stack, backfilled: dict[str, Any]) -> None:
+    with row_altered(stack, 1_000) as (partition, offset):
+        done = stack.run("verify", "--run", BACKFILL, "--json")
+        plain = stack.run("verify", "--run", BACKFILL)
+    assert done.returncode == plain.returncode == 1, done.stderr
+    verdict = json.loads(done.stdout)
+    assert [run["equal"] for run in verdict["runs"]] == [False]
+    differences = {difference["figure"]: difference for difference in verdict["differences"]}
+    values = differences["totals.cost_nano_usd"]["values"]
+    assert values["sql"] == values["snapshot"] + 1_000 == values["refold"] + 1_000
+    assert differences["totals.cost_nano_usd"]["offsets"] == [["results", partition, offset]]
+    assert f"offset {offset}: different, cost_nano_usd: " in plain.stdout
+    assert {figure.rpartition(".")[2] for figure in differences} == {"cost_nano_usd"}
+    assert stack.run("verify", "--run", BACKFILL).returncode == 0
+
+
+@pytest.mark.parametrize("words", [("--run", "no such run"), ("--wait", "-1")])
+def test_what_cannot_be_compared_is_exit_code_2(stack: Stack, words: tuple[str, ...]) -> None:
+    done = stack.run("verify", *words)
+    assert done.returncode == 2
+    assert done.stderr
+    assert "Traceback" not in done.stderr
