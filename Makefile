@@ -38,7 +38,7 @@ test: setup
 
 # Every fault under load: an hour on a quiet machine. `make test` has the short set.
 faults: setup
-	$(BIN)/python -m pytest -m faults tests/faults
+	$(BIN)/python -m pytest -m faults
 
 lint: setup
 	$(BIN)/ruff check .

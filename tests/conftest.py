@@ -32,8 +32,17 @@ def _group(nodeid: str) -> str:
     return module if folder == "streams" else folder
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What takes longest begins first."""
+def pytest_configure(config: pytest.Config) -> None:
+    """Makes the marker of long fault tests known."""
+    config.addinivalue_line("markers", "faults: long, run by `make faults`")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """What takes longest begins first; what is marked `faults` is left to `make faults`."""
+    if "faults" not in (config.option.markexpr or ""):
+        long = [item for item in items if item.get_closest_marker("faults")]
+        config.hook.pytest_deselected(items=long)
+        items[:] = [item for item in items if item not in long]
     rank = {name: place for place, name in enumerate(LONGEST)}
     items.sort(key=lambda item: rank.get(_group(item.nodeid), len(rank)))
 

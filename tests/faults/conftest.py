@@ -26,19 +26,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--soak-minutes", type=float, default=20, help="how long the soak lasts")
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "faults: long, run by `make faults`")
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if "faults" in (config.option.markexpr or ""):
-        return
-    long = [item for item in items if item.get_closest_marker("faults")]
-    if long:
-        config.hook.pytest_deselected(items=long)
-        items[:] = [item for item in items if item not in long]
-
-
 @pytest.fixture
 def chance(request: pytest.FixtureRequest) -> random.Random:
     given: int | None = request.config.getoption("--fault-seed", None)

@@ -10,12 +10,14 @@ from verdict import require_equal
 
 RATE = 2_000
 AWAY_S = 60.0
+JUDGED = 70_000
+"""At the rate for so many records, which lasts over the kills, and then a trickle: the judge is slow and plain."""
 
 
 @pytest.mark.timeout(420)
 def test_the_common_faults_together(site: Site, chance: random.Random) -> None:
     site.up()
-    load = Load(site.bootstrap, "imageledger.", chance, RATE).start()
+    load = Load(site.bootstrap, "imageledger.", chance, RATE, judged=JUDGED).start()
     try:
         time.sleep(chance.uniform(1, 3))
         site.kill_clickhouse()

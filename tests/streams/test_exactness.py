@@ -105,6 +105,7 @@ async def test_two_workers_share_and_hand_over(
     await require_exact(kafka, topics)
 
 
+@pytest.mark.faults
 async def test_a_sleeper_that_wakes_up_writes_nothing_more(
     kafka: str, topics: str, worker: WorkerProcess, sibling: WorkerProcess
 ) -> None:

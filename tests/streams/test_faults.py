@@ -117,6 +117,7 @@ async def test_a_topic_made_again_is_refused(kafka: str, topics: str, worker: Wo
     assert (await written(kafka, topics)).kept.keys() == before.kept.keys()
 
 
+@pytest.mark.faults
 async def test_kafka_killed_and_started_again(tmp_path: Path) -> None:
     chance = random.Random(10)
     data = tmp_path / "kafka"
