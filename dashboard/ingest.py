@@ -98,6 +98,14 @@ class Ingest:
         verdicts.sort(key=lambda verdict: verdict.index)
         return Verdicts(accepted=len(sound), rejected=len(judged) - len(sound), events=verdicts)
 
+    async def publish(self, topic: Kind, event: Event) -> None:
+        """One event of the dashboard's own. Raises NotConfirmed where Kafka does not confirm."""
+        try:
+            async with asyncio.timeout(self._confirm_s):
+                await self._send([(topic, event, codec.encode(event))])
+        except (KafkaError, OSError, TimeoutError) as error:
+            raise NotConfirmed(f"Kafka did not confirm within {self._confirm_s:g} s: try again") from error
+
     async def _send(self, sound: list[tuple[Kind, Event, bytes]]) -> list[Any]:
         if not sound:
             return []

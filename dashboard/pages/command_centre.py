@@ -21,6 +21,7 @@ def page(body: DashboardBody, runs: Sequence[RunRow], activity: Sequence[Activit
     main = "\n".join(
         [
             panels.progress(sheet),
+            panels.commands(sheet),
             panels.tiles(sheet),
             '<div class="columns"><div class="wide">',
             panels.costs(sheet),

@@ -38,6 +38,17 @@ def progress(sheet: Sheet) -> str:
 </section>"""
 
 
+def commands(sheet: Sheet) -> str:
+    """What an operator can ask of the run's processor (S0, the buttons); without a script there is the command line."""
+    paused = sheet.value("state") == "paused"
+    return f"""<section class="commands" aria-label="Commands" data-commands hidden>
+<button type="button" data-command="{"resume" if paused else "pause"}">{"Resume" if paused else "Pause"}</button>
+<button type="button" data-command="set_concurrency">Speed up</button>
+<button type="button" data-command="reprocess">Reprocess failed</button>
+<p role="status" data-command-said></p>
+</section>"""
+
+
 def tiles(sheet: Sheet) -> str:
     """A tile for each tier, and the failures."""
     failed_of = sheet.shown("progress.total", f" / {sheet.text('progress.total', 'count')}", tag="span", css="of")

@@ -1,6 +1,7 @@
 // The page moves by itself: one stream of server-sent events, written into what the server rendered.
 import { fill } from "./bind.js";
 import { Chart } from "./chart.js";
+import { Commands } from "./commands.js";
 import { Feed } from "./feed.js";
 import { FORMATS } from "./formats.js";
 import { Freshness } from "./freshness.js";
@@ -40,6 +41,8 @@ function follow() {
   const plot = document.querySelector("[data-chart]");
   const chart = plot && new Chart(plot);
   chart?.load(run);
+  const buttons = document.querySelector("[data-commands]");
+  const commands = buttons && new Commands(buttons, run);
 
   let state = document.querySelector(".state")?.dataset.state;
   const on = {
@@ -47,6 +50,7 @@ function follow() {
       fill(document, body);
       freshness.snapshot(body);
       chart.take(body);
+      commands.take(body);
       if (body.state !== state) announce.textContent = `The run is ${FORMATS.state(body.state).toLowerCase()}.`;
       state = body.state;
       document.querySelector(".state").dataset.state = state;

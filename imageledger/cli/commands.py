@@ -8,8 +8,8 @@ import typer
 from imageledger.cli.context import DataOption, JsonOption, settings_of
 
 if TYPE_CHECKING:
+    from dashboard.commands import Command
     from events.commands import Action
-    from imageledger.commanding import Command
 
 RunOption = Annotated[str, typer.Option(help="The run that is meant.")]
 ReasonOption = Annotated[str | None, typer.Option(help="Why, for whoever reads the log.")]
@@ -107,9 +107,9 @@ def list_(context: typer.Context, run: RunOption, json: JsonOption = False, data
     """Every command of a run and where it stands: pending, accepted, refused, effective."""
     import asyncio
 
-    from imageledger.commanding import commands_of
+    from imageledger.commanding import listed
 
-    found = asyncio.run(commands_of(settings_of(context, data), run))
+    found = asyncio.run(listed(settings_of(context, data), run))
     if json:
         _write_json(found)
         return
@@ -139,9 +139,10 @@ def _issue(
     import getpass
     from datetime import UTC, datetime
 
-    from imageledger.commanding import CommandError, issue, issued
+    from dashboard.commands import issued
+    from imageledger.commanding import SOURCE, CommandError, issue
 
-    command = issued(run, action, args, by or getpass.getuser(), reason, datetime.now(UTC))
+    command = issued(run, action, args, by or getpass.getuser(), reason, datetime.now(UTC), SOURCE)
     stands = asyncio.run(issue(settings_of(context, data), command, wait_s))
     if as_json:
         _write_json(stands)

@@ -71,8 +71,9 @@ def test_a_narrow_terminal_that_grows_and_no_color(stack: Stack, moving: None) -
         narrow = terminal.until(lambda text: "TIER 3" in text, "the tiers are there")
         assert "Context-aware parts" not in narrow
         terminal.resize(100, 30)
-        terminal.until(lambda text: "Context-aware parts" in text and "BY MODEL" not in text, "there is room for more")
-        assert len(terminal.rows[0]) > 90
+        terminal.until(
+            lambda text: "Context-aware parts" in text and len(terminal.rows[0]) > 90, "there is room for more"
+        )
         terminal.press(b"\x03")
         assert terminal.exit_code() == 0
         assert COLOUR.search(terminal.written) is None

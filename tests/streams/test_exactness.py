@@ -26,6 +26,7 @@ def sibling(kafka: str, topics: str, tmp_path: Path) -> Iterator[WorkerProcess]:
     worker.kill()
 
 
+@pytest.mark.faults
 async def test_killed_at_any_moment(kafka: str, topics: str, worker: WorkerProcess) -> None:
     chance = random.Random(1)
     publishing = asyncio.create_task(publish_slowly(kafka, topics, chance, seconds=8, rate=3000))

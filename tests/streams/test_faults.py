@@ -95,7 +95,7 @@ async def test_retention_that_ate_the_log_ends_the_worker(kafka: str, topics: st
     assert "offset 0 is to be folded next, the log begins at 100" in (status.reason or "")
 
 
-@pytest.mark.parametrize("running", [False, True])
+@pytest.mark.parametrize("running", [pytest.param(False, marks=pytest.mark.faults), True])
 async def test_a_topic_made_again_is_refused(kafka: str, topics: str, worker: WorkerProcess, running: bool) -> None:
     worker.start()
     await publish(kafka, topics, random.Random(8), 500)

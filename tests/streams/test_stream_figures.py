@@ -115,6 +115,7 @@ def _event(event_type: str, run_id: str) -> dict[str, Any]:
     return {"event_id": uuid7(), "event_type": event_type, "event_time": now, "run_id": run_id}
 
 
+@pytest.mark.faults
 async def test_snapshots_survive_kills(kafka: str, topics: str, worker: WorkerProcess) -> None:
     chance = random.Random(12)
     publishing = asyncio.create_task(publish(kafka, topics, chance, 20_000, seconds=10))

@@ -82,7 +82,7 @@ async def largest_message(bootstrap: str, topic: str, size: int) -> AsyncIterato
         await admin.close()
 
 
-@pytest.mark.parametrize("topic", ["ledger.combine", "partials"])
+@pytest.mark.parametrize("topic", ["ledger.combine", pytest.param("partials", marks=pytest.mark.faults)])
 async def test_a_refused_write_ends_the_worker_with_the_reason(
     kafka: str, topics: str, worker: WorkerProcess, topic: str
 ) -> None:
@@ -162,7 +162,9 @@ def test_clocks_that_differ_are_told_by_records_that_were_waited_for() -> None:
     assert clocks.ahead_ms == 10  # the last one was only noticed late
 
 
-@pytest.mark.parametrize("ahead_ms", [3_600_000, -3_600_000, 0])
+@pytest.mark.parametrize(
+    "ahead_ms", [3_600_000, *(pytest.param(ms, marks=pytest.mark.faults) for ms in (-3_600_000, 0))]
+)
 async def test_a_worker_whose_clock_is_wrong_says_so(kafka: str, topics: str, tmp_path: Path, ahead_ms: int) -> None:
     worker = WorkerProcess(kafka, tmp_path, topics, stages="real", clock_ahead_ms=ahead_ms)
     worker.start()
