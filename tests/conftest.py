@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -10,10 +11,14 @@ from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
 from servers import kafka as kafka_server
+from servers.fencing import BRIEF
 from servers.topics import migrate
 from servers.warmup import set_up_kafka
 
 pytest_plugins = ["clickhouse_fixture"]
+
+os.environ.setdefault("JDK_JAVA_OPTIONS", BRIEF)
+"""A test's Kafka does little and is started some thirty times; what it does is the same."""
 
 _PREFIXES = (f"test{n}." for n in itertools.count(1))
 
