@@ -45,7 +45,7 @@ def commands(sheet: Sheet) -> str:
 <button type="button" data-command="{"resume" if paused else "pause"}">{"Resume" if paused else "Pause"}</button>
 <button type="button" data-command="set_concurrency">Speed up</button>
 <button type="button" data-command="reprocess">Reprocess failed</button>
-<p role="status" data-command-said></p>
+<p aria-live="polite" data-command-said></p>
 </section>"""
 
 
