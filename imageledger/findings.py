@@ -8,7 +8,6 @@ import msgspec
 from events.profiles import VehicleProfiled
 from events.results import Answer, Gap, ImageResult
 from imageledger.errors import UnreachableError
-from imageledger.settings import Settings
 from processors.context import Band
 from processors.evidence import Evidence
 from processors.suggestions import Report, report
@@ -31,12 +30,12 @@ WHERE vehicle_id IN (SELECT vehicle_id FROM results WHERE run_id = {run:String})
 _NEWEST = "SELECT run_id FROM results WHERE event_type = 'image.result' ORDER BY recorded_at DESC LIMIT 1"
 
 
-def read(settings: Settings, run_id: str | None, prices_usd: Mapping[Band, float]) -> Report:
+def read(clickhouse_url: str, run_id: str | None, prices_usd: Mapping[Band, float]) -> Report:
     """The report of a run, of the one with the newest result where none is named.
 
     Raises SinkError, and UnreachableError where nothing of it is stored.
     """
-    with connect(settings.clickhouse_url()) as client:
+    with connect(clickhouse_url) as client:
         history = History(client)
         if run_id is None:
             run_id = next((row["run_id"] for row in history.rows(_NEWEST)), "")

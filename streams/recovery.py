@@ -20,8 +20,8 @@ EXPIRING: frozenset[Name] = frozenset({"heartbeats"})
 async def records_to_end(reader: AIOKafkaConsumer, partition: TopicPartition) -> AsyncIterator[list[ConsumerRecord]]:
     """All committed records of a partition, batch by batch.
 
-    The partition's fence must be up before: until then a former owner's open transaction hides what comes after it, and
-    the end offset, which is the high watermark even for a read_committed reader, is never reached.
+    The partition's fence must be up before: a read_committed reader's end offset is the last stable one, so what a
+    former owner has in an open transaction, and all that comes after it, would be missed.
     """
     reader.assign([partition])
     await reader.seek_to_beginning(partition)

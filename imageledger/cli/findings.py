@@ -37,10 +37,11 @@ def findings(
     import msgspec
     from rich.console import Console
 
+    from imageledger import wiring
     from imageledger.findings import read
     from processors.documented import PRICES_USD
 
-    found = read(settings_of(context, data), run, PRICES_USD)
+    found = read(wiring.reader_url(settings_of(context, data)), run, PRICES_USD)
     about = found if vehicle is None else _of(found, vehicle)
     if json:
         sys.stdout.buffer.write(msgspec.json.encode(about) + b"\n")

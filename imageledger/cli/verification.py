@@ -147,7 +147,10 @@ def _report(verdict: "Verdict", *, as_json: bool) -> None:
     figures = sum(run.figures for run in verdict.runs)
     said = "equal" if verdict.equal else f"{len(verdict.differences)} differ"
     folded = f"{verdict.records:,} records folded in {verdict.seconds:.1f} s"
-    typer.echo(f"{len(verdict.runs)} runs, {figures:,} figures, {folded}: {said}", err=not verdict.equal)
+    typer.echo(
+        f"{len(verdict.runs)} {'run' if len(verdict.runs) == 1 else 'runs'}, {figures:,} figures, {folded}: {said}",
+        err=not verdict.equal,
+    )
 
 
 def _line(difference: "Difference") -> str:
