@@ -20,7 +20,7 @@ from events.sdk.ids import uuid7
 from imageledger.verify import Progress, Verdict, Verification
 from metrics.registers import RunSegment
 from metrics.segment import Segment
-from streams import witnesses
+from streams import prefixes, witnesses
 from streams.cluster import Cluster
 from streams.ledger import HEAD_KEY, Head
 
@@ -101,7 +101,9 @@ async def altered(
     return sent.partition, sent.offset
 
 
-async def test_what_a_worker_wrote_is_the_fold_of_the_log(kafka: str, log: str) -> None:
+async def test_what_a_worker_wrote_is_the_fold_of_the_log(
+    kafka: str, log: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     found = await verdict(kafka, log)
     assert found.differences == []
     assert found.equal
@@ -110,6 +112,10 @@ async def test_what_a_worker_wrote_is_the_fold_of_the_log(kafka: str, log: str) 
     alone = await verdict(kafka, log, "spring")
     assert [run.run_id for run in alone.runs] == ["spring"]
     assert alone.equal
+    monkeypatch.setattr(prefixes, "WORTH_A_PROCESS", 0)
+    side_by_side = await verdict(kafka, log)
+    assert side_by_side.equal
+    assert (side_by_side.records, side_by_side.runs) == (found.records, found.runs)
 
 
 async def test_an_altered_partial_is_named(kafka: str, log: str) -> None:
