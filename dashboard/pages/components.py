@@ -105,9 +105,9 @@ def source(url: str, html: str, *, name: str = "", refresh_s: int = 0, empty_whe
 </div>"""
 
 
-def blank() -> Sheet:
-    """The Sheet of a source: nothing is known before the API has answered."""
-    return Sheet({})
+def blank(name: str = "") -> Sheet:
+    """The Sheet of the source of that name: nothing is known before the API has answered."""
+    return Sheet({}, f"{name}:" if name else "")
 
 
 def empty(heading: str, *paragraphs: str, mark: str = "") -> str:

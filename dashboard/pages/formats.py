@@ -19,6 +19,7 @@ STATES = {
     "finished": "Finished",
 }
 VELOCITIES = {"up": "↗ speeding up", "steady": "→ steady", "down": "↘ slowing down"}
+MARKS = {"red": "Alert", "yellow": "Warning", "green": "Met", "blue": "Information"}
 BANDS = {"rich": "Rich (60+)", "good": "Good (30-60)", "medium": "Med (10-30)", "poor": "Poor (<10)"}
 
 
@@ -109,6 +110,7 @@ FORMATS: dict[str, Callable[[Any], str]] = {
     "state": lambda value: STATES.get(value, value),
     "velocity": lambda value: VELOCITIES.get(value, value),
     "band": lambda value: BANDS.get(value, value),
+    "mark": lambda value: MARKS.get(value, value),
     "plain": str,
 }
 

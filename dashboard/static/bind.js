@@ -23,6 +23,7 @@ export function fill(scope, values) {
   for (const element of own(scope, "[data-bar]")) setBar(element, at(values, element.dataset.bar));
   for (const element of own(scope, "[data-show]")) element.hidden = isEmpty(at(values, element.dataset.show));
   for (const element of own(scope, "[data-hide]")) element.hidden = !isEmpty(at(values, element.dataset.hide));
+  for (const element of own(scope, "[data-attribute]")) setAttribute(element, values);
   for (const element of own(scope, "[data-list]")) {
     const items = at(values, element.dataset.list);
     if (items) setRows(element, items);
@@ -66,6 +67,17 @@ function setBar(element, value) {
   element.firstElementChild.setAttribute("width", `${width.toFixed(3)}%`);
   if (value === null) element.removeAttribute("aria-valuenow");
   else element.setAttribute("aria-valuenow", width.toFixed(1));
+}
+
+// `data-attribute="mark=a.b href=c"`: the value at a.b becomes the attribute data-mark, that at c the link's href.
+function setAttribute(element, values) {
+  for (const pair of element.dataset.attribute.split(" ")) {
+    const [name, path] = pair.split("=");
+    const value = at(values, path);
+    if (name === "href") element.href = String(value).startsWith("/") ? value : "#";
+    else if (value === null) delete element.dataset[name];
+    else element.dataset[name] = value;
+  }
 }
 
 export function newRow(list) {

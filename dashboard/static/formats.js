@@ -5,6 +5,7 @@ const STATES = {
   warming_up: "Warming up", running: "Running", stalled: "Stalled", paused: "Paused", finished: "Finished",
 };
 const VELOCITIES = { up: "↗ speeding up", steady: "→ steady", down: "↘ slowing down" };
+const MARKS = { red: "Alert", yellow: "Warning", green: "Met", blue: "Information" };
 const BANDS = { rich: "Rich (60+)", good: "Good (30-60)", medium: "Med (10-30)", poor: "Poor (<10)" };
 
 function fixed(value, decimals) {
@@ -54,6 +55,7 @@ export const FORMATS = {
   state: (value) => STATES[value] ?? value,
   velocity: (value) => VELOCITIES[value] ?? value,
   band: (value) => BANDS[value] ?? value,
+  mark: (value) => MARKS[value] ?? value,
   plain: String,
 };
 
