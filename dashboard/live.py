@@ -45,6 +45,12 @@ class Snapshot:
         return msgspec.structs.replace(body, notices=notices(body))
 
     @cached_property
+    def fields(self) -> dict[str, Any]:
+        """The event's own fields, as `/api/runs/{run}/metrics` gives them."""
+        fields: dict[str, Any] = msgspec.json.decode(self.value)
+        return fields
+
+    @cached_property
     def values(self) -> dict[str, Any]:
         """The body as the page reads it: names in camelCase, times as text."""
         values: dict[str, Any] = msgspec.to_builtins(self.body)

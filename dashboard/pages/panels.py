@@ -52,7 +52,7 @@ def notices(sheet: Sheet) -> str:
 
 
 def _notice(row: Sheet) -> str:
-    return f"""<span class="mark-dot" {row.attribute("mark", "mark")} aria-hidden="true"></span>
+    return f"""<span class="mark-dot" {row.attributes(mark="mark")} aria-hidden="true"></span>
 <span class="sr-only">{row.text("mark", "mark")}: </span>{row.text("text")}"""
 
 

@@ -9,7 +9,7 @@ from html import escape
 from typing import Any
 
 from dashboard.definitions import DEFINITIONS
-from dashboard.pages.formats import written
+from dashboard.pages.formats import FORMATS, written
 
 
 class Sheet:
@@ -30,14 +30,19 @@ class Sheet:
     def text(self, path: str, format_name: str = "plain", *, css: str = "", tick: bool = False) -> str:
         """The value, written; with `tick`, a change counts up or down to the new number.
 
-        Where definitions.py knows it, a click on it says what it means. In rows only the pointer reaches it: who has
+        A format "@unit" is the one whose name is the value at `unit`. Where definitions.py knows the value, a click on
+        it says what it means. In rows only the pointer reaches it: who has
         no pointer asks for all of the page's figures with the header's `?`.
         """
         css = f' class="{css}"' if css else ""
         ticks = " data-tick" if tick else ""
-        shown = escape(written(self.value(path), format_name))
+        shown = escape(written(self.value(path), self._format(format_name)))
         means = self._means(path)
         return f'<span{css} data-text="{path}" data-format="{format_name}"{ticks}{means}>{shown}</span>'
+
+    def _format(self, name: str) -> str:
+        named = self.value(name[1:]) if name.startswith("@") else name
+        return named if named in FORMATS else "plain"
 
     def _means(self, path: str) -> str:
         key = f"{self._prefix}{path}"
@@ -46,9 +51,11 @@ class Sheet:
         button = "" if "[]" in key else ' role="button" tabindex="0" aria-haspopup="dialog"'
         return f' data-means="{escape(key)}"{button}'
 
-    def attribute(self, name: str, path: str) -> str:
-        """For inside a tag: the value as `data-<name>`, for the style to go by; moved with the rest."""
-        return f'data-attribute="{name}={path}" data-{name}="{escape(str(self.value(path) or ""))}"'
+    def attributes(self, **paths: str) -> str:
+        """For inside a tag: each value as `data-<name>`, for styles and scripts to go by; moved with the rest."""
+        bound = " ".join(f"{name}={path}" for name, path in paths.items())
+        values = "".join(f' data-{name}="{escape(written(self.value(path), "plain"))}"' for name, path in paths.items())
+        return f'data-attribute="{bound}"{values}'
 
     def bar(self, path: str, label: str, css: str = "") -> str:
         """A bar of 0-100 percent."""
