@@ -40,5 +40,5 @@ PAGES: tuple[Page, ...] = (
     Page("/lineage", "Lineage", "Lineage", lineage.draw),
     Page("/alerts", "Alerts", "Alerts", alerts.draw, script="alerts.js"),
     Page("/queries", "Queries", "Queries", queries.draw),
-    Page("/reports", "Reports", "Reports", reports.draw, of_run=True),
+    Page("/reports", "Reports", "Reports", reports.draw, of_run=True, script="reports.js"),
 )
