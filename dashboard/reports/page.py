@@ -14,8 +14,10 @@ h1{font-size:34px;letter-spacing:-.02em;margin:0;overflow-wrap:anywhere}
 h2{font-size:13px;letter-spacing:.07em;
 text-transform:uppercase;color:var(--m);margin:0 0 10px}section{background:var(--p);border:1px solid var(--l);
 border-radius:14px;padding:20px 24px;margin-top:14px}p{margin:6px 0}.q{color:var(--m)}dl{display:flex;flex-wrap:wrap;
-gap:14px 40px;margin:0}dt{font-size:13px;color:var(--m)}dd{margin:0;font-size:34px;font-weight:650;letter-spacing:-.02em}
-table{width:100%;border-collapse:collapse;font-size:15px}td{padding:6px 0;border-top:1px solid var(--l);
+gap:14px 40px;margin:0}
+dt{font-size:13px;color:var(--m)}dd{margin:0;font-size:34px;font-weight:650;letter-spacing:-.02em}
+table{width:100%;border-collapse:collapse;font-size:15px}
+td{padding:6px 0;border-top:1px solid var(--l);
 overflow-wrap:anywhere}td:last-child{text-align:right;font-weight:600}tr:first-child td{border-top:0}
 td:nth-child(2){color:var(--m);padding-inline:14px}@media print{body{background:#fff}section{break-inside:avoid}}"""
 HEADLINES = ("total images", "processed successfully", "failed", "total cost", "average cost an image", "duration")
