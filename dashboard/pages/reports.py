@@ -53,7 +53,7 @@ def _report() -> str:
     return "\n".join(
         [
             panel("executive", "Executive summary", lines, aside=sheet.text("exportedAt", "moment")),
-            panel("figures", "In figures", summary),
+            panel("in-figures", "In figures", summary),
             '<div class="columns even">',
             panel("quality", "Quality and outcomes", quality),
             panel("advice", "Recommendations", advice + none),
