@@ -21,7 +21,21 @@ from dashboard.config import DashboardConfig
 from dashboard.errors import AddressTaken
 from dashboard.guard import Guard
 from dashboard.parts import Parts
-from dashboard.routes import commands, events, export, lineage, metrics, pages, probes, runs, sql, stream
+from dashboard.routes import (
+    commands,
+    costs,
+    definitions,
+    events,
+    export,
+    lineage,
+    metrics,
+    pages,
+    probes,
+    report,
+    runs,
+    sql,
+    stream,
+)
 
 STATIC = Path(__file__).with_name("static")
 API_VERSION = "1"
@@ -33,18 +47,21 @@ def create_app(config: DashboardConfig) -> Litestar:
     parts = Parts(config)
     app = Litestar(
         route_handlers=[
-            pages.index,
+            *pages.handlers(),
             probes.livez,
             probes.readyz,
             probes.prometheus,
             runs.list_runs,
             runs.run_metrics,
             runs.run_series,
+            costs.run_costs,
             commands.issue_command,
             commands.list_commands,
             metrics.dashboard,
             metrics.realtime,
             metrics.projection,
+            definitions.list_definitions,
+            report.run_report,
             events.take_events,
             sql.run_sql,
             export.export_view,

@@ -5,6 +5,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import cached_property
+from typing import Any
 
 import msgspec
 from aiokafka.structs import ConsumerRecord
@@ -12,6 +13,7 @@ from aiokafka.structs import ConsumerRecord
 from dashboard.bodies import DashboardBody
 from dashboard.errors import RunUnknown
 from dashboard.figures import dashboard_body
+from dashboard.notices import notices
 from dashboard.series import Glance, Series
 from events.snapshots import RunMetrics
 
@@ -39,7 +41,20 @@ class Snapshot:
     @cached_property
     def body(self) -> DashboardBody:
         """S0's DashboardMetrics."""
-        return dashboard_body(self.event)
+        body = dashboard_body(self.event)
+        return msgspec.structs.replace(body, notices=notices(body))
+
+    @cached_property
+    def fields(self) -> dict[str, Any]:
+        """The event's own fields, as `/api/runs/{run}/metrics` gives them."""
+        fields: dict[str, Any] = msgspec.json.decode(self.value)
+        return fields
+
+    @cached_property
+    def values(self) -> dict[str, Any]:
+        """The body as the page reads it: names in camelCase, times as text."""
+        values: dict[str, Any] = msgspec.to_builtins(self.body)
+        return values
 
     @cached_property
     def body_json(self) -> bytes:
