@@ -21,7 +21,7 @@ from dashboard.config import DashboardConfig
 from dashboard.errors import AddressTaken
 from dashboard.guard import Guard
 from dashboard.parts import Parts
-from dashboard.routes import commands, events, export, lineage, metrics, pages, probes, runs, sql, stream
+from dashboard.routes import commands, events, export, kpis, lineage, metrics, pages, probes, runs, sql, stream
 
 STATIC = Path(__file__).with_name("static")
 API_VERSION = "1"
@@ -45,6 +45,7 @@ def create_app(config: DashboardConfig) -> Litestar:
             metrics.dashboard,
             metrics.realtime,
             metrics.projection,
+            kpis.indicators,
             events.take_events,
             sql.run_sql,
             export.export_view,

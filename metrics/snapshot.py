@@ -5,7 +5,20 @@ from datetime import datetime
 
 from events.snapshots import Latency, Percentiles, RunMetrics, Window
 
-from . import buckets, eta, histogram, operations, progress, projection, throughput, wire
+from . import (
+    buckets,
+    confidence,
+    derived,
+    eta,
+    histogram,
+    kpis,
+    operations,
+    progress,
+    projection,
+    ratios,
+    throughput,
+    wire,
+)
 from .groups import OTHER, TOTALS, Group
 from .identity import identity
 from .registers import RunRegisters
@@ -17,7 +30,8 @@ SOURCE = "imageledger"
 def snapshot(registers: RunRegisters, as_of_ms: int) -> RunMetrics:
     """The run as it stands at `as_of`: the same for live agents, `verify` and the time machine."""
     whole_run = registers.whole_run()
-    totals = whole_run[TOTALS, ""] | throughput.minutes_with(registers, as_of_ms)
+    day, minutes = throughput.last_day(registers, as_of_ms)
+    totals = whole_run[TOTALS, ""] | minutes
     labels = wire.by_label(whole_run)
     tiers = {int(value): counters for value, counters in labels["tier"].items() if value != OTHER}
     last_minute = throughput.recent(registers, as_of_ms, throughput.WINDOW_60S_MS)
@@ -25,6 +39,10 @@ def snapshot(registers: RunRegisters, as_of_ms: int) -> RunMetrics:
     plan, first_ms, last_ms = registers.lifecycle.plan, registers.first_event_ms, registers.last_event_ms
     far = progress.progress(plan, totals, tiers, window)
     doing = eta.state(registers.lifecycle.phase, far.left, totals.get("results", 0), last_ms, as_of_ms)
+    busy = operations.operations(registers, as_of_ms)
+    known = derived.derived(whole_run, plan, far, busy, day)
+    figures = derived.figures(totals, known)
+    indicators = kpis.kpis(figures, window.counters, plan)
     so_far = Recent(0 if first_ms is None else max(0, as_of_ms - first_ms), totals, tiers)
     names = wire.known_names(totals)
     groups = {
@@ -60,7 +78,15 @@ def snapshot(registers: RunRegisters, as_of_ms: int) -> RunMetrics:
         eta=eta.eta(doing, plan, far, window, so_far, as_of_ms),
         projection=projection.projection(plan, far, totals, tiers, window, finished=doing == "finished"),
         budget=projection.budget(plan, totals.get("cost_nano_usd", 0)),
-        operations=operations.operations(registers, as_of_ms),
+        operations=busy,
+        last_24h=day,
+        derived=known,
+        ratios=ratios.of_run(figures),
+        ratios_by_tier={tier: ratios.of_group(counters) for tier, counters in labels["tier"].items()},
+        ratios_by_model={model: ratios.of_group(counters) for model, counters in labels["model"].items()},
+        confidence=confidence.confidence(totals, plan),
+        kpis=indicators,
+        kpi_scores=kpis.scores(indicators),
     )
 
 

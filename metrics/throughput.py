@@ -6,7 +6,7 @@ from the start of the first such bucket to `as_of`, or from the run's first even
 
 from typing import NamedTuple
 
-from events.snapshots import Velocity
+from events.snapshots import Day, Velocity
 
 from . import buckets
 from .counters import add_counters
@@ -17,6 +17,7 @@ WINDOW_60S_MS = 60_000
 WINDOW_10M_MS = 600_000
 ENOUGH_RESULTS = 20
 """Below that many results a trend or an ETA says nothing."""
+_OF_DAY = ("results", "failed", "processed_subjects", "cost_nano_usd")
 _STEADY = 0.1
 _FEWEST_BUCKETS = 6
 
@@ -74,17 +75,23 @@ def velocity(registers: RunRegisters, as_of_ms: int) -> Velocity | None:
     return "steady" if abs(change) <= _STEADY else "up" if change > 0 else "down"
 
 
-def minutes_with(registers: RunRegisters, as_of_ms: int) -> dict[str, int]:
-    """`minutes_with_result` and `minutes_with_success` of the last 24 h."""
+def last_day(registers: RunRegisters, as_of_ms: int) -> tuple[Day, dict[str, int]]:
+    """The last 24 h, and `minutes_with_result` and `minutes_with_success` of them: buckets of whole minutes."""
+    after_ms = as_of_ms - buckets.DAY_MS
+    sums = dict.fromkeys(_OF_DAY, 0)
     with_result, with_success = set(), set()
-    for minute_ms, (group, _), counters in registers.bucket_rows(
-        buckets.MINUTE_MS, as_of_ms - buckets.DAY_MS, as_of_ms
-    ):
+    for minute_ms, (group, _), counters in registers.bucket_rows(buckets.MINUTE_MS, after_ms, as_of_ms):
         if group == TOTALS:
             with_result.add(minute_ms)
             if counters.get("success"):
                 with_success.add(minute_ms)
-    return {"minutes_with_result": len(with_result), "minutes_with_success": len(with_success)}
+            for name in _OF_DAY:
+                sums[name] += counters.get(name, 0)
+    start_ms = buckets.bucket_start(after_ms, buckets.MINUTE_MS) + buckets.MINUTE_MS
+    if registers.first_event_ms is not None:
+        start_ms = max(start_ms, registers.first_event_ms)
+    minutes = {"minutes_with_result": len(with_result), "minutes_with_success": len(with_success)}
+    return Day(span_ms=max(0, as_of_ms - start_ms), **sums), minutes
 
 
 def _first_start(after_ms: int) -> int:
