@@ -48,7 +48,8 @@ def n(name: str) -> Formula:
 
 def least(one: Formula | float, other: Formula | float) -> Formula:
     """The smaller of two; unknown where one is."""
-    return _both(one, other, min, "least({}, {})")
+    # ClickHouse's least() leaves NULLs out.
+    return _both(one, other, min, "multiIf(isNull({0}) OR isNull({1}), NULL, {0} < {1}, {0}, {1})")
 
 
 def _both(one: Formula | float, other: Formula | float, operation: Operation, template: str) -> Formula:

@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 
-from . import audit, cost, derived, efficiency, operations, quality, value
-from .counters import FEEDBACK_COUNTERS
+from . import audit, cost, efficiency, operations, quality, value
+from .counters import ADDITIVE, SUBJECT_COUNTERS
 from .formula import Figures
+from .groups import LABELS
 from .ratio import Ratio
 
 RATIOS: tuple[Ratio, ...] = (
@@ -15,7 +16,17 @@ RATIOS: tuple[Ratio, ...] = (
     *operations.RATIOS,
     *audit.RATIOS,
 )
-_UNKNOWN_OF_GROUPS = dict.fromkeys((*derived.NAMES, *(metric.name for metric in FEEDBACK_COUNTERS)), None)
+_OF_RESULTS = frozenset(metric.name for metric in ADDITIVE)
+_OF_SUBJECTS = frozenset(metric.name for metric in SUBJECT_COUNTERS)
+
+
+def of_label(label: str) -> list[Ratio]:
+    """The ratios that a group of that label has: plan and feedback are the run's, subjects a tier's or a band's."""
+    known = _OF_RESULTS | {"tier": _OF_SUBJECTS, "band": frozenset({"subjects"})}.get(label, frozenset())
+    return [ratio for ratio in RATIOS if known.issuperset(ratio.formula.names)]
+
+
+_BY_LABEL = {label: of_label(label) for label in LABELS}
 
 
 def of_run(figures: Figures) -> dict[str, float | None]:
@@ -23,7 +34,7 @@ def of_run(figures: Figures) -> dict[str, float | None]:
     return {ratio.name: ratio.formula.value(figures) for ratio in RATIOS}
 
 
-def of_group(counters: Mapping[str, int]) -> dict[str, float]:
-    """Those that the counters of one tier, model or other value of a label tell: plan and feedback are the run's."""
-    found = of_run({**_UNKNOWN_OF_GROUPS, **counters})
+def of_group(label: str, counters: Mapping[str, int]) -> dict[str, float]:
+    """Those of one value of a label, without the nulls."""
+    found = {ratio.name: ratio.formula.value(counters) for ratio in _BY_LABEL[label]}
     return {name: amount for name, amount in found.items() if amount is not None}

@@ -36,6 +36,11 @@ SELECT
     counted.clock_skewed_events AS clock_skewed_events,
     counted.scores_sum_micro AS scores_sum_micro,
     counted.scores_count AS scores_count,
+    counted.stages_ms_sum AS stages_ms_sum,
+    counted.stages_count AS stages_count,
+    counted.stage_costs_nano_usd_sum AS stage_costs_nano_usd_sum,
+    counted.stage_costs_count AS stage_costs_count,
+    counted.confidence_bins AS confidence_bins,
     counted.findings AS findings,
     counted.records AS records
 FROM (
@@ -71,7 +76,12 @@ FROM (
         countIf(r.is_late) AS late_events,
         countIf(r.is_skewed) AS clock_skewed_events,
         sumMap(r.scores_micro) AS scores_sum_micro,
-        sumMap(mapApply((name, score) -> (name, toUInt64(1)), r.scores_micro)) AS scores_count,
+        sumMap(mapApply((name, amount) -> (name, toUInt64(1)), r.scores_micro)) AS scores_count,
+        sumMap(mapApply((name, ms) -> (name, toInt64(roundBankers(ms))), r.stages)) AS stages_ms_sum,
+        sumMap(mapApply((name, amount) -> (name, toUInt64(1)), r.stages)) AS stages_count,
+        sumMap(mapApply((name, usd) -> (name, toInt64(roundBankers(usd * 1e9))), r.stage_costs)) AS stage_costs_nano_usd_sum,
+        sumMap(mapApply((name, amount) -> (name, toUInt64(1)), r.stage_costs)) AS stage_costs_count,
+        sumMap(if(isNull(r.confidence_ppm), map(), map(toUInt8(intDiv(assumeNotNull(r.confidence_ppm), 50000)), toUInt64(1)))) AS confidence_bins,
         sumMap(mapFilter((kind, n) -> n > 0, r.findings)) AS findings,
         sumMap(mapFilter((name, n) -> n > 0, r.tables)) AS records
     FROM run_results AS r WHERE value != ''
