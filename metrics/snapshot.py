@@ -10,12 +10,18 @@ from . import (
     confidence,
     derived,
     eta,
+    generation,
+    health,
+    hindrance,
     histogram,
     kpis,
     operations,
+    phases,
     progress,
     projection,
     ratios,
+    shifts,
+    sla,
     throughput,
     wire,
 )
@@ -43,8 +49,13 @@ def snapshot(registers: RunRegisters, as_of_ms: int) -> RunMetrics:
     known = derived.derived(whole_run, plan, far, busy, day)
     figures = derived.figures(totals, known)
     indicators = kpis.kpis(figures, window.counters, plan)
+    finished = doing == "finished"
+    projected = projection.projection(plan, far, totals, tiers, window, day, finished=finished)
     so_far = Recent(0 if first_ms is None else max(0, as_of_ms - first_ms), totals, tiers)
+    expected = eta.eta(doing, plan, far, window, so_far, as_of_ms)
+    promised = sla.sla(plan, figures, _moment(last_ms) if finished else expected.completion)
     names = wire.known_names(totals)
+    shown = wire.nested(totals, names)
     groups = {
         label: {value: wire.nested(counters, names) for value, counters in values.items()}
         for label, values in labels.items()
@@ -61,7 +72,7 @@ def snapshot(registers: RunRegisters, as_of_ms: int) -> RunMetrics:
         strategy=plan.strategy if plan else None,
         started_at=plan.started_at if plan and plan.started_at else _moment(first_ms),
         last_event_at=_moment(last_ms),
-        totals=wire.nested(totals, names),
+        totals=shown,
         by_tier=groups["tier"],
         by_model=groups["model"],
         by_provider=groups["provider"],
@@ -75,9 +86,10 @@ def snapshot(registers: RunRegisters, as_of_ms: int) -> RunMetrics:
         velocity=throughput.velocity(registers, as_of_ms),
         latency=_latency(whole_run, labels),
         progress=far,
-        eta=eta.eta(doing, plan, far, window, so_far, as_of_ms),
-        projection=projection.projection(plan, far, totals, tiers, window, finished=doing == "finished"),
-        budget=projection.budget(plan, totals.get("cost_nano_usd", 0)),
+        eta=expected,
+        projection=projected,
+        phases=phases.phases(plan, far, tiers),
+        budget=projection.budget(plan, projected, day),
         operations=busy,
         last_24h=day,
         derived=known,
@@ -85,6 +97,13 @@ def snapshot(registers: RunRegisters, as_of_ms: int) -> RunMetrics:
         ratios_by_tier={tier: ratios.of_group("tier", counters) for tier, counters in labels["tier"].items()},
         ratios_by_model={model: ratios.of_group("model", counters) for model, counters in labels["model"].items()},
         confidence=confidence.confidence(totals, plan),
+        scores=generation.scores(shown),
+        stages=generation.stages(shown),
+        sla=promised,
+        shifts=shifts.shifts(registers, as_of_ms),
+        stalled=hindrance.stalled(registers, doing, far),
+        bottleneck=hindrance.bottleneck(registers, doing, far, busy),
+        health=health.health(figures, window.counters, busy, promised, doing),
         kpis=indicators,
         kpi_scores=kpis.scores(indicators),
     )

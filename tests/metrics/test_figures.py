@@ -3,7 +3,7 @@
 import pytest
 
 from events.runs import Baseline, RunDeclared, TierPlan
-from events.snapshots import Progress
+from events.snapshots import Day, Progress, Projection
 from metrics import eta, projection
 from metrics.buckets import moment
 from metrics.progress import progress
@@ -99,7 +99,7 @@ def test_projection_and_savings_of_the_drawing() -> None:
     by_tier = {tier: {"cost_nano_usd": spent[tier], "processed_subjects": done[tier]} for tier in spent}
     totals = {"cost_nano_usd": sum(spent.values()), "processed_subjects": 1_872}
     far = progress(declared, totals, by_tier, NOTHING)
-    found = projection.projection(declared, far, totals, by_tier, NOTHING, finished=False)
+    found = projection.projection(declared, far, totals, by_tier, NOTHING, Day(), finished=False)
     assert found.by_tier_nano_usd == {"1": 270_000_000, "2": 3_500_000_000, "3": 4_800_000_000}
     assert found.projected_nano_usd == 8_570_000_000
     assert found.baseline_nano_usd == 54_820_000_000
@@ -114,7 +114,7 @@ def test_a_tier_costs_what_it_lately_did_else_so_far_else_as_planned() -> None:
     def projected(by_tier: dict[int, dict[str, int]], window: Recent) -> int | None:
         totals = by_tier.get(1, {})
         far = progress(declared, totals, by_tier, window)
-        return projection.projection(declared, far, totals, by_tier, window, finished=False).projected_nano_usd
+        return projection.projection(declared, far, totals, by_tier, window, Day(), finished=False).projected_nano_usd
 
     assert projected(so_far, lately) == 10 + 5 * 3
     assert projected(so_far, NOTHING) == 10 + 5 * 2
@@ -124,16 +124,18 @@ def test_a_tier_costs_what_it_lately_did_else_so_far_else_as_planned() -> None:
 def test_the_breakdown_adds_up_with_what_unplanned_tiers_cost() -> None:
     declared = plan(total_images=3, tiers=[TierPlan(tier=1, images=3, unit_cost_usd=0.5)])
     by_tier = {1: {"cost_nano_usd": 100, "processed_subjects": 3}, 9: {"cost_nano_usd": 11}}
-    found = projection.projection(declared, Progress(), {"cost_nano_usd": 111}, by_tier, NOTHING, finished=False)
+    found = projection.projection(declared, Progress(), {"cost_nano_usd": 111}, by_tier, NOTHING, Day(), finished=False)
     assert (found.by_tier_nano_usd, found.other_nano_usd, found.projected_nano_usd) == ({"1": 100}, 11, 111)
 
 
 def test_what_is_not_known_is_not_projected() -> None:
     declared = plan(total_images=3, tiers=[TierPlan(tier=1, images=3)])
-    found = projection.projection(declared, Progress(), {}, {}, NOTHING, finished=False)
+    found = projection.projection(declared, Progress(), {}, {}, NOTHING, Day(), finished=False)
     assert found.projected_nano_usd is None
     assert (
-        projection.projection(None, Progress(), {"cost_nano_usd": 5}, {}, NOTHING, finished=False).projected_nano_usd
+        projection.projection(
+            None, Progress(), {"cost_nano_usd": 5}, {}, NOTHING, Day(), finished=False
+        ).projected_nano_usd
         is None
     )
 
@@ -142,7 +144,7 @@ def test_a_run_without_tiers_goes_on_at_its_own_cost_per_image() -> None:
     declared = plan(total_images=10)
     totals = {"cost_nano_usd": 8, "processed_subjects": 4}
     far = progress(declared, totals, {}, NOTHING)
-    found = projection.projection(declared, far, totals, {}, NOTHING, finished=False)
+    found = projection.projection(declared, far, totals, {}, NOTHING, Day(), finished=False)
     assert (found.projected_nano_usd, found.other_nano_usd) == (20, 20)
 
 
@@ -150,15 +152,15 @@ def test_a_finished_run_costs_what_it_cost() -> None:
     declared = plan(total_images=10, tiers=[TierPlan(tier=1, images=10, unit_cost_usd=7)])
     by_tier = {1: {"cost_nano_usd": 10, "processed_subjects": 5}}
     far = progress(declared, by_tier[1], by_tier, NOTHING)
-    found = projection.projection(declared, far, by_tier[1], by_tier, NOTHING, finished=True)
+    found = projection.projection(declared, far, by_tier[1], by_tier, NOTHING, Day(), finished=True)
     assert (found.projected_nano_usd, found.by_tier_nano_usd) == (10, {"1": 10})
 
 
 def test_the_budget() -> None:
-    found = projection.budget(plan(budget_usd=10), 4_230_000_000)
+    found = projection.budget(plan(budget_usd=10), Projection(spent_nano_usd=4_230_000_000), Day())
     assert (found.allocated_nano_usd, found.remaining_nano_usd, found.spent_fraction) == (
         10 * NANO,
         5_770_000_000,
         0.423,
     )
-    assert projection.budget(plan(), 5).remaining_nano_usd is None
+    assert projection.budget(plan(), Projection(spent_nano_usd=5), Day()).remaining_nano_usd is None
