@@ -43,7 +43,7 @@ def snapshot(registers: RunRegisters, as_of_ms: int) -> RunMetrics:
     last_minute = throughput.recent(registers, as_of_ms, throughput.WINDOW_60S_MS)
     window = throughput.recent(registers, as_of_ms, throughput.WINDOW_10M_MS)
     plan, first_ms, last_ms = registers.lifecycle.plan, registers.first_event_ms, registers.last_event_ms
-    far = progress.progress(plan, totals, tiers, window)
+    far = progress.progress(plan, totals, tiers, window, as_of_ms)
     doing = eta.state(registers.lifecycle.phase, far.left, totals.get("results", 0), last_ms, as_of_ms)
     busy = operations.operations(registers, as_of_ms)
     known = derived.derived(whole_run, plan, far, busy, day)
@@ -52,7 +52,8 @@ def snapshot(registers: RunRegisters, as_of_ms: int) -> RunMetrics:
     finished = doing == "finished"
     projected = projection.projection(plan, far, totals, tiers, window, day, finished=finished)
     so_far = Recent(0 if first_ms is None else max(0, as_of_ms - first_ms), totals, tiers)
-    expected = eta.eta(doing, plan, far, window, so_far, as_of_ms)
+    minute_by_minute = throughput.minutes(registers, as_of_ms)
+    expected = eta.eta(doing, plan, far, window, so_far, minute_by_minute, as_of_ms)
     promised = sla.sla(plan, figures, _moment(last_ms) if finished else expected.completion)
     names = wire.known_names(totals)
     shown = wire.nested(totals, names)

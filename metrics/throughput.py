@@ -15,6 +15,8 @@ from .registers import RunRegisters
 
 WINDOW_60S_MS = 60_000
 WINDOW_10M_MS = 600_000
+MINUTES = 30
+"""So far back goes what the variance of a rate is told by."""
 ENOUGH_RESULTS = 20
 """Below that many results a trend or an ETA says nothing."""
 _OF_DAY = ("results", "failed", "processed_subjects", "cost_nano_usd")
@@ -48,6 +50,30 @@ def recent(registers: RunRegisters, as_of_ms: int, window_ms: int) -> Recent:
     if registers.first_event_ms is not None:
         start_ms = max(start_ms, registers.first_event_ms)
     return Recent(max(0, as_of_ms - start_ms), totals, by_tier)
+
+
+class Minutes(NamedTuple):
+    """Images that became processed in each whole minute that ends at `as_of`, newest first; half an hour at most."""
+
+    run: list[int]
+    by_tier: dict[int, list[int]]
+
+
+def minutes(registers: RunRegisters, as_of_ms: int) -> Minutes:
+    """Minute by minute, from 10 s buckets: the last one ends with the bucket before the current one."""
+    end_ms = buckets.bucket_start(as_of_ms, buckets.BUCKET_MS)
+    run = [0] * MINUTES
+    by_tier: dict[int, list[int]] = {}
+    after_ms = end_ms - MINUTES * buckets.MINUTE_MS - 1
+    for start_ms, (group, value), counters in registers.bucket_rows(buckets.BUCKET_MS, after_ms, end_ms - 1):
+        if group == TOTALS:
+            counts = run
+        elif group == "tier":
+            counts = by_tier.setdefault(int(value), [0] * MINUTES)
+        else:
+            continue
+        counts[(end_ms - 1 - start_ms) // buckets.MINUTE_MS] += counters.get("processed_subjects", 0)
+    return Minutes(run, by_tier)
 
 
 def velocity(registers: RunRegisters, as_of_ms: int) -> Velocity | None:
