@@ -125,7 +125,8 @@ def test_status(reached: float | None, better: Any, said: str | None) -> None:
 @pytest.mark.parametrize(
     ("recent", "before", "said"),
     [
-        (None, 1, None), (1, None, None), (105, 100, "steady"), (106, 100, "up"), (95, 100, "steady"), (94, 100, "down"),
+        (None, 1, None), (1, None, None), (105, 100, "steady"), (106, 100, "up"), (95, 100, "steady"),
+        (94, 100, "down"),
         (0, 0, "steady"), (-1.1, -1, "down"), (-1.04, -1, "steady"),
     ],
 )  # fmt: skip
