@@ -25,6 +25,12 @@ def _part_of(field: str, name: str, docs: str, unit: str = "") -> Column:
     return Column(name, _newest(f"said.{name}", f"JSONType(raw, '{field}') != 'Null'"), docs, unit)
 
 
+def _map_of(field: str, docs: str) -> Column:
+    """A map that the table has only in the event's JSON."""
+    values = f"JSONExtract(raw, '{field}', 'Map(String, Float64)')"
+    return Column(field, _newest(values, f"JSONType(raw, '{field}') != 'Null'"), docs)
+
+
 def _run_plans() -> View:
     """`metrics.lifecycle` by SQL: the newest event that speaks of a field holds, each event id once."""
     phase = (
@@ -55,6 +61,8 @@ def _run_plans() -> View:
             _part_of("sla", "sla_error_rate", "The share of failed results that was promised.", "0-1"),
             _part_of("sla", "sla_deadline", "The end that was promised."),
             _part_of("value_weights_usd", "value_weights_usd", "What a record of each table is worth.", "USD"),
+            _map_of("targets", "Targets of indicators, where the run has its own."),
+            _map_of("baselines", "Indicators as they were measured before."),
         ),
         """
 FROM (

@@ -6,7 +6,7 @@ an event (docs/decisions/0012-views.md). A condition on `run_id` reaches the tab
 
 # ruff: noqa: S608 - these texts are made of this package's own constants; no input reaches them
 
-from metrics import buckets, context
+from metrics import buckets, confidence, context
 from metrics.counters import ADDITIVE, SUBJECT_COUNTERS
 from metrics.groups import LABELS
 
@@ -21,13 +21,29 @@ _SUBJECT_COLUMNS = (
     Column("subject_id", "subject_id", "The image, component or message."),
 )
 
+
+def _counted_names(column: str) -> str:
+    return f"sumMap(mapApply((name, amount) -> (name, toUInt64(1)), {column}))"
+
+
 _FAMILIES = (
     Column("scores_sum_micro", "sumMap(r.scores_micro)", "Sum of each score, by its name.", "millionths"),
+    Column("scores_count", _counted_names("r.scores_micro"), "How many results have each score."),
     Column(
-        "scores_count",
-        "sumMap(mapApply((name, score) -> (name, toUInt64(1)), r.scores_micro))",
-        "How many results have each score.",
+        "stages_ms_sum",
+        "sumMap(mapApply((name, ms) -> (name, toInt64(roundBankers(ms))), r.stages))",
+        "Time of each stage, by its name.",
+        "ms",
     ),
+    Column("stages_count", _counted_names("r.stages"), "How many results say the time of each stage."),
+    Column(
+        "stage_costs_nano_usd_sum",
+        "sumMap(mapApply((name, usd) -> (name, toInt64(roundBankers(usd * 1e9))), r.stage_costs))",
+        "Cost of each stage, by its name.",
+        "nano-USD",
+    ),
+    Column("stage_costs_count", _counted_names("r.stage_costs"), "How many results say the cost of each stage."),
+    Column("confidence_bins", confidence.BINS_SQL, "Results by confidence: step of 5 % (0-20) to how many."),
     Column("findings", "sumMap(mapFilter((kind, n) -> n > 0, r.findings))", "Findings, by their kind."),
     Column("records", "sumMap(mapFilter((name, n) -> n > 0, r.tables))", "Records written, by table."),
 )

@@ -126,9 +126,10 @@ def _nested(row: dict[str, Any]) -> dict[str, Any]:
     """A row of a view in the form of a snapshot."""
     counters: dict[str, Any] = {name: row[name] for name in SQL_COUNTERS if row.get(name)}
     counters |= {family: row[family] for family in ("findings", "records") if row.get(family)}
-    if row.get("scores_count"):
-        counters["scores"] = {
-            name: {"sum_micro": row["scores_sum_micro"].get(name, 0), "count": n}
-            for name, n in row["scores_count"].items()
-        }
+    for family, unit in (("scores", "sum_micro"), ("stages", "ms_sum"), ("stage_costs", "nano_usd_sum")):
+        if row.get(f"{family}_count"):
+            counters[family] = {
+                name: {unit: row[f"{family}_{unit}"].get(name, 0), "count": n}
+                for name, n in row[f"{family}_count"].items()
+            }
     return counters

@@ -85,6 +85,7 @@ def _outcome(draw: Random) -> dict[str, Any]:
         "status": draw.choice(["success", "success", "partial", "failed"]),
         "final": draw.random() < 0.5,
         "attempt": draw.randint(1, 3),
+        "will_retry": draw.random() < 0.3,
         "error": draw.choice([None, Failure(), Failure(timeout=True), Failure(timeout=False)]),
         "tier": draw.choice([0, 1, 2, 3, 15]),
     }
@@ -122,6 +123,8 @@ def _amounts(draw: Random) -> dict[str, Any]:
         "findings": table(amount),
         "tables": table(amount),
         "insights": draw.randrange(3),
+        "stages": table(lambda: draw.choice([0.5, 1.5, draw.uniform(0, 1e6)])) if draw.random() < 0.5 else None,
+        "stage_costs": table(lambda: draw.choice([0, 2.5e-9, draw.random()])) if draw.random() < 0.5 else None,
         "gaps": draw.choice([None, [Gap(item="manual")] * draw.randrange(3)]),
     }
 

@@ -10,6 +10,7 @@ SELECT
     counted.failed AS failed,
     counted.timeouts AS timeouts,
     counted.retries AS retries,
+    counted.retrying AS retrying,
     counted.cost_nano_usd AS cost_nano_usd,
     counted.unpriced AS unpriced,
     counted.input_tokens AS input_tokens,
@@ -35,6 +36,11 @@ SELECT
     counted.clock_skewed_events AS clock_skewed_events,
     counted.scores_sum_micro AS scores_sum_micro,
     counted.scores_count AS scores_count,
+    counted.stages_ms_sum AS stages_ms_sum,
+    counted.stages_count AS stages_count,
+    counted.stage_costs_nano_usd_sum AS stage_costs_nano_usd_sum,
+    counted.stage_costs_count AS stage_costs_count,
+    counted.confidence_bins AS confidence_bins,
     counted.findings AS findings,
     counted.records AS records
 FROM (
@@ -45,6 +51,7 @@ FROM (
         countIf(r.status = 'failed') AS failed,
         countIf(r.status = 'failed' AND r.error_timeout = 1) AS timeouts,
         countIf(r.attempt > 1) AS retries,
+        countIf(r.status = 'failed' AND r.will_retry) AS retrying,
         sum(ifNull(r.cost_nano_usd, 0)) AS cost_nano_usd,
         countIf(isNull(r.cost_nano_usd)) AS unpriced,
         sum(r.input_tokens) AS input_tokens,
@@ -69,7 +76,12 @@ FROM (
         countIf(r.is_late) AS late_events,
         countIf(r.is_skewed) AS clock_skewed_events,
         sumMap(r.scores_micro) AS scores_sum_micro,
-        sumMap(mapApply((name, score) -> (name, toUInt64(1)), r.scores_micro)) AS scores_count,
+        sumMap(mapApply((name, amount) -> (name, toUInt64(1)), r.scores_micro)) AS scores_count,
+        sumMap(mapApply((name, ms) -> (name, toInt64(roundBankers(ms))), r.stages)) AS stages_ms_sum,
+        sumMap(mapApply((name, amount) -> (name, toUInt64(1)), r.stages)) AS stages_count,
+        sumMap(mapApply((name, usd) -> (name, toInt64(roundBankers(usd * 1e9))), r.stage_costs)) AS stage_costs_nano_usd_sum,
+        sumMap(mapApply((name, amount) -> (name, toUInt64(1)), r.stage_costs)) AS stage_costs_count,
+        sumMap(if(isNull(r.confidence_ppm), map(), map(toUInt8(intDiv(assumeNotNull(r.confidence_ppm), 50000)), toUInt64(1)))) AS confidence_bins,
         sumMap(mapFilter((kind, n) -> n > 0, r.findings)) AS findings,
         sumMap(mapFilter((name, n) -> n > 0, r.tables)) AS records
     FROM run_results AS r WHERE value != ''
