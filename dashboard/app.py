@@ -13,7 +13,6 @@ from litestar import Litestar
 from litestar.config.compression import CompressionConfig
 from litestar.di import Provide
 from litestar.openapi import OpenAPIConfig
-from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.static_files import create_static_files_router
 
 from dashboard import problems
@@ -21,6 +20,7 @@ from dashboard.config import DashboardConfig
 from dashboard.errors import AddressTaken
 from dashboard.filters import chosen
 from dashboard.guard import Guard
+from dashboard.openapi import DescribedJson
 from dashboard.parts import Parts
 from dashboard.routes import (
     analytics,
@@ -88,7 +88,7 @@ def create_app(config: DashboardConfig) -> Litestar:
             version=API_VERSION,
             description="Live figures of image runs; every figure is a fold of the log.",
             path="/schema",
-            render_plugins=[JsonRenderPlugin(path=["/", "/openapi.json"])],
+            render_plugins=[DescribedJson()],
         ),
         logging_config=None,
         debug=False,

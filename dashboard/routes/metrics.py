@@ -12,7 +12,7 @@ from dashboard.readings import cost_projection, realtime_body
 from dashboard.routes.reading import AnyRequest, json_answer
 
 
-@get("/api/metrics/dashboard", tags=["metrics"], responses={200: ResponseSpec(DashboardBody)})
+@get("/api/metrics/dashboard", tags=["metrics"], responses={200: ResponseSpec(DashboardBody, generate_examples=False)})
 async def dashboard(
     parts: NamedDependency[Parts], request: AnyRequest, run: FromQuery[str | None] = None
 ) -> Response[bytes]:
@@ -29,7 +29,11 @@ async def realtime(parts: NamedDependency[Parts], run: FromQuery[str | None] = N
     return realtime_body(event, parts.feed.rows(run_id), parts.feed.errors(run_id))
 
 
-@get("/api/metrics/cost-projection", tags=["metrics"], responses={200: ResponseSpec(CostProjection)})
+@get(
+    "/api/metrics/cost-projection",
+    tags=["metrics"],
+    responses={200: ResponseSpec(CostProjection, generate_examples=False)},
+)
 async def projection(
     parts: NamedDependency[Parts], request: AnyRequest, run: FromQuery[str | None] = None
 ) -> Response[bytes]:
