@@ -119,9 +119,10 @@ def _describe(method: str, path: str, operation: dict[str, Any], schemas: dict[s
     good = responses.get("200") or responses["202"]
     if (method, path) in _OTHER_MEDIA:
         good["content"] = {media: {"schema": schema} for media, schema in _OTHER_MEDIA[method, path].items()}
-    if (method, path) in EXAMPLES:
+    if "application/json" in good["content"]:
+        content, made = good["content"]["application/json"], EXAMPLES.get((method, path))
+        content["example"] = sample(content["schema"], schemas) if made is None else msgspec.to_builtins(made())
         good["description"] = "The answer"
-        good["content"]["application/json"]["example"] = msgspec.to_builtins(EXAMPLES[method, path]())
     if path in _BODIES and method == "post":
         operation["requestBody"] = _body(path, schemas)
 
@@ -135,6 +136,31 @@ def _body(path: str, schemas: dict[str, Any]) -> dict[str, Any]:
     content = {media: {"schema": schema} for media in media_types}
     content["application/json"] = {"schema": schema, "example": REQUESTS[path]}
     return {"required": True, "content": content}
+
+
+def sample(schema: Mapping[str, Any], schemas: Mapping[str, Any]) -> Any:
+    """A plain value that the schema allows: for an answer that has no example of its own."""
+    if "$ref" in schema:
+        return sample(schemas[schema["$ref"].rpartition("/")[2]], schemas)
+    for name in ("const", "default", "example"):
+        if name in schema:
+            return schema[name]
+    if "enum" in schema:
+        return schema["enum"][0]
+    for name in ("oneOf", "anyOf", "allOf"):
+        if name in schema:
+            return sample(schema[name][0], schemas)
+    kind = schema.get("type")
+    kind = kind[0] if isinstance(kind, list) else kind
+    if kind == "object":
+        properties = schema.get("properties", {})
+        return {name: sample(properties[name], schemas) for name in schema.get("required", ()) if name in properties}
+    if kind == "string":
+        formats = {"date-time": "2025-11-22T15:58:00Z", "date": "2025-11-22"}
+        return formats.get(schema.get("format", ""), "text")
+    return {"array": [], "integer": schema.get("minimum", 0), "number": schema.get("minimum", 0), "boolean": False}.get(
+        str(kind)
+    )
 
 
 def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
