@@ -13,15 +13,17 @@ from litestar import Litestar
 from litestar.config.compression import CompressionConfig
 from litestar.di import Provide
 from litestar.openapi import OpenAPIConfig
-from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.static_files import create_static_files_router
 
 from dashboard import problems
 from dashboard.config import DashboardConfig
 from dashboard.errors import AddressTaken
+from dashboard.filters import chosen
 from dashboard.guard import Guard
+from dashboard.openapi import DescribedJson
 from dashboard.parts import Parts
 from dashboard.routes import (
+    analytics,
     commands,
     costs,
     definitions,
@@ -30,8 +32,10 @@ from dashboard.routes import (
     kpis,
     lineage,
     metrics,
+    models,
     pages,
     probes,
+    recommendations,
     report,
     runs,
     sql,
@@ -64,6 +68,14 @@ def create_app(config: DashboardConfig) -> Litestar:
             definitions.list_definitions,
             report.run_report,
             kpis.indicators,
+            analytics.metrics_analytics,
+            analytics.vehicle_metrics,
+            analytics.list_vehicles,
+            recommendations.recommendations,
+            models.model_analytics,
+            models.recommend_model,
+            models.take_feedback,
+            models.list_experiments,
             events.take_events,
             sql.run_sql,
             export.export_view,
@@ -72,7 +84,10 @@ def create_app(config: DashboardConfig) -> Litestar:
             stream.stream,
             create_static_files_router(path="/static", directories=[STATIC], include_in_schema=False),
         ],
-        dependencies={"parts": Provide(lambda: parts, sync_to_thread=False)},
+        dependencies={
+            "parts": Provide(lambda: parts, sync_to_thread=False),
+            "chosen": Provide(chosen, sync_to_thread=False),
+        },
         lifespan=[lambda _: parts.running()],
         exception_handlers=problems.HANDLERS,
         compression_config=CompressionConfig(backend="gzip", gzip_compress_level=5, exclude=["^/api/(stream|export)"]),
@@ -81,7 +96,7 @@ def create_app(config: DashboardConfig) -> Litestar:
             version=API_VERSION,
             description="Live figures of image runs; every figure is a fold of the log.",
             path="/schema",
-            render_plugins=[JsonRenderPlugin(path=["/", "/openapi.json"])],
+            render_plugins=[DescribedJson()],
         ),
         logging_config=None,
         debug=False,

@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
@@ -64,12 +64,17 @@ class Api:
         body = self._get(f"/api/metrics/realtime?run={_quoted(run)}", none=_unknown(run))
         return msgspec.json.decode(body, type=RealtimeBody).recent_activity
 
-    def _get(self, path: str, none: str) -> bytes:
-        return self._ask(path, none).content
+    def answer(self, path: str, **parameters: str | int | None) -> bytes:
+        """The JSON of any address; parameters that are None are left out."""
+        given = {name: value for name, value in parameters.items() if value is not None}
+        return self._get(path, none=f"{self.base}{path} is not there: is the dashboard of this version?", given=given)
 
-    def _ask(self, path: str, none: str) -> httpx.Response:
+    def _get(self, path: str, none: str, given: Mapping[str, str | int] | None = None) -> bytes:
+        return self._ask(path, none, given).content
+
+    def _ask(self, path: str, none: str, given: Mapping[str, str | int] | None = None) -> httpx.Response:
         try:
-            answer = httpx.get(self.base + path, timeout=ANSWER_S)
+            answer = httpx.get(self.base + path, params=given or None, timeout=ANSWER_S)
         except httpx.HTTPError as error:
             raise UnreachableError(
                 f"no dashboard answers at {self.base} ({error}): is `imageledger up` running?"
