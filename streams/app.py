@@ -255,7 +255,8 @@ class _Worker:
 
     async def _stop(self) -> NoReturn:
         """An orderly end, which is only quicker than SIGKILL for those who come next, not safer."""
-        self._write_status("stopping")
+        self._state = "stopping"
+        self._write_status()
         try:
             async with asyncio.timeout(_STOP_S):
                 await asyncio.gather(*(stage.stop() for stage in self._stages))

@@ -22,6 +22,7 @@ from events.topics import Name
 from .errors import Fenced, WriteRefused
 from .ledger import Entry, Ledger, P
 from .positions import Chunk
+from .posting import all_of, post
 from .recovery import EXPIRING, records_to_end, require_same_topics, require_start, require_whole_log, started
 from .setup import Outgoing, StageSetup, Step, Surroundings
 
@@ -177,7 +178,11 @@ class Partition(Generic[P]):
             records = chunk.records
             if chunk.first < expected:
                 records = [record for record in records if record.offset >= expected]
-            await self._write(self._state.take(name, records), {name: chunk.last})
+            while records:
+                step = self._state.take(name, records)
+                records = step.rest
+                await self._write(step, {name: records[0].offset - 1 if records else chunk.last})
+                self.progress += 1
         event.ack()
         self.acked[name] = chunk.last
         self.progress += 1
@@ -215,14 +220,13 @@ class Partition(Generic[P]):
                 await fence.send(ledger, entry.value, entry.key, self.number, headers=entry.headers)
                 for entry in entries
             ]
-            sent += [await fence.send(dlq, letter.value, letter.key, headers=letter.headers) for letter in letters]
-            await _all_of(sent)
+            await all_of(sent + await post(fence, dlq, letters))
             await fence.commit_transaction()
 
     async def _say(self, outgoing: Sequence[Outgoing]) -> None:
         cluster, said = self._shared.cluster, self._shared.said
         with self._taken():
-            await _all_of([await said.send(cluster.topic(topic), value, key) for topic, key, value in outgoing])
+            await all_of([await said.send(cluster.topic(topic), value, key) for topic, key, value in outgoing])
 
     @contextmanager
     def _taken(self) -> Iterator[None]:
@@ -241,10 +245,3 @@ class Partition(Generic[P]):
 def chunk_of(event: EventT[Any]) -> Chunk:
     """What the batched transport put into Faust's message."""
     return cast("Chunk", event.value)
-
-
-async def _all_of(sent: Sequence["asyncio.Future[object]"]) -> None:
-    """Wait for every send; raises the first failure once all have ended."""
-    for result in await asyncio.gather(*sent, return_exceptions=True):
-        if isinstance(result, BaseException):
-            raise result
