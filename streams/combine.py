@@ -43,6 +43,10 @@ class Combine:
         changed = self._fold.apply([Record(kind, record.offset, record.timestamp, event) for record, event in accepted])
         return Step(changed, letters, outgoing=lambda sequence: self._told(changed, sequence), rest=rest)
 
+    def whole(self, run_id: str) -> Segment | None:
+        """A run's rows, identities and states."""
+        return self._fold.whole(run_id)
+
     def tick(self, _now_ms: int) -> None:
         """Nothing here depends on the time."""
 

@@ -19,8 +19,9 @@ from faust.types import TP, EventT
 from events.refusals import DeadLetter
 from events.topics import Name
 
+from .entries import Entry
 from .errors import Fenced, WriteRefused
-from .ledger import Entry, Ledger, P
+from .ledger import Ledger, P
 from .positions import Chunk
 from .posting import all_of, post
 from .recovery import EXPIRING, records_to_end, require_same_topics, require_start, require_whole_log, started
@@ -57,7 +58,7 @@ class Partition(Generic[P]):
         self._setup = setup
         self._shared = shared
         self._state = setup.new_state(number, shared.partitions)
-        self._ledger = Ledger(setup.decode, setup.is_sealed, reread=setup.reread)
+        self._ledger = Ledger(setup.decode, setup.is_sealed, self._state.whole, reread=setup.reread)
         self._topic_ids: dict[str, str] = {name: shared.topic_ids[name] for name in (*setup.sources, *setup.rests_on)}
         self._inbox: asyncio.Queue[EventT[Any] | Tick | Reopen | None] = asyncio.Queue()
         self._tick_waits = False
@@ -84,6 +85,11 @@ class Partition(Generic[P]):
     async def ended(self) -> None:
         """Wait until the partition, revoked before, has ended."""
         await asyncio.wait([self._task])
+
+    @property
+    def letters(self) -> int:
+        """How many records were refused here, since the ledger counts them."""
+        return self._ledger.head.letters
 
     @property
     def applied(self) -> dict[str, int]:
@@ -205,7 +211,7 @@ class Partition(Generic[P]):
             await self._write(step, {})
 
     async def _write(self, step: Step[P], applied: Mapping[str, int]) -> None:
-        write = self._ledger.write(step.changed, applied, self._topic_ids)
+        write = self._ledger.write(step.changed, applied, self._topic_ids, len(step.letters))
         await self._say(step.passed_on)
         await self._commit(write.entries, step.letters)
         self._ledger.adopt(write)

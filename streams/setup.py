@@ -46,6 +46,9 @@ class State(Protocol[P]):
     def take(self, topic: Name, records: Sequence[ConsumerRecord], /) -> Step[P]:
         """Fold consecutive records of one source topic (its name without prefix), one or more of the first of them."""
 
+    def whole(self, run_id: str, /) -> P | None:
+        """All that is known of a run, as if it had been one segment; None where that is too much for one."""
+
     def tick(self, now_ms: int, /) -> Step[P] | None:
         """A second has passed; None where nothing follows from that."""
 

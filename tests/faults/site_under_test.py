@@ -164,6 +164,14 @@ class Site:
             return set()
         return {number for number, partition in found.stages.get("combine", {}).items() if partition.ready}
 
+    def shared_by(self, *slots: int) -> bool:
+        """Whether these workers are all members, and have all four partitions among them.
+
+        One of three may have none: Faust's assignor moves nothing while nobody has more than his share, rounded up.
+        """
+        owned = set[int]().union(*map(self.owned, slots))
+        return owned == set(range(4)) and all(self.is_ready(slot) for slot in slots)
+
     def end(self) -> None:
         """End everything that was started here, and wait for it."""
         for process in reversed(self._started):

@@ -20,13 +20,13 @@ def test_one_three_one_workers_and_a_rolling_restart(site: Site, chance: random.
     idle = Idle(site, range(3))
     try:
         others = {slot: site.worker(slot) for slot in (1, 2)}
-        idle.eventually(lambda: all(site.owned(slot) for slot in range(3)), "each of three has partitions")
+        idle.eventually(lambda: site.shared_by(0, 1, 2), "three share the partitions")
         for slot in others:
             time.sleep(chance.uniform(0, 3))
             others[slot].terminate()
             others[slot].wait(60)
             others[slot] = site.worker(slot)
-            idle.eventually(lambda s=slot: bool(site.owned(s)), f"worker {slot} is back")
+            idle.eventually(lambda: site.shared_by(0, 1, 2), f"worker {slot} is back")
         for slot in others:
             time.sleep(chance.uniform(0, 3))
             others[slot].send_signal(chance.choice([signal.SIGTERM, signal.SIGKILL]))

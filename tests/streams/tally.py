@@ -76,6 +76,9 @@ class Tally:
             part.padding = "x" * next((int(v) for k, v in record.headers if k == "padding"), 0)
         return Step(changed, letters, outgoing=lambda sequence: self._say(changed, sequence), rest=records[STEP:])
 
+    def whole(self, run_id: str) -> Sums | None:
+        return None
+
     def tick(self, now_ms: int) -> Step[Sums] | None:
         return None
 

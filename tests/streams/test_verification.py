@@ -22,7 +22,7 @@ from metrics.registers import RunSegment
 from metrics.segment import Segment
 from streams import prefixes, witnesses
 from streams.cluster import Cluster
-from streams.ledger import HEAD_KEY, Head
+from streams.entries import HEAD_KEY, Head
 
 RUNS: list[str | None] = ["spring", "autumn ö", None]
 COUNT = 3_000
