@@ -215,7 +215,9 @@ class _Worker:
     def _write_status(self, state: status.WorkerState | None = None, reason: str | None = None) -> None:
         stages = {
             stage.name: {
-                number: status.PartitionStatus(ready=partition.ready, applied=partition.applied)
+                number: status.PartitionStatus(
+                    ready=partition.ready, applied=partition.applied, letters=partition.letters
+                )
                 for number, partition in stage.partitions.items()
             }
             for stage in self._stages

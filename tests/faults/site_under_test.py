@@ -142,8 +142,10 @@ class Site:
         return self._killed(self.worker_pid(), lambda pid: self.is_ready() and self.worker_pid() != pid)
 
     def kill_sink(self) -> float:
-        """The same for the sink, whose readiness is that it runs."""
-        return self._killed(int(self.pids()["sink"]), lambda pid: int(self.pids()["sink"]) != pid)
+        """The same for the sink, which is ready when it follows Kafka."""
+        return self._killed(
+            int(self.pids()["sink"]), lambda pid: int(self.pids()["sink"]) != pid and health.sink_follows(self.data)
+        )
 
     def _killed(self, pid: int, is_back: Callable[[int], bool]) -> float:
         begin = time.monotonic()
