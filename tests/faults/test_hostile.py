@@ -185,8 +185,17 @@ def test_recovery_of_a_million_subjects(site: Site, scale: float) -> None:
     eventually(lambda: folded(site) >= count, "a million results", 900, pause_s=2)
     recovered_s = [site.kill_worker() for _ in range(3)]
     assert folded(site) == count
+    begin = time.monotonic()
+    verify = site.start("verify", "--wait", "600")
+    seen_mb = [0.0]
+    while verify.poll() is None:
+        seen_mb.append(figures.together_mb(verify.pid))
+        time.sleep(0.2)
+    assert verify.returncode == 0, (site.folder / "verify.log").read_text()
     figures.keep(
         "recovery",
+        verify_s=round(time.monotonic() - begin, 1),
+        verify_peak_mb=max(seen_mb),
         subjects=count,
         ready_again=figures.spread(recovered_s),
         worker_mb=figures.peak_mb(site.worker_pid()),

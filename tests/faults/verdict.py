@@ -63,7 +63,9 @@ def require_equal(site: Site, *, sql: bool = True, prefix: str = PREFIX, deadlin
     return expected
 
 
-def require_equal_snapshots(bootstrap: str, expected: Expected, prefix: str, deadline_s: float) -> dict[str, int]:
+def require_equal_snapshots(
+    bootstrap: str, expected: Expected, prefix: str, deadline_s: float = 400.0
+) -> dict[str, int]:
     """Run id → `as_of` (ms) of the snapshot that was compared."""
     wanted = {run_id: dict(run.offsets) for run_id, run in expected.runs.items()}
     end = time.monotonic() + deadline_s
