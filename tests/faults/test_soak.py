@@ -16,7 +16,7 @@ from worker_process import SEAL_MS, WorkerProcess
 
 pytestmark = [pytest.mark.faults]
 
-RUN_S = 10
+RUN_S = 20
 _SAMPLES_S = 15.0
 
 
@@ -31,6 +31,8 @@ def test_a_soak_with_runs_sealed_after_20_s(site: Site, chance: random.Random, r
         begin = time.monotonic()
         while time.monotonic() < begin + 60 * minutes:
             time.sleep(_SAMPLES_S)
+            worker.keep_running()  # as its supervisor would: on a machine that is starved the watchdog may end it
+            eventually(worker.ready, "the worker")
             samples.append(sample(site, worker, time.monotonic() - begin))
             say(str(samples[-1]))
     finally:
@@ -43,13 +45,14 @@ def test_a_soak_with_runs_sealed_after_20_s(site: Site, chance: random.Random, r
     finally:
         worker.kill()
     # A third in, everything that is kept for a while is there; what grows from then on grows for ever.
+    # What the run stage keeps of a run that has ended is said in the figures: it is not sealed there (decision 0024).
     settled, last = samples[len(samples) // 3], samples[-1]
     for name in ("worker_mb", "ledger_kb", "open_files"):
         assert last[name] < 1.5 * settled[name] + 20, (name, settled, last)
 
 
 class RunAfterRun(Load):
-    """Every 10 s a new run; the one before gets nothing more but repeats. Beside them one that lasts, with little."""
+    """Every 20 s a new run; the one before gets nothing more but repeats. Beside them one that lasts, with little."""
 
     def _one(self) -> None:
         self._runs = [f"run {int(time.time()) // RUN_S}"] * 49 + ["the one that lasts"]
@@ -67,7 +70,6 @@ def sample(site: Site, worker: WorkerProcess, at_s: float) -> dict[str, Any]:
         "open_files": len(list((folder / "fd").iterdir())),
         "ledger_kb": ledger,
         "registers_kb": registers,
-        "ready": bool(eventually(worker.ready, "the worker")),
     }
 
 
