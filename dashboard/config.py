@@ -1,6 +1,6 @@
 """What the dashboard needs to be told; nothing in this package reads the environment."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from events.topics import DEFAULT_PREFIX
@@ -13,12 +13,14 @@ class DashboardConfig:
     """Where the data are and who may ask.
 
     `bootstrap`: Kafka's `host:port[,host:port]`. `clickhouse_url`: `http://user:password@host:port`; None leaves
-    history out. `worker_ready`: asked by `/readyz`; None where no worker belongs to this installation. `hosts`: the
-    names under which browsers may reach it (the Host header, without port); any other is refused.
+    history out. `worker_ready`: asked by `/readyz`; None where no worker belongs to this installation. `refused`: stage
+    → dead letters, for `/metrics`. `hosts`: the names under which browsers may reach it (the Host header, without
+    port); any other is refused.
     """
 
     bootstrap: str
     prefix: str = DEFAULT_PREFIX
     clickhouse_url: str | None = None
     worker_ready: Callable[[], Awaitable[bool]] | None = None
+    refused: Callable[[], Mapping[str, int]] = dict
     hosts: frozenset[str] = LOOPBACK_NAMES

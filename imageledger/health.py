@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 import msgspec
+import psutil
 
 from imageledger import workers
 from streams import status
@@ -64,6 +65,15 @@ def of_sink(data: Path, clock_ms: Callable[[], int] = now_ms) -> str | None:
     if silent_ms > SILENT_MS:
         return f"the sink has said nothing for {silent_ms // 1_000} s: it is gone, or Kafka does not answer it"
     return None if said.away is None else f"the sink waits for ClickHouse: {said.away}"
+
+
+def sink_follows(data: Path, clock_ms: Callable[[], int] = now_ms) -> bool:
+    """Whether the sink lives and follows Kafka; for ClickHouse it waits by itself, and no new start helps with that."""
+    try:
+        said = msgspec.json.decode(_sink_path(data).read_bytes(), type=SinkStatus)
+    except FileNotFoundError:
+        return False
+    return clock_ms() - said.updated_ms <= SILENT_MS and psutil.pid_exists(said.pid)
 
 
 def of_worker(data: Path, slot: int, clock_ms: Callable[[], int] = now_ms) -> str | None:

@@ -143,6 +143,7 @@ def run_api(settings: Settings) -> None:
         prefix=settings.prefix,
         clickhouse_url=_store(settings).reader,
         worker_ready=worker_ready,
+        refused=lambda: workers.refused(settings.data, settings.workers),
         hosts=LOOPBACK_NAMES | {settings.host},
     )
     url = f"http://{settings.host}:{settings.port}"

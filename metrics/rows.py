@@ -72,6 +72,14 @@ class Rows:
         self._touched = {}
         return drained
 
+    def everything(self) -> list[PartialRow]:
+        """All rows, absolute."""
+        return [
+            PartialRow(*bucket, *group, row.counters())
+            for bucket, by_group in self._buckets.items()
+            for group, row in by_group.items()
+        ]
+
     def restore(self, stored: PartialRow) -> None:
         """Puts back an absolute row."""
         row = Row()

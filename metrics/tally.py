@@ -95,6 +95,10 @@ class Tally:
         self._rows.expire(self.watermark_ms)
         return Segment(rows=self._rows.drain(), ids=ids[first].tobytes(), subjects=moves.entries)
 
+    def everything(self) -> Segment:
+        """All rows, ids and subjects, as if one chunk had brought them."""
+        return Segment(rows=self._rows.everything(), ids=self._ids.everything(), subjects=self._subjects.everything())
+
     def restore(self, segment: Segment) -> None:
         """Takes a stored segment, in the order in which they were written."""
         self.watermark_ms, self.first_event_ms = segment.watermark_ms, segment.first_event_ms

@@ -32,7 +32,7 @@ async def readyz(parts: NamedDependency[Parts]) -> Response[Readiness]:
 
 @get("/metrics", media_type="text/plain; version=0.0.4; charset=utf-8", sync_to_thread=False, tags=["probes"])
 def prometheus(parts: NamedDependency[Parts]) -> str:
-    """Prometheus text: this process, and the totals of the ten newest runs."""
+    """Prometheus text: this process, the dead letters of each stage, and the totals of the ten newest runs."""
     tail, memory, cpu = parts.metrics_tail, _PROCESS.memory_info(), _PROCESS.cpu_times()
     lines = [
         *_metric("process_resident_memory_bytes", "gauge", memory.rss),
@@ -45,6 +45,9 @@ def prometheus(parts: NamedDependency[Parts]) -> str:
         *_metric("imageledger_dashboard_runs", "gauge", len(parts.live)),
         *_metric("imageledger_dashboard_unreadable_snapshots_total", "counter", parts.live.unreadable),
     ]
+    lines.append("# TYPE imageledger_dead_letters_total counter")
+    refused = parts.config.refused()
+    lines += [f'imageledger_dead_letters_total{{stage="{stage}"}} {count}' for stage, count in refused.items()]
     events = [snapshot.event for snapshot in parts.live.newest_first()[:NAMED_RUNS]]
     for counter in COUNTERS:
         name = f"imageledger_run_{counter}_total"

@@ -164,6 +164,14 @@ class Pipeline:
         self.registers: dict[str, RunRegisters] = {}
         self.sequence = 0
 
+    def put_together(self) -> None:
+        """Replaces what the ledger has of each run by its state."""
+        for partition, runs in self.ledger.items():
+            for run_id, segments in runs.items():
+                whole = self.folds[partition].whole(run_id)
+                assert whole is not None
+                segments[:] = [whole]
+
     def feed(self, chunks: Sequence[tuple[int, list[Record]]], *, merged: bool = False) -> None:
         for partition, chunk in chunks:
             fold = self.folds.setdefault(partition, Fold(seal_after_ms=self.seal_after_ms))

@@ -94,6 +94,24 @@ def test_a_fold_goes_on_from_its_ledger_as_if_it_had_never_stopped(
     assert snapshots(stopped, 0) == snapshots(through, 0)
 
 
+@given(log=logs(), sizes=cuts, merged=st.booleans(), data=st.data())
+@settings(max_examples=20, deadline=None)
+def test_a_fold_goes_on_from_its_state_as_one_segment(
+    log: Log, sizes: list[int], merged: bool, data: st.DataObject
+) -> None:
+    chunks = batched(log, sizes)
+    at = data.draw(st.integers(0, len(chunks)))
+    further = data.draw(st.integers(at, len(chunks)))
+    through, stopped = Pipeline(SEAL_AFTER_MS), Pipeline(SEAL_AFTER_MS)
+    through.feed(chunks)
+    stopped.feed(chunks[:at], merged=merged)
+    stopped.put_together()
+    stopped.feed(chunks[at:further], merged=merged)
+    stopped.restart()
+    stopped.feed(chunks[further:], merged=merged)
+    assert snapshots(stopped, 0) == snapshots(through, 0)
+
+
 @given(log=logs(), sizes=cuts, data=st.data())
 @settings(max_examples=30, deadline=None)
 def test_registers_are_what_their_ledger_says(log: Log, sizes: list[int], data: st.DataObject) -> None:

@@ -22,7 +22,7 @@ from metrics.registers import RunSegment
 from metrics.segment import Segment
 from streams import prefixes, witnesses
 from streams.cluster import Cluster
-from streams.ledger import HEAD_KEY, Head
+from streams.entries import HEAD_KEY, Head
 
 RUNS: list[str | None] = ["spring", "autumn ö", None]
 COUNT = 3_000
@@ -209,3 +209,32 @@ async def test_a_snapshot_that_is_not_the_fold_of_its_prefix_is_named(kafka: str
     found = (await verdict(kafka, log)).differences
     assert {difference.figure for difference in found} == {"latency.totals.p95", "operations.queue_depth"}
     assert [difference.offsets for difference in found] == [[("metrics", *at)]] * 2
+
+
+@pytest.mark.faults
+async def test_a_ledger_of_the_format_before_is_recovered_and_equal(kafka: str, log: str, tmp_path: Path) -> None:
+    """Format 1 kept no positions of run events and heartbeats: these topics are read anew."""
+
+    def as_format_1(key: bytes, value: bytes) -> bytes:
+        document = json.loads(value)
+        if key == HEAD_KEY:
+            return json.dumps({**document, "format": 1}).encode()
+        return json.dumps({name: said for name, said in document.items() if name in ("sources", "rows")}).encode()
+
+    async with AIOKafkaProducer(bootstrap_servers=kafka) as producer:
+        for topic in ("ledger.combine", "ledger.run"):
+            newest = {(one.partition, one.key): one for one in await read(kafka, log + topic) if one.value is not None}
+            for (number, key), one in newest.items():
+                if key == HEAD_KEY or topic == "ledger.run":
+                    value = as_format_1(key, one.value)
+                    await producer.send(log + topic, value, key, number, headers=list(one.headers))
+    (tmp_path / "next").mkdir()
+    worker = WorkerProcess(kafka, tmp_path / "next", log, stages="real")
+    worker.start()
+    try:
+        await publish_everything(kafka, log, 4)
+        await folded(kafka, log)
+    finally:
+        worker.kill()
+    found = await verdict(kafka, log)
+    assert found.differences == []
