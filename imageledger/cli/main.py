@@ -25,6 +25,7 @@ from imageledger.cli import (
     servers,
     sql,
     status,
+    storage,
     verification,
     watch,
     workers,
@@ -68,6 +69,7 @@ for room in (
     export,
     importing,
     lineage,
+    storage,
     configuration,
 ):
     room.register(app)
