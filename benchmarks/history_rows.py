@@ -40,9 +40,13 @@ class Shape:
 
 
 def fill(client: Client, shape: Shape) -> None:
-    """Every table, through the server's own INSERT SELECT; parts are left as they come, repeats among them."""
+    """Every table, through the server's own INSERT SELECT; parts are left as they come, repeats among them.
+
+    Goes on where an earlier call was ended.
+    """
     total = shape.a_run * shape.runs
-    for first in range(0, total, BLOCK_ROWS):
+    done = client.query(f"SELECT count(), max(source_offset) FROM results WHERE source_offset < {total}").result_rows[0]
+    for first in range(done[1] // BLOCK_ROWS * BLOCK_ROWS if done[0] else 0, total, BLOCK_ROWS):
         _insert(client, _RESULTS, _numbers(shape, f"numbers({first}, {min(BLOCK_ROWS, total - first)})", 0))
         _insert(client, _RESULTS, _numbers(shape, _repeats(first, min(BLOCK_ROWS, total - first)), total))
     _insert(

@@ -1,6 +1,6 @@
 """What the dashboard needs to be told; nothing in this package reads the environment."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from events.topics import DEFAULT_PREFIX
@@ -13,7 +13,8 @@ class DashboardConfig:
     """Where the data are and who may ask.
 
     `bootstrap`: Kafka's `host:port[,host:port]`. `clickhouse_url`: `http://user:password@host:port`; None leaves
-    history out. `worker_ready`: asked by `/readyz`; None where no worker belongs to this installation. `hosts`: the
+    history out. `worker_ready`: asked by `/readyz`; None where no worker belongs to this installation. `sink_lag`: for
+    `/metrics`, records by topic that the sink has not stored yet; None where it says nothing just now. `hosts`: the
     names under which browsers may reach it (the Host header, without port); any other is refused.
     """
 
@@ -21,4 +22,5 @@ class DashboardConfig:
     prefix: str = DEFAULT_PREFIX
     clickhouse_url: str | None = None
     worker_ready: Callable[[], Awaitable[bool]] | None = None
+    sink_lag: Callable[[], Mapping[str, int] | None] = lambda: None
     hosts: frozenset[str] = LOOPBACK_NAMES

@@ -56,14 +56,26 @@ def sink_reporter(data: Path, clock_ms: Callable[[], int] = now_ms) -> Callable[
 
 def of_sink(data: Path, clock_ms: Callable[[], int] = now_ms) -> str | None:
     """The sink is well while it follows Kafka and ClickHouse takes its rows."""
-    try:
-        said = msgspec.json.decode(_sink_path(data).read_bytes(), type=SinkStatus)
-    except FileNotFoundError:
+    said = _said_by_sink(data)
+    if said is None:
         return f"no sink has said anything under {data} yet"
     silent_ms = clock_ms() - said.updated_ms
     if silent_ms > SILENT_MS:
         return f"the sink has said nothing for {silent_ms // 1_000} s: it is gone, or Kafka does not answer it"
     return None if said.away is None else f"the sink waits for ClickHouse: {said.away}"
+
+
+def sink_lag(data: Path, clock_ms: Callable[[], int] = now_ms) -> dict[str, int] | None:
+    """Records by topic that the sink has not stored yet; None where it has said nothing of late."""
+    said = _said_by_sink(data)
+    return None if said is None or clock_ms() - said.updated_ms > SILENT_MS else said.lag
+
+
+def _said_by_sink(data: Path) -> SinkStatus | None:
+    try:
+        return msgspec.json.decode(_sink_path(data).read_bytes(), type=SinkStatus)
+    except FileNotFoundError:
+        return None
 
 
 def of_worker(data: Path, slot: int, clock_ms: Callable[[], int] = now_ms) -> str | None:

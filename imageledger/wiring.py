@@ -149,6 +149,7 @@ def run_api(settings: Settings) -> None:
         prefix=settings.prefix,
         clickhouse_url=_store(settings).reader,
         worker_ready=worker_ready,
+        sink_lag=lambda: health.sink_lag(settings.data),
         hosts=LOOPBACK_NAMES | {settings.host},
     )
     url = f"http://{settings.host}:{settings.port}"
