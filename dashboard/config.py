@@ -13,9 +13,10 @@ class DashboardConfig:
     """Where the data are and who may ask.
 
     `bootstrap`: Kafka's `host:port[,host:port]`. `clickhouse_url`: `http://user:password@host:port`; None leaves
-    history out. `worker_ready`: asked by `/readyz`; None where no worker belongs to this installation. `refused`: stage
-    → dead letters, for `/metrics`. `hosts`: the names under which browsers may reach it (the Host header, without
-    port); any other is refused.
+    history out. `worker_ready`: asked by `/readyz`; None where no worker belongs to this installation. For `/metrics`:
+    `refused`, stage → dead letters; `sink_lag`, records by topic that the sink has not stored yet, None where it says
+    nothing just now. `hosts`: the names under which browsers may reach it (the Host header, without port); any other
+    is refused.
     """
 
     bootstrap: str
@@ -23,4 +24,5 @@ class DashboardConfig:
     clickhouse_url: str | None = None
     worker_ready: Callable[[], Awaitable[bool]] | None = None
     refused: Callable[[], Mapping[str, int]] = dict
+    sink_lag: Callable[[], Mapping[str, int] | None] = lambda: None
     hosts: frozenset[str] = LOOPBACK_NAMES

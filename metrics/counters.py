@@ -125,14 +125,14 @@ OF_RESULTS: tuple[Column, ...] = (
         lambda rs: [r.insights for r in rs],
     ),
     Column(
-        Metric("gaps", "count", "Missing documents found.", "sum(length(r.gaps))"),
+        Metric("gaps", "count", "Missing documents found.", "sum(length(r.gaps.item))"),
         lambda rs: [len(r.gaps) if r.gaps else 0 for r in rs],
     ),
 )
 
 OF_ANSWERS: tuple[Column, ...] = (
     Column(
-        Metric("answers", "count", "Answers given.", "sum(length(r.answers))"),
+        Metric("answers", "count", "Answers given.", "sum(length(r.answers.asked_models))"),
         lambda answers: np.ones(len(answers), dtype=np.int64),
     ),
     Column(

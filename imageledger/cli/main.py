@@ -28,6 +28,7 @@ from imageledger.cli import (
     servers,
     sql,
     status,
+    storage,
     verification,
     watch,
     workers,
@@ -74,6 +75,7 @@ for room in (
     export,
     importing,
     lineage,
+    storage,
     configuration,
 ):
     room.register(app)

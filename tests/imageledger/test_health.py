@@ -6,6 +6,7 @@ import subprocess
 import threading
 from pathlib import Path
 
+from dashboard.routes.probes import sink_lines
 from imageledger import health, workers
 from sinks.consumer import Status
 from streams import status
@@ -23,6 +24,15 @@ def test_a_sink_that_says_how_it_does_is_well(tmp_path: Path) -> None:
     assert health.of_sink(tmp_path, lambda: 2_000 + health.SILENT_MS) == (
         "the sink has said nothing for 16 s: it is gone, or Kafka does not answer it"
     )
+
+
+def test_what_the_sink_lags_behind_is_for_prometheus(tmp_path: Path) -> None:
+    assert health.sink_lag(tmp_path) is None
+    health.sink_reporter(tmp_path, lambda: 1_000)(said())
+    assert health.sink_lag(tmp_path, lambda: 1_000) == {"results": 3}
+    assert health.sink_lag(tmp_path, lambda: 2_000 + health.SILENT_MS) is None
+    assert 'imageledger_sink_lag_records{topic="results"} 3' in sink_lines(health.sink_lag(tmp_path, lambda: 1_000))
+    assert sink_lines(None) == ["# TYPE imageledger_sink_up gauge", "imageledger_sink_up 0"]
 
 
 def test_a_sink_whose_rows_nobody_takes_is_not(tmp_path: Path) -> None:

@@ -28,7 +28,6 @@ SELECT
     counted.answers AS answers,
     counted.consensus_asked AS consensus_asked,
     counted.consensus_agreed AS consensus_agreed,
-    counted.late_events AS late_events,
     counted.clock_skewed_events AS clock_skewed_events,
     counted.scores_sum_micro AS scores_sum_micro,
     counted.scores_count AS scores_count,
@@ -42,6 +41,7 @@ SELECT
     counted.validated_receipt + words.validated_receipt AS validated_receipt,
     counted.validated_user + words.validated_user AS validated_user,
     counted.validated_expert + words.validated_expert AS validated_expert,
+    late.late_events AS late_events,
     subjects.subjects AS subjects,
     subjects.processed_subjects AS processed_subjects,
     subjects.failed_subjects AS failed_subjects,
@@ -75,14 +75,13 @@ LEFT JOIN (
         count(r.confidence_ppm) AS confidence_count,
         sum(r.questions_asked) AS questions_asked,
         sum(r.insights) AS insights,
-        sum(length(r.gaps)) AS gaps,
-        sum(length(r.answers)) AS answers,
+        sum(length(r.gaps.item)) AS gaps,
+        sum(length(r.answers.asked_models)) AS answers,
         sum(countEqual(r.answers.validated_by, 'receipt')) AS validated_receipt,
         sum(countEqual(r.answers.validated_by, 'user')) AS validated_user,
         sum(countEqual(r.answers.validated_by, 'expert')) AS validated_expert,
         sum(arrayCount(asked -> ifNull(asked, 0) >= 2, r.answers.asked_models)) AS consensus_asked,
         sum(arrayCount((asked, agreeing) -> ifNull(asked, 0) >= 2 AND ifNull(agreeing, 0) * 2 > ifNull(asked, 0), r.answers.asked_models, r.answers.agreeing_models)) AS consensus_agreed,
-        countIf(r.is_late) AS late_events,
         countIf(r.is_skewed) AS clock_skewed_events,
         sumMap(r.scores_micro) AS scores_sum_micro,
         sumMap(mapApply((name, amount) -> (name, toUInt64(1)), r.scores_micro)) AS scores_count,
@@ -93,8 +92,9 @@ LEFT JOIN (
         sumMap(if(isNull(r.confidence_ppm), map(), map(toUInt8(intDiv(assumeNotNull(r.confidence_ppm), 50000)), toUInt64(1)))) AS confidence_bins,
         sumMap(mapFilter((kind, n) -> n > 0, r.findings)) AS findings,
         sumMap(mapFilter((name, n) -> n > 0, r.tables)) AS records
-    FROM run_results AS r GROUP BY run_id
+    FROM (SELECT *, toUnixTimestamp64Micro(event_time) >= (toUnixTimestamp64Milli(recorded_at) + 300001) * 1000 AS is_skewed FROM results FINAL) AS r GROUP BY run_id
 ) AS counted USING (run_id)
+LEFT JOIN (SELECT run_id, count() AS late_events FROM run_late_results GROUP BY run_id) AS late USING (run_id)
 LEFT JOIN (
     SELECT run_id,
         count() AS subjects,
