@@ -27,7 +27,8 @@ from clickhouse_connect.driver.client import Client
 
 from benchmarks.history_rows import EVENT_MS, FIRST_MS, Shape, fill, fresh
 from servers import clickhouse
-from sinks import lineage
+from sinks import analytics, calls, lineage, vehicles
+from sinks.chosen import Chosen
 from sinks.client import connect
 from sinks.history import History
 from sinks.migrations import migrate
@@ -79,7 +80,10 @@ def questions(shape: Shape) -> list[Question]:
         sql("kpi_results", 300, f"SELECT * FROM kpi_results {of_run} ORDER BY as_of DESC LIMIT 15"),
         sql("images_of_a_run", 300, f"SELECT * FROM image_processing_metrics {of_run} "
             "ORDER BY total_cost_nano_usd DESC LIMIT 50"),
-        sql("vehicle_summary", None, "SELECT * FROM vehicle_processing_summary WHERE vehicle_id = 'vehicle-7'"),
+        Question("vehicle", 300, lambda history: vehicles.vehicle(history, "vehicle-7")),
+        Question("analytics_by_model", 300, lambda history: analytics.by_model(history, Chosen(run=run))),
+        Question("analytics_by_hour", 300, lambda history: analytics.by_time(history, Chosen(run=run), 3_600)),
+        Question("calls_of_a_run", 300, lambda history: calls.calls(history, Chosen(run=run))),
         sql("vehicles", None, "SELECT * FROM vehicle_processing_summary ORDER BY total_cost DESC LIMIT 20"),
         sql("model_success_rate", None, "SELECT * FROM model_success_rate"),
         sql("best_model_by_task", None, "SELECT * FROM best_model_by_task"),
