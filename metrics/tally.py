@@ -129,7 +129,7 @@ class Tally:
             self.first_event_ms = earliest_ms
         return place, late
 
-    def _labels(self, results: Sequence[Result], bands: Bytes) -> tuple[Positions, list[list[Group]]]:
+    def _labels(self, results: Sequence[Result], bands: Bytes) -> tuple[Positions, list[tuple[Group, ...]]]:
         """Which combination of labels each result carries, and the groups of each combination, its names bounded."""
         combinations: defaultdict[tuple[object, ...], int] = defaultdict(count().__next__)
         columns = (
@@ -142,12 +142,14 @@ class Tally:
             [r.variant for r in results],
         )
         numbers = [combinations[combination] for combination in zip(*columns, strict=True)]
-        groups = []
+        carried: defaultdict[tuple[Group, ...], int] = defaultdict(count().__next__)  # unnamed values fall together
+        groups_of = []
         for tier, model, provider, band, *others in combinations:
             values = (str(tier), model, provider, _BAND_NAMES[band], *others)  # type: ignore[index]
-            carried = [(label, str(value)) for label, value in zip(LABELS, values, strict=True) if value]
-            groups.append([(TOTALS, ""), *((label, self._names.admit(label, value)) for label, value in carried)])
-        return np.array(numbers, dtype=np.intp), groups
+            said = [(label, str(value)) for label, value in zip(LABELS, values, strict=True) if value]
+            named = ((label, self._names.admit(label, value)) for label, value in said)
+            groups_of.append(carried[(TOTALS, ""), *named])
+        return np.array(groups_of, dtype=np.intp)[numbers], list(carried)
 
     def _add_named(self, spread: Spread, cells: Positions, fresh: Sequence[Result]) -> None:
         """Adds what the results say under names of their own: scores, stages, findings, records."""
