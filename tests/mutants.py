@@ -29,14 +29,6 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 LOADED = ("numpy", "xxhash", "events.results", "events.runs", "events.snapshots", "events.heartbeats")
-    "numpy",
-    "xxhash",
-    "events.results",
-    "events.runs",
-    "events.snapshots",
-    "events.heartbeats",
-    "events.feedback",
-)
 TESTS = {
     "kpis": ["test_kpis.py"], "formula": ["test_kpis.py"], "eta": ["test_eta.py", "test_figures.py"],
     "histogram": ["test_histogram.py"], "identity": ["test_identity.py"], "subjects": ["test_subjects.py"],
