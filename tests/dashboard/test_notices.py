@@ -32,7 +32,8 @@ def test_a_finished_run_is_not_said_to_be_retrying() -> None:
 
 
 def test_nothing_is_said_of_what_nobody_measured() -> None:
-    assert said(totals={"results": 3, "subjects": 3}, by_band={}, progress=snapshot(plan=False, share=0).progress) == {}
+    nothing = snapshot(plan=False, share=0).progress
+    assert said(totals={"results": 3, "subjects": 3}, by_band={}, derived={}, progress=nothing) == {}
 
 
 def test_models_that_disagree_are_a_warning() -> None:
