@@ -33,7 +33,7 @@ async def draw(view: View) -> str:  # noqa: ARG001  (every page takes it)
 
 def _card(row: Sheet) -> str:
     silenced = row.shown("silencedBy", "silenced", tag="span", css="chip")
-    evidence = row.rows("evidence", "eventId", _evidence, tag="ul", css="evidence", row_tag="li")
+    evidence = row.rows("evidence", "offset", _evidence, tag="ul", css="evidence", row_tag="li")
     return f"""<h3><span class="mark-dot" {row.attributes(mark="severity")} aria-hidden="true"></span>
 <span>{row.text("severity", "words")} · {row.text("type", "words")}</span>{silenced}</h3>
 <p class="message">{row.text("message")}</p>
