@@ -213,11 +213,13 @@ class Partition(Generic[P]):
     async def _write(self, step: Step[P], applied: Mapping[str, int]) -> None:
         write = self._ledger.write(step.changed, applied, self._topic_ids, len(step.letters))
         await self._say(step.passed_on)
-        await self._commit(write.entries, step.letters)
+        await self._commit(write.entries, step.letters, step.decided)
         self._ledger.adopt(write)
         await self._say(step.outgoing(write.head.sequence))
 
-    async def _commit(self, entries: Sequence[Entry], letters: Sequence[DeadLetter]) -> None:
+    async def _commit(
+        self, entries: Sequence[Entry], letters: Sequence[DeadLetter], decided: Sequence[Outgoing]
+    ) -> None:
         cluster, fence = self._shared.cluster, self._fence
         ledger, dlq = cluster.topic(self._setup.ledger), cluster.topic("dlq")
         with self._taken():
@@ -226,13 +228,16 @@ class Partition(Generic[P]):
                 await fence.send(ledger, entry.value, entry.key, self.number, headers=entry.headers)
                 for entry in entries
             ]
+            sent += [await fence.send(cluster.topic(one.topic), one.value, one.key, one.partition) for one in decided]
             await all_of(sent + await post(fence, dlq, letters))
             await fence.commit_transaction()
 
     async def _say(self, outgoing: Sequence[Outgoing]) -> None:
         cluster, said = self._shared.cluster, self._shared.said
         with self._taken():
-            await all_of([await said.send(cluster.topic(topic), value, key) for topic, key, value in outgoing])
+            await all_of(
+                [await said.send(cluster.topic(one.topic), one.value, one.key, one.partition) for one in outgoing]
+            )
 
     @contextmanager
     def _taken(self) -> Iterator[None]:

@@ -15,11 +15,12 @@ from .positions import Positions
 
 
 class Outgoing(NamedTuple):
-    """A record for one of our own topics, partitioned by its key. Saying it twice must be harmless."""
+    """A record for one of our own topics, partitioned by its key unless it names its partition."""
 
     topic: Name
     key: bytes
     value: bytes
+    partition: int | None = None
 
 
 class Step(NamedTuple, Generic[P]):
@@ -28,6 +29,7 @@ class Step(NamedTuple, Generic[P]):
     `passed_on` is said before the commit, so that it is said at least once: what is another partition's to keep.
     `outgoing` is said after the commit, and called with the transaction's sequence: it speaks of what is written.
     `rest`: records that were given and left for a step of their own, because one would have too much to do.
+    `decided` is said in the transaction, so exactly once; to say the others twice must be harmless.
     """
 
     changed: Mapping[str, P]
@@ -35,6 +37,7 @@ class Step(NamedTuple, Generic[P]):
     passed_on: Sequence[Outgoing] = ()
     outgoing: Callable[[int], Sequence[Outgoing]] = lambda _sequence: ()
     rest: Sequence[ConsumerRecord] = ()
+    decided: Sequence[Outgoing] = ()
 
 
 class State(Protocol[P]):
