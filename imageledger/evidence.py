@@ -28,8 +28,9 @@ class Evidence:
     """What the witnesses say. Of one run (`run_id`), or of all where that is None.
 
     `counts`: topic → partitions. `shown`: run → its newest snapshot; `said`: (run, source partition) → partials; `kept`
-    and `combined`: the ledgers. `alerts`: what was said on that topic, read after the ledger. `begins`: where the heartbeats of each partition begin; `log_ends`: (topic, partition)
-    → the offset past its last record, asked after everything else. `unreadable`: records that are none of ours.
+    and `combined`: the ledgers; `alerts`: what was said of them, read after the ledger. `begins`: where the heartbeats
+    of each partition begin; `log_ends`: (topic, partition) → the offset past its last record, asked after everything
+    else. `unreadable`: records that are none of ours.
     """
 
     run_id: str | None
