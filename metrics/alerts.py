@@ -21,7 +21,7 @@ from .lifecycle import Silence
 from .rules import GRAVITY, Armed, Condition, Rule
 from .signals import Look, Reading
 
-RESOLVED_AFTER_MS = buckets.MINUTE_MS
+RESOLVED_AFTER_S = 60
 """A value must stay on the good side for so long (DETAILS.md, Alerts)."""
 SHOWN = 50
 """Active alerts on a snapshot, firing ones first, the gravest first."""
@@ -146,14 +146,19 @@ def _next(look: Look, case: _Case, before: AlertState | None, *, is_silenced: bo
     if before.status == "pending":
         if verdict != "holds":
             return None
-        if is_silenced or now_ms - before.since_ms < case.rule.rule.for_s * 1000:
+        if is_silenced or _seconds(before.since_ms, now_ms) < case.rule.rule.for_s:
             return before
         return msgspec.structs.replace(before, status="firing", said=_firing(look, case, before))
     if verdict != "over":
         return before if before.inside_ms is None else msgspec.structs.replace(before, inside_ms=None)
     if before.inside_ms is None:
         return msgspec.structs.replace(before, inside_ms=now_ms)
-    return None if now_ms - before.inside_ms >= RESOLVED_AFTER_MS else before
+    return None if _seconds(before.inside_ms, now_ms) >= RESOLVED_AFTER_S else before
+
+
+def _seconds(since_ms: int, now_ms: int) -> int:
+    """From one look to another, by the seconds that they stand for: a look a second is never quite one apart."""
+    return now_ms // buckets.SECOND_MS - since_ms // buckets.SECOND_MS
 
 
 def _firing(look: Look, case: _Case, state: AlertState) -> AlertFiring:

@@ -152,6 +152,11 @@ class Partition(Generic[P]):
                 self._state.restore(run_id, segment)
                 if is_last:
                     again += self._state.again(run_id, segment, self._ledger.head.sequence)
+            if self._setup.recalls is not None and self._ledger.head.sequence == 0:
+                for number in range(self._shared.partitions):
+                    decisions = TopicPartition(cluster.topic(self._setup.recalls), number)
+                    async for batch in records_to_end(reader, decisions):
+                        self._state.recall(batch)
             require_same_topics(self._ledger.head, self._topic_ids, cluster)
             sources = {name: TopicPartition(cluster.topic(name), self.number) for name in self._setup.sources}
             await require_whole_log(reader, self._ledger.head, sources)

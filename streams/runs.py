@@ -7,7 +7,7 @@ import msgspec
 from aiokafka import ConsumerRecord
 from aiokafka.partitioner import murmur2
 
-from events.alerts import AnyAlert
+from events.alerts import AlertFiring, AnyAlert
 from events.codec import decode, encode
 from events.envelope import Event, epoch_ms
 from events.heartbeats import ProcessorHeartbeat
@@ -18,6 +18,7 @@ from events.snapshots import RunMetrics
 from events.topics import Name
 from metrics import alerts
 from metrics.buckets import effective_ms, effective_run
+from metrics.episodes import AlertState
 from metrics.lifecycle import Stamp
 from metrics.registers import RunRegisters, RunSegment, Told
 from metrics.signals import Look
@@ -136,6 +137,20 @@ class Runs:
         registers.take_alerts(decision.states)
         return msgspec.structs.replace(metrics, alerts=decision.active), decision.events
 
+    def recall(self, records: Sequence[ConsumerRecord]) -> None:
+        """Takes over what fires by the topic: decisions are read, not taken again (DESIGN.md 5.7)."""
+        for record in records:
+            event: AnyAlert | None = None if record.value is None else decode("alerts", record.value, record.headers)
+            if event is None or not event.run_id or home_of(event.run_id, self._partitions) != self._number:
+                continue
+            states = dict(self._run(event.run_id).alerts or {})
+            if isinstance(event, AlertFiring):
+                since_ms = epoch_ms(event.started_at)
+                states[event.fingerprint] = AlertState(rule=event.type, status="firing", since_ms=since_ms, said=event)
+            else:
+                states.pop(event.fingerprint, None)
+            self._run(event.run_id).take_alerts(states)
+
     def again(self, _run_id: str, _segment: RunSegment, _sequence: int) -> Sequence[Outgoing]:
         """Nothing: the next tick says every run's snapshot anew."""
         return ()
@@ -209,4 +224,5 @@ RUNS: StageSetup[RunSegment] = StageSetup(
     RunSegment.decode,
     rests_on=("ledger.combine",),  # where the sequences of the partials come from
     reread=("runs", "heartbeats"),
+    recalls="alerts",
 )

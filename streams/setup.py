@@ -55,6 +55,9 @@ class State(Protocol[P]):
     def tick(self, now_ms: int, /) -> Step[P] | None:
         """A second has passed; None where nothing follows from that."""
 
+    def recall(self, records: Sequence[ConsumerRecord], /) -> None:
+        """Decisions that another ledger recorded; before anything else, and only where this one is empty."""
+
     def again(self, run_id: str, segment: P, sequence: int, /) -> Sequence[Outgoing]:
         """What others were told, or were not any more, of a segment that the last transaction wrote."""
 
@@ -64,7 +67,8 @@ class StageSetup(NamedTuple, Generic[P]):
 
     `new_state` gets the partition number and how many there are; `decode` reads a stored segment, `is_sealed` says of
     it whether all earlier ones of its run can go. `rests_on`: further topics that must not be made again under the
-    stage's ledger. `reread`: topics that are folded anew where the ledger is of an older format.
+    stage's ledger. `reread`: topics that are folded anew where the ledger is of an older format. `recalls`: the topic
+    of its decisions, which it reads where its ledger is empty.
     """
 
     name: str
@@ -75,6 +79,7 @@ class StageSetup(NamedTuple, Generic[P]):
     is_sealed: Callable[[P], bool] = lambda _segment: False
     rests_on: tuple[Name, ...] = ()
     reread: tuple[Name, ...] = ()
+    recalls: Name | None = None
 
 
 class Surroundings(NamedTuple):
