@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
+from urllib.parse import unquote
 
 import msgspec
 from litestar import Request, Response, delete, get, post
@@ -38,10 +39,15 @@ async def list_alerts(
 
     `from` and `to` ask for what was there between them. The topic is kept for a year; longer histories are SQL's.
     """
-    wanted = Wanted(run, standing, severity, type, model, since, until)
+    wanted = Wanted(run, standing, severity, type, model, _aware(since), _aware(until))
     snapshots = [one.event for one in parts.live.newest_first()]
     body = parts.alerts.body(wanted, snapshots, max(1, min(limit, MAX_LISTED)))
     return Response(body, headers={"cache-control": "no-store"})
+
+
+def _aware(moment: datetime | None) -> datetime | None:
+    """A time without a zone is UTC."""
+    return moment.replace(tzinfo=UTC) if moment is not None and moment.tzinfo is None else moment
 
 
 @get("/api/alerts/rules", tags=["alerts"])
@@ -72,9 +78,12 @@ class Held(Body, frozen=True, kw_only=True):
     until: datetime
 
 
-@post("/api/alerts/silences", tags=["alerts"], status_code=201)
+@post("/api/alerts/silences", tags=["alerts"], status_code=202)
 async def silence(parts: NamedDependency[Parts], request: Request[Any, Any, Any]) -> Response[Held]:
-    """Hold alerts back. Body: `{"minutes", "runId"?, "rule"?, "fingerprint"?, "reason"?, "issuedBy"?}`."""
+    """Hold alerts back. Body: `{"minutes", "runId"?, "rule"?, "fingerprint"?, "reason"?, "issuedBy"?}`.
+
+    202 once it is in the log, which every worker obeys within a second or two.
+    """
     try:
         hold = msgspec.json.decode(await request.body(), type=Hold)
         now = datetime.now(UTC)
@@ -83,15 +92,18 @@ async def silence(parts: NamedDependency[Parts], request: Request[Any, Any, Any]
         raise BadRequest(f'the body is not {{"minutes": …}}: {error}') from error
     event = silenced(hold.run_id, until, hold.rule, hold.fingerprint, hold.reason, hold.issued_by, now, SOURCE)
     await _publish(parts, event)
-    return Response(Held(silence_id=event.silence_id, until=until), status_code=201)
+    return Response(Held(silence_id=event.silence_id, until=until), status_code=202)
 
 
-@delete("/api/alerts/silences/{silence_id:str}", tags=["alerts"], status_code=204)
+@delete("/api/alerts/silences/{silence_id:str}", tags=["alerts"], status_code=202)
 async def unsilence(
     parts: NamedDependency[Parts], silence_id: FromPath[str], run: FromQuery[str | None] = None
-) -> None:
+) -> Response[Held]:
     """End a silence; `run` as it was made for."""
-    await _publish(parts, unsilenced(run, silence_id, None, "dashboard", datetime.now(UTC), SOURCE))
+    now = datetime.now(UTC)
+    event = unsilenced(run, unquote(silence_id), None, "dashboard", now, SOURCE)
+    await _publish(parts, event)
+    return Response(Held(silence_id=event.silence_id, until=now), status_code=202)
 
 
 async def _publish(parts: Parts, event: Event) -> None:

@@ -94,7 +94,7 @@ def test_what_fires_is_pending_and_is_over(dashboard: Served, run: str) -> None:
         ({"type": "error_rate"}, (1, 0, 0)),
         ({"model": "opus"}, (0, 0, 1)),
         ({"from": "2026-11-21T12:00:01Z"}, (1, 1, 0)),
-        ({"to": "2026-11-21T11:00:00Z"}, (0, 0, 0)),
+        ({"to": "2026-11-21T11:00:00"}, (0, 0, 0)),
         ({"run": "nobody"}, (0, 0, 0)),
     ],
 )
@@ -142,14 +142,14 @@ def test_rules_and_silences(dashboard: Served) -> None:
     rules = {row["name"]: row for row in dashboard.get("/api/alerts/rules").json()["rules"]}
     assert (rules["error_rate"]["above"], rules["error_rate"]["forS"], rules["model_slow"]["by"]) == (0.05, 60, "model")
     made = dashboard.client.post("/api/alerts/silences", json={"minutes": 5, "runId": run, "rule": "error_rate"})
-    assert made.status_code == 201, made.text
+    assert made.status_code == 202, made.text
     found = dashboard.get("/api/alerts/rules", run=run).json()
     assert [(row["silenceId"], row["rule"], row["runId"]) for row in found["silences"]] == [
         (made.json()["silenceId"], "error_rate", run)
     ]
     assert dashboard.get("/api/alerts/rules", run="another").json()["silences"] == []
     path = f"/api/alerts/silences/{made.json()['silenceId']}"
-    assert dashboard.client.delete(path, params={"run": run}).status_code == 204
+    assert dashboard.client.delete(path, params={"run": run}).status_code == 202
     assert dashboard.get("/api/alerts/rules", run=run).json()["silences"] == []
     change = {"event_id": "c", "event_type": "rules.changed", "event_time": "2026-11-21T12:00:00Z", "run_id": run}
     change["rules"] = {"error_rate": {"above": 0.2}, "nonsense": {"above": 1}}  # type: ignore[assignment]
