@@ -7,12 +7,14 @@ _INTRO = """# Alerts
 
 Generated from metrics/rules.toml and metrics/signals.py by `make docs`: change it there.
 
-An alert is *pending* once its condition holds, *firing* once it has held for as long as its rule asks, and *resolved* once
-the value has been 10 % inside the threshold (or beyond `clear`) for 60 s. It is said twice on the topic `alerts`: when it
-fires and when it is over. A rule's metric is read over `window` of event time, and says nothing below `samples` results.
+An alert is *pending* once its condition holds, *firing* once it has held for as long as its rule asks, and *resolved*
+once the value has been 10 % inside the threshold (or beyond `clear`) for 60 s. It is said twice on the topic `alerts`:
+when it fires and when it is over. A rule's metric is read over `window` of event time, and says nothing below `samples`
+results.
 
 - `imageledger alerts list | rules` and `/api/alerts` show what fires and why.
-- `imageledger alerts set error_rate --above 0.1 --run R` changes a rule, for one run or for all; `--file RULES.toml` many.
+- `imageledger alerts set error_rate --above 0.1 --run R` changes a rule, for one run or for all; `--file RULES.toml`
+  changes many.
 - `imageledger alerts backtest RULES.toml --since 7d` says when rules would have fired, before they are turned on.
 - `imageledger alerts silence --rule queue_depth --minutes 30` holds back.
 - `IMAGELEDGER_ALERT_WEBHOOKS` (Alertmanager's payload) and `IMAGELEDGER_ALERT_NOTIFY` (apprise URLs) say who is told;
