@@ -18,7 +18,7 @@ from urllib.parse import quote, urlsplit
 
 import httpx
 import msgspec
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord
 from aiokafka.errors import KafkaError
 
 from dashboard.errors import Undelivered
@@ -160,7 +160,7 @@ class Bridge:
         )
         try:
             await consumer.start()
-            await _claim(consumer, topic)
+            await _claim(consumer)
             self._waiting.discard(target.name)
             if not self._waiting:
                 self._ready()
@@ -209,15 +209,9 @@ class Bridge:
             await producer.stop()
 
 
-async def _claim(consumer: AIOKafkaConsumer, topic: str) -> None:
+async def _claim(consumer: AIOKafkaConsumer) -> None:
     """A group's place is committed from its first moment: what comes while it is away is not skipped afterwards."""
-    mine: list[TopicPartition] = []
-    while not mine:
-        await consumer.getmany(timeout_ms=0)
-        mine = [at for at in consumer.assignment() if at.topic == topic]
-        if not mine:
-            await asyncio.sleep(0.05)
-    for at in mine:
+    for at in consumer.assignment():  # `start` waits for it
         if await consumer.committed(at) is None:
             await consumer.commit({at: await consumer.position(at)})
 

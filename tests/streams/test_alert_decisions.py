@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections import Counter
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +11,14 @@ from aiokafka import AIOKafkaProducer
 from judge import read
 from worker_process import WorkerProcess, until, until_async
 
+from dashboard.alerts import Wanted
 from events import codec
 from events.alerts import AnyAlert
+from events.runs import RuleChange
 from events.sdk.ids import uuid7
 from events.snapshots import RunMetrics
+from imageledger import alerting
+from imageledger.settings import Settings
 from imageledger.verify import Progress, Verification
 from streams import witnesses
 from streams.cluster import Cluster
@@ -96,6 +100,16 @@ async def test_an_alert_is_said_once_however_often_its_worker_is_killed(
     assert all((one.event_time - one.started_at).total_seconds() > FOR_S - 1 for one in events)
     found = await Verification(Cluster(kafka, topics), None, None, 2, Progress()).run()
     assert found.differences == []
+    settings = Settings(kafka=kafka, prefix=topics)
+    body = await alerting.listed(settings, Wanted(), 100)
+    assert (len(body.firing), len(body.pending), len(body.history)) == (0, 0, len(RUNS) - 1)
+    an_hour_ago = datetime.now(UTC) - timedelta(hours=1)
+    episodes = await alerting.backtest(settings, "[error_rate]\nfor_s = 1", "mine.toml", an_hour_ago, None, 1.0)
+    assert sorted(one.run_id for one in episodes) == sorted(RUNS)
+    assert all(one.seconds for one in episodes)
+    await alerting.change(settings, None, {"error_rate": RuleChange(above=0.5)}, None, "me")
+    in_force = {row.name: row for row in (await alerting.rules(settings, None)).rules}
+    assert (in_force["error_rate"].above, in_force["error_rate"].for_s) == (0.5, FOR_S)
     async with AIOKafkaProducer(bootstrap_servers=kafka) as producer:  # somebody says one again by hand
         await producer.send_and_wait(topics + "alerts", codec.encode(events[0]), events[0].fingerprint.encode())
     again = await Verification(Cluster(kafka, topics), None, events[0].run_id, 2, Progress()).run()
