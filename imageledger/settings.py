@@ -38,6 +38,19 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     host: Annotated[str, Meta(description="address that the dashboard listens on")] = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65535, description="port that the dashboard listens on")] = 8400
     workers: Annotated[int, Meta(ge=1, le=64, description="Faust workers that `imageledger up` starts")] = 1
+    alert_webhooks: Annotated[
+        str | None,
+        Meta(description="URLs that alerts are sent to as Alertmanager's webhooks, separated by spaces"),
+    ] = None
+    alert_webhook_secret: Annotated[
+        str | None, Meta(description="key of the HMAC-SHA256 signature of these webhooks; empty: they are not signed")
+    ] = None
+    alert_notify: Annotated[
+        str | None,
+        Meta(
+            description="apprise URLs that alerts are told to (slack://… mailto://… pagerduty://…), separated by spaces"
+        ),
+    ] = None
     log_level: Annotated[
         Literal["DEBUG", "INFO", "WARNING", "ERROR"], Meta(description="DEBUG, INFO, WARNING or ERROR")
     ] = "INFO"
