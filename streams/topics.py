@@ -29,7 +29,7 @@ from .cluster import Cluster
 from .errors import KafkaUnreachable, TopicsMissing
 
 _CONNECT_S = 10.0
-_USED: tuple[Name, ...] = (*COPARTITIONED, "metrics", "dlq")
+_USED: tuple[Name, ...] = (*COPARTITIONED, "metrics", "alerts", "dlq")
 
 
 class KnownTopic(NamedTuple):
