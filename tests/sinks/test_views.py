@@ -371,6 +371,11 @@ def test_minutes_of_a_run(store: Store) -> None:
         "progress": {"percent": 80.0},
         "budget": {"spent_fraction": 0.5},
         "operations": {"processors": 1, "queue_depth": 7, "active_requests": 2, "capacity": 4},
+        "derived": {
+            "baseline_latency_ms": 4_000, "baseline_unit_nano_usd": 2e9, "day_processed_subjects": 4,
+            "day_cost_nano_usd": 2e9, "value_nano_usd": 5e9, "total_images": 5, "budget_nano_usd": 4e9,
+            "active_requests": 2, "capacity": 4,
+        },
     }  # fmt: skip
     early, late = ago(minutes=10), ago(minutes=8)
     stored(store.client, "metrics", [snapshot("r", early), snapshot("r", late, **shown)])
