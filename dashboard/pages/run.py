@@ -21,7 +21,7 @@ async def draw(view: View) -> str:
             '<div class="columns three">',
             *(panel(f"by-{column}", f"Cost by {words}", _costs(asked, column, words)) for column, words in COSTS_BY),
             "</div>",
-            panel("commands", "Commands", _commands(asked), aside="what was asked of its processors"),
+            panel("commands-asked", "Commands", _commands(asked), aside="what was asked of its processors"),
         ]
     )
 
