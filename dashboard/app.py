@@ -21,7 +21,7 @@ from dashboard.config import DashboardConfig
 from dashboard.errors import AddressTaken
 from dashboard.guard import Guard
 from dashboard.parts import Parts
-from dashboard.routes import commands, events, export, lineage, metrics, pages, probes, runs, sql, stream
+from dashboard.routes import commands, events, export, lineage, metrics, pages, probes, results, runs, sql, stream
 
 STATIC = Path(__file__).with_name("static")
 API_VERSION = "1"
@@ -50,6 +50,10 @@ def create_app(config: DashboardConfig) -> Litestar:
             export.export_view,
             lineage.image_lineage,
             lineage.record_lineage,
+            results.list_results,
+            results.list_choices,
+            results.one_result,
+            results.result_picture,
             stream.stream,
             create_static_files_router(path="/static", directories=[STATIC], include_in_schema=False),
         ],

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from events.topics import DEFAULT_PREFIX
 
@@ -15,6 +16,7 @@ class DashboardConfig:
     `bootstrap`: Kafka's `host:port[,host:port]`. `clickhouse_url`: `http://user:password@host:port`; None leaves
     history out. `worker_ready`: asked by `/readyz`; None where no worker belongs to this installation. `hosts`: the
     names under which browsers may reach it (the Host header, without port); any other is refused.
+    `pictures`: the folder whose images a result's page may show; None shows none.
     """
 
     bootstrap: str
@@ -22,3 +24,4 @@ class DashboardConfig:
     clickhouse_url: str | None = None
     worker_ready: Callable[[], Awaitable[bool]] | None = None
     hosts: frozenset[str] = LOOPBACK_NAMES
+    pictures: Path | None = None

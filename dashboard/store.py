@@ -7,11 +7,13 @@ from threading import Lock
 from typing import NamedTuple, TypeVar
 
 from dashboard.errors import (
+    BadRequest,
     DashboardError,
     FilterUnknown,
     HistoryUnavailable,
     LineageUnknown,
     NotExported,
+    ResultUnknown,
     SqlFailed,
     SqlNotAllowed,
     SqlTooMuch,
@@ -19,10 +21,12 @@ from dashboard.errors import (
 from sinks import export, lineage
 from sinks.client import connect
 from sinks.errors import (
+    BadCursor,
     ClickHouseError,
     LimitReached,
     NoLineage,
     NoSuchFilter,
+    NoSuchResult,
     NoSuchView,
     SinkError,
     StatementFailed,
@@ -42,6 +46,8 @@ _PROBLEMS: dict[type[SinkError], type[DashboardError]] = {
     NoSuchView: NotExported,
     NoSuchFilter: FilterUnknown,
     NoLineage: LineageUnknown,
+    NoSuchResult: ResultUnknown,
+    BadCursor: BadRequest,
 }
 
 
@@ -92,6 +98,10 @@ class Store:
                 chunk = await self._in_thread(lambda: next(chunks, b""))
         finally:
             answer.close()
+
+    async def ask(self, question: Callable[[History], T]) -> T:
+        """Whatever a reader of `sinks` knows."""
+        return await self._in_thread(lambda: question(self._asked()))
 
     async def image_lineage(self, image_id: str) -> bytes:
         """As JSON."""

@@ -144,6 +144,7 @@ def run_api(settings: Settings) -> None:
         clickhouse_url=_store(settings).reader,
         worker_ready=worker_ready,
         hosts=LOOPBACK_NAMES | {settings.host},
+        pictures=settings.pictures,
     )
     url = f"http://{settings.host}:{settings.port}"
     with endpoints.changing(settings.data) as found:
