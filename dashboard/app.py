@@ -33,7 +33,7 @@ def create_app(config: DashboardConfig) -> Litestar:
     parts = Parts(config)
     app = Litestar(
         route_handlers=[
-            pages.index,
+            *pages.handlers(),
             probes.livez,
             probes.readyz,
             probes.prometheus,

@@ -5,6 +5,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import cached_property
+from typing import Any
 
 import msgspec
 from aiokafka.structs import ConsumerRecord
@@ -40,6 +41,12 @@ class Snapshot:
     def body(self) -> DashboardBody:
         """S0's DashboardMetrics."""
         return dashboard_body(self.event)
+
+    @cached_property
+    def values(self) -> dict[str, Any]:
+        """The body as the page reads it: names in camelCase, times as text."""
+        values: dict[str, Any] = msgspec.to_builtins(self.body)
+        return values
 
     @cached_property
     def body_json(self) -> bytes:

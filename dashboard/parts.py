@@ -15,6 +15,7 @@ from dashboard.history import StoredRuns
 from dashboard.ingest import Ingest
 from dashboard.live import LiveRuns, Snapshot
 from dashboard.readings import run_row
+from dashboard.sources import Sources
 from dashboard.store import Store
 from dashboard.tail import Tail
 from events.topics import full_name
@@ -33,13 +34,14 @@ class Parts:
         self.ingest = Ingest(config.bootstrap, config.prefix)
         self.metrics_tail = Tail(config.bootstrap, full_name("metrics", config.prefix), self.live.take)
         self.results_tail = Tail(config.bootstrap, full_name("results", config.prefix), self.feed.take, start="end")
+        self.sources = Sources(self.stored, config.worker_ready, lambda: len(self.broadcast) > 0)
         self._states: dict[str, str] = {}
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Both tails run inside; at the end streams are closed first."""
         logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # an absence is said once by us, not at every attempt
-        tasks = [asyncio.create_task(tail.run()) for tail in (self.metrics_tail, self.results_tail)]
+        tasks = [asyncio.create_task(part.run()) for part in (self.metrics_tail, self.results_tail, self.sources)]
         try:
             yield
         finally:

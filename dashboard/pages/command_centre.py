@@ -1,24 +1,20 @@
-"""The command centre, as S0 draws it ("Visual Dashboard Layout"), phase 1 and what of phase 2 the snapshot holds."""
-
-from collections.abc import Sequence
-from datetime import datetime
-from typing import Any
+"""The command centre, as S0 draws it ("Visual Dashboard Layout")."""
 
 import msgspec
 
-from dashboard.bodies import Activity, DashboardBody, RunRow
-from dashboard.pages import panels, shell
+from dashboard.pages import panels
+from dashboard.pages.page import View
 from dashboard.pages.sheet import Sheet
 
 MAX_ROWS = 12
 """Rows of the feed that fit without scrolling."""
 
 
-def page(body: DashboardBody, runs: Sequence[RunRow], activity: Sequence[Activity], now: datetime) -> str:
+async def draw(view: View) -> str:
     """The page with its figures in it: it reads right before, and without, any script."""
-    values: dict[str, Any] = msgspec.to_builtins(body)
-    sheet = Sheet(values | {"activity": msgspec.to_builtins(list(activity))[:MAX_ROWS]})
-    main = "\n".join(
+    feed = view.parts.feed.rows(view.run.body.run_id)[:MAX_ROWS]
+    sheet = Sheet(view.run.values | {"activity": msgspec.to_builtins(feed)})
+    return "\n".join(
         [
             panels.progress(sheet),
             panels.commands(sheet),
@@ -34,14 +30,3 @@ def page(body: DashboardBody, runs: Sequence[RunRow], activity: Sequence[Activit
             panels.doubts(sheet),
         ]
     )
-    return shell.document(
-        title=f"{body.name or body.run_id} · {shell.TITLE.title()}",
-        header=shell.header(runs, sheet, now),
-        main=main,
-        run_id=body.run_id,
-    )
-
-
-def empty(runs: Sequence[RunRow], main: str, now: datetime) -> str:
-    """The frame around an empty state."""
-    return shell.document(title=shell.TITLE.title(), header=shell.header(runs, None, now), main=main, run_id=None)

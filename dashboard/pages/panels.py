@@ -142,7 +142,7 @@ def chart(sheet: Sheet) -> str:
     ]
     return f"""<section class="panel chart" aria-labelledby="h-chart">
 <h2 id="h-chart">Throughput and cost</h2>
-<p class="legend"><span class="key rate">img/min</span><span class="key spent">spent</span></p>
+<p class="legend"><span class="key">img/min</span><span class="key spent">spent</span></p>
 <div class="plot" data-chart role="img" aria-label="Images a minute and dollars spent, over the run"></div>
 <ul class="busy">{"".join(measures)}</ul>
 </section>"""

@@ -1,29 +1,85 @@
-"""The pages."""
+"""The pages: one handler for each line of `pages.directory`."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from urllib.parse import unquote
 
 from litestar import MediaType, Response, get
 from litestar.di import NamedDependency
-from litestar.params import FromQuery
+from litestar.handlers import HTTPRouteHandler
 
-from dashboard.errors import HistoryUnavailable, RunUnknown
-from dashboard.pages import command_centre, shell
+from dashboard.errors import DashboardError, HistoryUnavailable, RunUnknown
+from dashboard.live import Snapshot
+from dashboard.pages import shell, states
+from dashboard.pages.directory import PAGES
+from dashboard.pages.page import Asked, FilterName, Page, View
+from dashboard.pages.sheet import Sheet
 from dashboard.parts import Parts
+from dashboard.routes.reading import AnyRequest
+
+MAX_RUNS_FOR_OPTIONS = 50
+"""The newest runs whose models, tiers and so on the filters offer."""
 
 
-@get("/", include_in_schema=False)
-async def index(parts: NamedDependency[Parts], run: FromQuery[str | None] = None) -> Response[str]:
-    """The command centre of a run, with its figures already in it."""
+def handlers() -> list[HTTPRouteHandler]:
+    """A GET handler for every page."""
+    return [_handler(page) for page in PAGES]
+
+
+def _handler(page: Page) -> HTTPRouteHandler:
+    paths = [page.path, f"{page.path}/{{run:str}}"] if page.run_in_path else [page.path]
+
+    @get(paths, include_in_schema=False, name=page.path)
+    async def show(parts: NamedDependency[Parts], request: AnyRequest) -> Response[str]:
+        values = dict(request.query_params.items())
+        if "run" in request.path_params:
+            values["run"] = unquote(request.path_params["run"])
+        return await _page(page, parts, Asked(values))
+
+    return show
+
+
+async def _page(page: Page, parts: Parts, asked: Asked) -> Response[str]:
     now = datetime.now(UTC)
-    rows = parts.live_rows()
+    snapshot, status = None, 200
     try:
-        snapshot = await parts.snapshot(run)
+        if page.of_run or asked.run:
+            snapshot = await parts.snapshot(asked.run)
+        main = await page.draw(View(parts, asked, snapshot, now))
     except HistoryUnavailable as error:
-        return _html(command_centre.empty(rows, shell.history_away(str(error)), now), 503)
+        main, status = states.history_away(str(error)), 503
     except RunUnknown:
-        main = shell.unknown_run(run) if run else shell.no_run_yet(reading=not parts.metrics_tail.caught_up)
-        return _html(command_centre.empty(rows, main, now), 404 if run else 200)
-    return _html(command_centre.page(snapshot.body, rows, parts.feed.rows(snapshot.body.run_id), now))
+        main = (
+            states.unknown_run(asked.run) if asked.run else states.no_run_yet(reading=not parts.metrics_tail.caught_up)
+        )
+        status = 404 if asked.run else 200
+    except DashboardError as error:
+        main, status = states.refused(error.title, str(error)), error.status_code
+    return _html(_framed(page, parts, asked, snapshot, main, now), status)
+
+
+def _framed(page: Page, parts: Parts, asked: Asked, snapshot: Snapshot | None, main: str, now: datetime) -> str:
+    sheet = Sheet(snapshot.values) if snapshot else None
+    of = [snapshot] if snapshot else parts.live.newest_first()[:MAX_RUNS_FOR_OPTIONS]
+    options = _options(of) if page.filters else {}
+    name = (snapshot.body.name or snapshot.body.run_id) if snapshot else ""
+    return shell.document(
+        page,
+        title=" · ".join(part for part in (name, page.title, shell.BRAND) if part),
+        header=shell.header(page, PAGES, asked, parts.live_rows(), sheet, options, now),
+        main=main,
+        run_id=snapshot.body.run_id if snapshot else None,
+    )
+
+
+def _options(snapshots: Sequence[Snapshot]) -> dict[FilterName, list[str]]:
+    events = [snapshot.event for snapshot in snapshots]
+    return {
+        "model": sorted({name for event in events for name in event.by_model}),
+        "tier": sorted({name for event in events for name in event.by_tier}),
+        "component_type": sorted({name for event in events for name in event.by_component_type}),
+        "provider": sorted({name for event in events for name in event.by_provider}),
+    }
 
 
 def _html(page: str, status: int = 200) -> Response[str]:

@@ -23,14 +23,15 @@ RETRY_MS = 1_000
 
 @get("/api/stream", tags=["metrics"], media_type="text/event-stream")
 async def stream(parts: NamedDependency[Parts], run: FromQuery[str | None] = None) -> Stream:
-    """Events of one run (the active one where none is named) until the client goes.
+    """Events of one run (the active one where none is named; of none where `run` is empty) until the client goes.
 
     `snapshot`: the body of `/api/metrics/dashboard`, whenever there is a newer one, and first of all. `activity`: an
     array of results as they arrive, at most 20 a second. `runs`: the list of runs, when it changes. `status`: `{"now",
-    "kafka", "detail"}`, every 3 s. A slow client skips snapshots and rows; the newest always comes. `Last-Event-ID` is
-    accepted and changes nothing: the newest snapshot comes first anyway.
+    "kafka", "detail", "clickhouse", "worker"}`, every 3 s; the last two are null where none is configured.
+    A slow client skips snapshots and rows; the newest always comes. `Last-Event-ID` is accepted and changes nothing:
+    the newest snapshot comes first anyway.
     """
-    run_id = run or parts.live.active()
+    run_id = parts.live.active() if run is None else run or None
     return Stream(
         _events(parts, run_id),
         media_type="text/event-stream",
@@ -70,7 +71,13 @@ def _waiting(parts: Parts, mailbox: Mailbox) -> list[bytes]:
 
 def _status(parts: Parts) -> bytes:
     tail = parts.metrics_tail
-    status = {"now": datetime.now(UTC), "kafka": tail.state, "detail": tail.detail}
+    status = {
+        "now": datetime.now(UTC),
+        "kafka": tail.state,
+        "detail": tail.detail,
+        "clickhouse": parts.sources.clickhouse,
+        "worker": parts.sources.worker,
+    }
     return _message("status", msgspec.json.encode(status))
 
 

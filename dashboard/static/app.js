@@ -1,13 +1,13 @@
-// The page moves by itself: one stream of server-sent events, written into what the server rendered.
+// The shell of every page: theme, run picker, filters, banners, freshness; and the live figures written into what the
+// server rendered. What one page alone does stands in a module of its own (pages/page.py).
 import { fill } from "./bind.js";
-import { Chart } from "./chart.js";
-import { Commands } from "./commands.js";
-import { Feed } from "./feed.js";
+import { startExplaining } from "./explain.js";
+import { startFilters } from "./filters.js";
 import { FORMATS } from "./formats.js";
 import { Freshness } from "./freshness.js";
+import { live } from "./live.js";
+import { startSources } from "./sources.js";
 
-const ROWS = 12;
-const run = document.body.dataset.run;
 const announce = document.querySelector("[data-announce]");
 
 function toggleTheme() {
@@ -22,56 +22,47 @@ function toggleTheme() {
   document.dispatchEvent(new Event("themechange"));
 }
 
+function goToRun(event) {
+  const form = event.target.form;
+  if (!("inPath" in form.dataset)) form.requestSubmit();
+  else location.assign(`${new URL(form.action).pathname}/${encodeURIComponent(event.target.value)}`);
+}
+
 function showRuns(runs) {
   const select = document.querySelector("[data-runs]");
-  if (run === undefined && runs.length > 0 && !location.search) location.reload();
+  if (runs.length > 0 && !location.search && document.querySelector("[data-no-run]")) location.reload();
   if (!select || document.activeElement === select) return;
-  select.replaceChildren(
-    ...runs.map((item) => {
-      const label = `${item.name ?? item.runId} · ${FORMATS.state(item.state).toLowerCase()}`;
-      return new Option(label, item.runId, false, item.runId === run);
-    }),
-  );
+  const first = select.options[0]?.value === "" ? [select.options[0]] : [];
+  const known = new Set(runs.map((item) => item.runId));
+  const stored = [...select.options].filter((option) => option.value && option.selected && !known.has(option.value));
+  const options = runs.map((item) => {
+    const label = `${item.name ?? item.runId} · ${FORMATS.state(item.state).toLowerCase()}`;
+    return new Option(label, item.runId, false, item.runId === live.run);
+  });
+  select.replaceChildren(...first, ...stored, ...options);
 }
 
 function follow() {
-  const freshness = run === undefined ? null : new Freshness(document.querySelector("[data-fresh]"));
-  const list = document.querySelector('[data-list="activity"]');
-  const feed = list && new Feed(list, document.querySelector("[data-quiet]"), ROWS);
-  const plot = document.querySelector("[data-chart]");
-  const chart = plot && new Chart(plot);
-  chart?.load(run);
-  const buttons = document.querySelector("[data-commands]");
-  const commands = buttons && new Commands(buttons, run);
-
-  let state = document.querySelector(".state")?.dataset.state;
-  const on = {
-    snapshot(body) {
-      fill(document, body);
-      freshness.snapshot(body);
-      chart.take(body);
-      commands.take(body);
-      if (body.state !== state) announce.textContent = `The run is ${FORMATS.state(body.state).toLowerCase()}.`;
-      state = body.state;
-      document.querySelector(".state").dataset.state = state;
-    },
-    activity: (rows) => feed.take(rows),
-    runs: showRuns,
-    status: (status) => freshness?.status(status),
-  };
-
-  const stream = new EventSource(run === undefined ? "/api/stream" : `/api/stream?run=${encodeURIComponent(run)}`);
-  for (const [name, take] of Object.entries(on)) {
-    stream.addEventListener(name, (event) => take(JSON.parse(event.data)));
-  }
-  stream.addEventListener("error", () => {
-    freshness?.lost();
-    // The browser tries again by itself, except where the answer was an error.
-    if (stream.readyState === EventSource.CLOSED) setTimeout(() => location.reload(), 5_000);
+  const element = document.querySelector("[data-fresh]");
+  const freshness = new Freshness(element, document.querySelector("[data-banners]"));
+  const shown = document.querySelector(".state");
+  let state = shown?.dataset.state;
+  live.on("snapshot", (body) => {
+    fill(document, body);
+    freshness.snapshot(body);
+    if (body.state !== state) announce.textContent = `The run is ${FORMATS.state(body.state).toLowerCase()}.`;
+    state = body.state;
+    shown.dataset.state = state;
   });
-  addEventListener("pagehide", () => stream.close());
+  live.on("runs", showRuns);
+  live.on("status", (status) => freshness.status(status));
+  live.on("lost", () => freshness.lost());
+  live.start();
 }
 
 document.querySelector("[data-theme-toggle]").addEventListener("click", toggleTheme);
-document.querySelector("[data-runs]")?.addEventListener("change", (event) => event.target.form.submit());
+document.querySelector("[data-runs]")?.addEventListener("change", goToRun);
+startFilters();
+startSources();
+startExplaining();
 follow();

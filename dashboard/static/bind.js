@@ -8,11 +8,13 @@ function at(values, path) {
   return path.split(".").reduce((found, name) => found?.[name], values) ?? null;
 }
 
-// The elements of this scope, without those inside rows of lists, which have values of their own.
+// The elements of this scope, without those inside rows of lists and inside sources, which have values of their own.
+const SCOPES = "[data-row], [data-source]";
+
 function* own(scope, selector) {
-  const row = scope.closest?.("[data-row]") ?? null;
+  const mine = scope.closest?.(SCOPES) ?? null;
   for (const element of scope.querySelectorAll(selector)) {
-    if (element.closest("[data-row]") === row) yield element;
+    if (element.closest(SCOPES) === mine) yield element;
   }
 }
 

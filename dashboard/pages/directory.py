@@ -1,0 +1,44 @@
+"""Every page, in the order of the navigation (how one is added: page.py)."""
+
+from dashboard.pages import (
+    alerts,
+    command_centre,
+    kpis,
+    lineage,
+    models,
+    quality,
+    queries,
+    reports,
+    results,
+    run,
+    vehicles,
+)
+from dashboard.pages.page import Page
+
+PAGES: tuple[Page, ...] = (
+    Page(
+        "/",
+        "Command centre",
+        "IMAGE PROCESSING COMMAND CENTER",
+        command_centre.draw,
+        of_run=True,
+        script="command_centre.js",
+        style="command_centre.css",
+    ),
+    Page("/runs", "Run", "Run", run.draw, of_run=True, run_in_path=True),
+    Page("/analytics/models", "Models", "Models", models.draw, filters=("range", "model", "provider")),
+    Page("/quality", "Quality", "Quality", quality.draw, filters=("range", "model", "tier", "component_type")),
+    Page("/kpis", "KPIs", "KPIs", kpis.draw, of_run=True),
+    Page("/vehicles", "Vehicles", "Vehicles", vehicles.draw),
+    Page(
+        "/results",
+        "Results",
+        "Results",
+        results.draw,
+        filters=("range", "model", "tier", "component_type", "provider"),
+    ),
+    Page("/lineage", "Lineage", "Lineage", lineage.draw),
+    Page("/alerts", "Alerts", "Alerts", alerts.draw),
+    Page("/queries", "Queries", "Queries", queries.draw),
+    Page("/reports", "Reports", "Reports", reports.draw, of_run=True),
+)

@@ -1,0 +1,156 @@
+// Plots, drawn by uPlot (static/vendor) in the page's own colours; they follow the theme and the panel's size.
+//   const plot = line(element, { at, series: [{ label, values, format, colour: 1, side: "right", fill: true }] })
+//   plot.set(at, [values, …])          the same with newer data
+//   columns(element, { labels, series: [{ label, values, format, colour }] })
+//   heatmap(element, { rows, columns, values, format })      values[row][column]; null is unknown
+import { FORMATS, written } from "./formats.js";
+
+class Plot {
+  constructor(element, options, data) {
+    element.plot?.remove();
+    element.plot = this;
+    this.element = element;
+    this.options = options;
+    this.data = data;
+    this.drawn = null;
+    this.observer = new ResizeObserver(() => this.resize());
+    this.observer.observe(element);
+    this.redraw = () => this.draw();
+    this.scheme = matchMedia("(prefers-color-scheme: dark)");
+    this.scheme.addEventListener("change", this.redraw);
+    document.addEventListener("themechange", this.redraw);
+    this.draw();
+  }
+
+  set(at, values) {
+    this.data = [at, ...values];
+    if (this.drawn) this.drawn.setData(this.data);
+    else this.draw();
+  }
+
+  resize() {
+    const { width, height } = this.element.getBoundingClientRect();
+    if (this.drawn && width > 0) this.drawn.setSize({ width, height });
+    else if (width > 0) this.draw();
+  }
+
+  draw() {
+    this.drawn?.destroy();
+    this.drawn = null;
+    const { width, height } = this.element.getBoundingClientRect();
+    if (this.data[0].length < this.options.least || width === 0) return;
+    this.element.replaceChildren();
+    const style = getComputedStyle(this.element);
+    const colour = (name) => style.getPropertyValue(name).trim();
+    this.drawn = new uPlot({ width, height, ...settings(this.options, colour) }, this.data, this.element);
+  }
+
+  remove() {
+    this.drawn?.destroy();
+    this.observer.disconnect();
+    this.scheme.removeEventListener("change", this.redraw);
+    document.removeEventListener("themechange", this.redraw);
+  }
+}
+
+export function line(element, { at, series }) {
+  return new Plot(element, { series, least: 2 }, [at, ...series.map((one) => one.values)]);
+}
+
+export function columns(element, { labels, series }) {
+  return new Plot(element, { series, labels, least: 1 }, [labels.map((_, index) => index), ...series.map((one) => one.values)]);
+}
+
+function settings({ series, labels }, colour) {
+  const font = `500 12px ${getComputedStyle(document.body).fontFamily}`;
+  const axis = { stroke: colour("--muted"), font, ticks: { show: false }, grid: { stroke: colour("--line"), width: 1 } };
+  const range = (_, low, high) => [Math.min(0, low ?? 0), (high ?? 1) * 1.1 || 1];
+  const sides = [...new Set(series.map((one) => one.side ?? "left"))];
+  const formatOf = (side) => FORMATS[series.find((one) => (one.side ?? "left") === side).format ?? "rate"];
+  const x = labels
+    ? { ...axis, grid: { show: false }, size: 30, splits: () => labels.map((_, index) => index), values: () => labels }
+    : { ...axis, grid: { show: false }, space: 80, size: 30, values: (_, ticks) => ticks.map((tick, index) => moment(tick, ticks, index)) };
+  return {
+    padding: [8, sides.includes("right") ? 0 : 12, 0, 0],
+    legend: { show: false },
+    cursor: { y: false, points: { size: 7 } },
+    scales: { x: labels ? { time: false, range: () => [-0.5, labels.length - 0.5] } : {}, ...Object.fromEntries(sides.map((side) => [side, { range }])) },
+    axes: [
+      x,
+      ...sides.map((side) => ({
+        ...axis, scale: side, side: side === "right" ? 1 : 3, size: 58,
+        grid: side === sides[0] ? axis.grid : { show: false },
+        values: (_, ticks) => ticks.map((value) => formatOf(side)(value).replace(/\.0$/, "")),
+      })),
+    ],
+    series: [{}, ...series.map((one, index) => drawnAs(one, index, series.length, labels, colour))],
+    plugins: [tooltip(series, labels)],
+  };
+}
+
+function drawnAs(one, index, count, labels, colour) {
+  const stroke = colour(`--series-${one.colour ?? index + 1}`);
+  const base = { scale: one.side ?? "left", stroke, points: { show: false }, spanGaps: true };
+  if (!labels) return { ...base, width: 2, fill: one.fill ? colour("--accent-wash") : undefined };
+  const width = 0.7 / count;
+  return { ...base, width: 0, fill: stroke, paths: uPlot.paths.bars({ size: [width, 64], align: count === 1 ? 0 : index === 0 ? -1 : 1 }) };
+}
+
+function moment(seconds, ticks, index) {
+  const date = new Date(seconds * 1000);
+  const long = ticks[ticks.length - 1] - ticks[0] > 36 * 3600;
+  if (long) return date.toLocaleDateString("en-GB", { day: "numeric", month: "short" });
+  const second = ticks.length > 1 && ticks[1] - ticks[0] < 60 ? "2-digit" : undefined;
+  return date.toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit", second });
+}
+
+// What the cursor is over, in words.
+function tooltip(series, labels) {
+  const box = document.createElement("div");
+  box.className = "tip";
+  box.hidden = true;
+  return {
+    hooks: {
+      init: (plot) => plot.over.append(box),
+      setCursor: (plot) => {
+        const { idx, left } = plot.cursor;
+        box.hidden = idx === null || idx === undefined || left < 0;
+        if (box.hidden) return;
+        const when = labels ? labels[idx] : new Date(plot.data[0][idx] * 1000).toLocaleString("en-GB");
+        const lines = series.map((one, index) => `${one.label}  ${written(plot.data[index + 1][idx] ?? null, one.format ?? "rate")}`);
+        box.textContent = [when, ...lines].join("\n");
+        const right = left > plot.over.clientWidth / 2;
+        box.style.left = right ? "auto" : `${left + 14}px`;
+        box.style.right = right ? `${plot.over.clientWidth - left + 14}px` : "auto";
+      },
+    },
+  };
+}
+
+export function heatmap(element, { rows, columns: heads, values, format }) {
+  const known = values.flat().filter((value) => value !== null && value !== undefined);
+  const low = Math.min(...known);
+  const span = Math.max(...known) - low || 1;
+  const table = document.createElement("table");
+  table.className = "heat-table";
+  const head = table.createTHead().insertRow();
+  head.append(cell("th", ""), ...heads.map((name) => cell("th", name)));
+  const body = table.createTBody();
+  rows.forEach((name, index) => {
+    const row = body.insertRow();
+    row.append(cell("th", name));
+    for (const value of values[index]) {
+      const one = cell("td", value === null || value === undefined ? "" : written(value, format));
+      if (one.textContent) one.style.setProperty("--heat", `${Math.round(12 + (58 * (value - low)) / span)}%`);
+      row.append(one);
+    }
+  });
+  element.replaceChildren(table);
+}
+
+function cell(tag, text) {
+  const element = document.createElement(tag);
+  element.textContent = text;
+  if (tag === "th") element.scope = "col";
+  return element;
+}
