@@ -36,6 +36,8 @@ PAGES: tuple[Page, ...] = (
         "Results",
         results.draw,
         filters=("range", "model", "tier", "component_type", "provider"),
+        script="results.js",
+        style="history.css",
     ),
     Page("/lineage", "Lineage", "Lineage", lineage.draw),
     Page("/alerts", "Alerts", "Alerts", alerts.draw),
