@@ -39,7 +39,7 @@ PAGES: tuple[Page, ...] = (
         script="results.js",
         style="history.css",
     ),
-    Page("/lineage", "Lineage", "Lineage", lineage.draw),
+    Page("/lineage", "Lineage", "Lineage", lineage.draw, script="lineage.js", style="history.css"),
     Page("/alerts", "Alerts", "Alerts", alerts.draw),
     Page("/queries", "Queries", "Queries", queries.draw),
     Page("/reports", "Reports", "Reports", reports.draw, of_run=True),
