@@ -41,6 +41,6 @@ PAGES: tuple[Page, ...] = (
     ),
     Page("/lineage", "Lineage", "Lineage", lineage.draw, script="lineage.js", style="history.css"),
     Page("/alerts", "Alerts", "Alerts", alerts.draw),
-    Page("/queries", "Queries", "Queries", queries.draw),
+    Page("/queries", "Queries", "Queries", queries.draw, script="queries.js", style="history.css"),
     Page("/reports", "Reports", "Reports", reports.draw, of_run=True),
 )

@@ -11,10 +11,10 @@ async def draw(view: View) -> str:
     """The drawing and the table of one image, or of one row of a table; without either, what to ask for."""
     image, table, record = (view.asked.get(name) for name in ("image", "table", "record"))
     if image:
-        return _forms(view) + _found(f"/api/lineage/image/{quote(image, safe='')}", f"Image {image}")
+        return _forms(view) + _found(f"/api/lineage/image/{quote(image, safe='')}", "An image", image)
     if table and record:
         names = f"{quote(table, safe='')}/{quote(record, safe='')}"
-        return _forms(view) + _found(f"/api/lineage/record/{names}", f"Row {record} of {table}")
+        return _forms(view) + _found(f"/api/lineage/record/{names}", "A row", f"{table}/{record}")
     return _forms(view) + components.empty(
         "Which image, or which row?",
         "Give an image to see its calls, answers and the rows that came of them; or a row of a table to see where it "
@@ -35,10 +35,11 @@ def _forms(view: View) -> str:
 {field("Row", "record")}<button class="button primary">Show where it comes from</button></form></div>"""
 
 
-def _found(address: str, heading: str) -> str:
+def _found(address: str, heading: str, name: str) -> str:
+    drawing = '<p class="note wrap" data-more></p><div class="scroll" data-graph></div>'
     html = f"""<div class="stack">
-{components.panel("drawing", heading, '<p class="note wrap" data-more></p><div class="scroll" data-graph></div>')}
+{components.panel("drawing", heading, drawing, aside=f'<bdi class="mono">{escape(name)}</bdi>')}
 <section class="panel" data-chosen aria-live="polite" aria-label="What is known of the chosen box"></section>
-{components.panel("steps", "Step by step", "<div data-steps></div>")}
+{components.panel("steps", "Step by step", '<div data-steps></div><p class="note wrap" data-all></p>')}
 </div>"""
     return components.source(address, html, name="lineage")

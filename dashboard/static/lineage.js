@@ -5,8 +5,9 @@ import { FORMATS } from "./formats.js";
 import { whenFilled } from "./sources.js";
 
 const LAYERS = [["vehicle"], ["image", "component", "message"], ["call"], ["model", "answer"], ["record", "feedback"]];
-const BOX = { width: 214, height: 40, right: 74, below: 12, margin: 8 };
+const BOX = { width: 214, height: 40, right: 50, below: 12, margin: 8 };
 const MOST = 160;
+const ROWS = 500;
 const LABEL = 27;
 const SAID = { belongs_to: "belongs to", processed_by: "was processed by", made_by: "was made by", answered: "answered", wrote: "wrote", judged_by: "was judged", replaced_by: "was replaced by" };
 
@@ -44,8 +45,9 @@ function draw({ about, nodes, edges }) {
   const known = edges.filter((edge) => places.has(edge.source) && places.has(edge.target));
   const curves = known.map((edge) => h("path", { d: curve(places.get(edge.source), places.get(edge.target)), class: `edge ${edge.kind}` }));
   const boxes = [...places.values()].map((place) => box(place, place.node.id === about));
-  const svg = h("svg", { width, height, viewBox: `0 0 ${width} ${height}`, role: "group", "aria-label": "Lineage, drawn: Tab or the arrow keys go from box to box", class: "graph" },
+  const svg = h("svg", { viewBox: `0 0 ${width} ${height}`, role: "group", "aria-label": "Lineage, drawn: Tab or the arrow keys go from box to box", class: "graph" },
     h("g", {}, curves), h("g", {}, boxes));
+  svg.style.maxWidth = `${width}px`;
   const graph = { places: [...places.values()], boxes, edges: known, curves };
   boxes.forEach((element, index) => {
     const choose = () => select(graph, index);
@@ -125,7 +127,8 @@ function addressOf({ kind, label, facts }) {
 function showSteps(steps) {
   const heads = [{ name: "When" }, { name: "Subject" }, { name: "Tier" }, { name: "Model", wide: true }, { name: "Status" }, { name: "Question", wide: true },
     { name: "Answer", wide: true }, { name: "Confidence", number: true }, { name: "Row" }, { name: "Validated" }, { name: "Cost of the call", number: true }];
-  const rows = steps.map((step) => [
+  document.querySelector("[data-all]").textContent = steps.length > ROWS ? `The first ${ROWS} of ${FORMATS.count(steps.length)} steps; the API gives all.` : "";
+  const rows = steps.slice(0, ROWS).map((step) => [
     h("a", { href: resultAddress(step) }, when(step.eventTime)),
     step.subjectKind === "image" ? link(lineageAddress({ image: step.subjectId }), step.subjectId, "mono") : words(step.subjectId, 60),
     h("span", {}, FORMATS.tier(step.tier), step.times > 1 ? h("small", {}, ` ${step.nth} of ${step.times}${step.holds ? ", holds" : ""}`) : null),
