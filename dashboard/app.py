@@ -21,7 +21,21 @@ from dashboard.config import DashboardConfig
 from dashboard.errors import AddressTaken
 from dashboard.guard import Guard
 from dashboard.parts import Parts
-from dashboard.routes import commands, events, export, lineage, metrics, pages, probes, results, runs, sql, stream
+from dashboard.routes import (
+    commands,
+    costs,
+    definitions,
+    events,
+    export,
+    lineage,
+    metrics,
+    pages,
+    probes,
+    results,
+    runs,
+    sql,
+    stream,
+)
 
 STATIC = Path(__file__).with_name("static")
 API_VERSION = "1"
@@ -40,11 +54,13 @@ def create_app(config: DashboardConfig) -> Litestar:
             runs.list_runs,
             runs.run_metrics,
             runs.run_series,
+            costs.run_costs,
             commands.issue_command,
             commands.list_commands,
             metrics.dashboard,
             metrics.realtime,
             metrics.projection,
+            definitions.list_definitions,
             events.take_events,
             sql.run_sql,
             export.export_view,

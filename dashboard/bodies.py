@@ -5,10 +5,14 @@ nothing to divide by. Every field that S0 names is there under S0's name; the ot
 """
 
 from datetime import datetime
+from typing import Literal
 
 import msgspec
 
 from events.snapshots import State, Velocity
+
+Mark = Literal["red", "yellow", "green", "blue"]
+"""S0's marks: act now, look at this, a target is met, good to know."""
 
 
 class Body(msgspec.Struct, rename="camel", frozen=True, kw_only=True):
@@ -147,6 +151,23 @@ class Doubts(Body, frozen=True, kw_only=True):
     truncated: list[str]
 
 
+class Table(Body, frozen=True, kw_only=True):
+    """A table that results wrote to: records added, `percent` of all records added, records an image."""
+
+    table: str
+    records: int
+    percent: float
+    per_image: float | None
+
+
+class Notice(Body, frozen=True):
+    """A sentence of ALERTS & RECOMMENDATIONS; `key` names what it is about."""
+
+    key: str
+    mark: Mark
+    text: str
+
+
 class DashboardBody(Body, frozen=True, kw_only=True):
     """`GET /api/metrics/dashboard`: S0's DashboardMetrics, with what the page needs beside it."""
 
@@ -164,7 +185,9 @@ class DashboardBody(Body, frozen=True, kw_only=True):
     quality: Quality
     efficiency: Efficiency
     context: list[Band]
+    tables: list[Table]
     doubts: Doubts
+    notices: list[Notice] = []
 
 
 class RunRow(Body, frozen=True, kw_only=True):

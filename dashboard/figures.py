@@ -11,6 +11,7 @@ from dashboard.bodies import (
     ModelCost,
     Progress,
     Quality,
+    Table,
     Tier,
 )
 from events.numbers import NANO_PER_USD, PPM
@@ -52,6 +53,7 @@ def dashboard_body(event: RunMetrics) -> DashboardBody:
         quality=_quality(event.totals),
         efficiency=_efficiency(event),
         context=_context(event.by_band),
+        tables=_tables(event.totals),
         doubts=_doubts(event),
     )
 
@@ -195,6 +197,21 @@ def _context(bands: dict[str, Counters]) -> list[Band]:
         )
         for band in BANDS
     ]
+
+
+def _tables(totals: Counters) -> list[Table]:
+    records, subjects = totals.get("records", {}), totals.get("subjects", 0)
+    added = sum(records.values())
+    rows = [
+        Table(
+            table=table,
+            records=count,
+            percent=percent(count, added) or 0.0,
+            per_image=count / subjects if subjects else None,
+        )
+        for table, count in records.items()
+    ]
+    return sorted(rows, key=lambda row: (-row.records, row.table))
 
 
 def _doubts(event: RunMetrics) -> Doubts:

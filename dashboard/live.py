@@ -13,6 +13,7 @@ from aiokafka.structs import ConsumerRecord
 from dashboard.bodies import DashboardBody
 from dashboard.errors import RunUnknown
 from dashboard.figures import dashboard_body
+from dashboard.notices import notices
 from dashboard.series import Glance, Series
 from events.snapshots import RunMetrics
 
@@ -40,7 +41,14 @@ class Snapshot:
     @cached_property
     def body(self) -> DashboardBody:
         """S0's DashboardMetrics."""
-        return dashboard_body(self.event)
+        body = dashboard_body(self.event)
+        return msgspec.structs.replace(body, notices=notices(body))
+
+    @cached_property
+    def fields(self) -> dict[str, Any]:
+        """The event's own fields, as `/api/runs/{run}/metrics` gives them."""
+        fields: dict[str, Any] = msgspec.json.decode(self.value)
+        return fields
 
     @cached_property
     def values(self) -> dict[str, Any]:

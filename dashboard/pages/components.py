@@ -9,7 +9,9 @@ empty     nothing to show, and what to do     problem   something is wrong, and 
 from collections.abc import Callable, Sequence
 from html import escape
 from typing import Any, NamedTuple
+from urllib.parse import quote
 
+from dashboard.live import Snapshot
 from dashboard.pages.sheet import Sheet
 
 
@@ -87,10 +89,20 @@ def chart(name: str, label: str, *, legend: Sequence[tuple[str, str]] = (), css:
     return f'{keys}<div class="plot {css}" data-plot="{name}" role="img" aria-label="{escape(label)}"></div>'
 
 
-def source(url: str, html: str, *, name: str = "", refresh_s: int = 0, empty_when: str = "", nothing: str = "") -> str:
+def source(
+    url: str,
+    html: str,
+    *,
+    name: str = "",
+    refresh_s: int = 0,
+    empty_when: str = "",
+    nothing: str = "",
+    filled: bool = False,
+) -> str:
     """A part whose bound places are filled from `url` by static/sources.js, with the filters of the address.
 
-    `html` is drawn from an empty Sheet. While it loads the places shimmer; where the answer is an error its `detail`
+    `html` is drawn from an empty Sheet, or (`filled`) from the answer as it is now. While it loads the places are faint;
+    where the answer is an error its `detail`
     stands there instead; where the list at `empty_when` is empty, `nothing` does. `refresh_s` asks again while the page
     is seen. Each answer also fires a `filled` event on the element (`detail`: the body), for plots and what else a
     script draws.
@@ -98,16 +110,22 @@ def source(url: str, html: str, *, name: str = "", refresh_s: int = 0, empty_whe
     again = f' data-refresh="{refresh_s}"' if refresh_s else ""
     empty_path = f' data-empty="{escape(empty_when)}"' if empty_when else ""
     known = f'data-source="{escape(url)}" data-name="{escape(name)}"{again}{empty_path}'
-    return f"""<div class="source" {known} data-state="loading">
+    return f"""<div class="source" {known} data-state="{"ready" if filled else "loading"}">
 <p class="said" role="status" data-said hidden></p>
 <div class="nothing" data-nothing hidden>{nothing or "Nothing yet."}</div>
 <div class="content" data-content>{html}</div>
 </div>"""
 
 
-def blank() -> Sheet:
-    """The Sheet of a source: nothing is known before the API has answered."""
-    return Sheet({})
+def of_snapshot(snapshot: Snapshot, draw: Callable[[Sheet], str], *, name: str = "run") -> str:
+    """A source over the run's `run.metrics` event, with its figures already in it, asked again every 2 s."""
+    url = f"/api/runs/{quote(snapshot.body.run_id, safe='')}/metrics"
+    return source(url, draw(Sheet(snapshot.fields, f"{name}:")), name=name, refresh_s=2, filled=True)
+
+
+def blank(name: str = "") -> Sheet:
+    """The Sheet of the source of that name: nothing is known before the API has answered."""
+    return Sheet({}, f"{name}:" if name else "")
 
 
 def empty(heading: str, *paragraphs: str, mark: str = "") -> str:

@@ -25,10 +25,10 @@ PAGES: tuple[Page, ...] = (
         script="command_centre.js",
         style="command_centre.css",
     ),
-    Page("/runs", "Run", "Run", run.draw, of_run=True, run_in_path=True),
+    Page("/runs", "Run", "Run", run.draw, of_run=True, run_in_path=True, script="run.js"),
     Page("/analytics/models", "Models", "Models", models.draw, filters=("range", "model", "provider")),
     Page("/quality", "Quality", "Quality", quality.draw, filters=("range", "model", "tier", "component_type")),
-    Page("/kpis", "KPIs", "KPIs", kpis.draw, of_run=True),
+    Page("/kpis", "KPIs", "Key performance indicators", kpis.draw, of_run=True, script="kpis.js"),
     Page("/vehicles", "Vehicles", "Vehicles", vehicles.draw),
     Page(
         "/results",
@@ -40,7 +40,7 @@ PAGES: tuple[Page, ...] = (
         style="history.css",
     ),
     Page("/lineage", "Lineage", "Lineage", lineage.draw, script="lineage.js", style="history.css"),
-    Page("/alerts", "Alerts", "Alerts", alerts.draw),
+    Page("/alerts", "Alerts", "Alerts", alerts.draw, script="alerts.js"),
     Page("/queries", "Queries", "Queries", queries.draw, script="queries.js", style="history.css"),
     Page("/reports", "Reports", "Reports", reports.draw, of_run=True),
 )

@@ -6,8 +6,11 @@ so that nothing is 100 % before it is done.
 
 import math
 from collections.abc import Callable
+from datetime import UTC, datetime
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
+
+from events.numbers import NANO_PER_USD
 
 UNKNOWN = "–"  # noqa: RUF001  (the dash that tables use)
 MINUS = "−"  # noqa: RUF001  (as wide as a digit)
@@ -19,6 +22,19 @@ STATES = {
     "finished": "Finished",
 }
 VELOCITIES = {"up": "↗ speeding up", "steady": "→ steady", "down": "↘ slowing down"}
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+WORDS = {
+    "on_target": "✓ on target",
+    "near_target": "≈ near target",
+    "off_target": "✗ off target",
+    "up": "↗ up",
+    "steady": "→ steady",
+    "down": "↘ down",
+    "roi_percentage": "ROI",
+    "user_experience": "user experience",
+    "system_health": "system health",
+}
+MARKS = {"red": "Alert", "yellow": "Warning", "green": "Met", "blue": "Information"}
 BANDS = {"rich": "Rich (60+)", "good": "Good (30-60)", "medium": "Med (10-30)", "poor": "Poor (<10)"}
 
 
@@ -95,6 +111,17 @@ def duration(value: float) -> str:
     return f"{hours}h {minutes % 60}m" if days < 1 else f"{days}d {hours % 24}h"
 
 
+def ms(value: float) -> str:
+    """Milliseconds as 812 ms, 2.15 s."""
+    return f"{_fixed(value, 0)} ms" if abs(value) < 1_000 else f"{_fixed(value / 1_000, 2)} s"
+
+
+def moment(value: str) -> str:
+    """An RFC 3339 moment as 21 Nov 15:53 UTC."""
+    at = datetime.fromisoformat(value).astimezone(UTC)
+    return f"{at.day} {MONTHS[at.month - 1]} {at:%H:%M} UTC"
+
+
 FORMATS: dict[str, Callable[[Any], str]] = {
     "usd": usd,
     "unitUsd": unit_usd,
@@ -105,10 +132,18 @@ FORMATS: dict[str, Callable[[Any], str]] = {
     "done": done,
     "doneWhole": done_whole,
     "duration": duration,
+    "nanoUsd": lambda value: usd(value / NANO_PER_USD),
+    "unitNanoUsd": lambda value: unit_usd(value / NANO_PER_USD),
+    "ratio": lambda value: percent(value * 100),
+    "stars": lambda value: f"{_fixed(value, 1)} / 5",
+    "ms": ms,
+    "moment": moment,
     "tier": lambda value: f"T{value}",
     "state": lambda value: STATES.get(value, value),
     "velocity": lambda value: VELOCITIES.get(value, value),
     "band": lambda value: BANDS.get(value, value),
+    "words": lambda value: WORDS.get(value, str(value).replace("_", " ")),
+    "mark": lambda value: MARKS.get(value, value),
     "plain": str,
 }
 

@@ -1,5 +1,8 @@
 """The command centre's panels, each a section of S0's drawing, bound to the body of `/api/metrics/dashboard`."""
 
+from urllib.parse import quote
+
+from dashboard.pages.components import blank, button, link_button, panel, source
 from dashboard.pages.sheet import Sheet
 
 
@@ -38,13 +41,49 @@ def progress(sheet: Sheet) -> str:
 </section>"""
 
 
+def notices(sheet: Sheet) -> str:
+    """What the figures say in a sentence, gravest first, and what the history recommends."""
+    mine = sheet.rows("notices", "key", _notice, tag="ul", css="notices", row_tag="li")
+    quiet = sheet.shown("notices", "Nothing to say: no alert fires.", tag="p", css="note", when_empty=True)
+    known = blank("recommendations")
+    advice = known.rows("recommendations", "action", _advice, tag="ul", css="notices advice", row_tag="li")
+    asked = source("/api/recommendations", advice, name="recommendations", refresh_s=60, empty_when="recommendations")
+    return panel("alerts", "Alerts & recommendations", f"{mine}{quiet}{asked}", css="notice-panel")
+
+
+def _notice(row: Sheet) -> str:
+    return f"""<span class="mark-dot" {row.attributes(mark="mark")} aria-hidden="true"></span>
+<span class="sr-only">{row.text("mark", "mark")}: </span>{row.text("text")}"""
+
+
+def _advice(row: Sheet) -> str:
+    saves = row.shown("costSavings", f" · saves {row.text('costSavings', 'usd')}", tag="span", css="good")
+    return f"""<span class="mark-dot blue" aria-hidden="true"></span>
+<span>{row.text("action")}<span class="note wrap">{row.text("impact")}{saves}</span></span>"""
+
+
+def tables(sheet: Sheet) -> str:
+    """DATABASE TABLES POPULATED: what came of it all; only where results write to tables."""
+    rows = sheet.rows("tables", "table", _table, tag="tbody", css="filled", row_tag="tr")
+    head = _unseen_head("Table", "Records added", "Share of all records", "Records an image")
+    return sheet.shown("tables", panel("tables", "Database tables populated", f"<table>{head}{rows}</table>"))
+
+
+def _table(row: Sheet) -> str:
+    return f"""<th scope="row" class="mono">{row.text("table")}</th>
+<td class="n"><b>{row.text("records", "count", tick=True)}</b> <span class="unit">added</span></td>
+<td class="share">{row.bar("percent", "Share of all records")}<span class="n">{row.text("percent", "share")}</span></td>
+<td class="n each">{row.text("perImage", "rate")} <span class="unit">an image</span></td>"""
+
+
 def commands(sheet: Sheet) -> str:
     """What an operator can ask of the run's processor (S0, the buttons); without a script there is the command line."""
     paused = sheet.value("state") == "paused"
     return f"""<section class="commands" aria-label="Commands" data-commands hidden>
-<button type="button" data-command="{"resume" if paused else "pause"}">{"Resume" if paused else "Pause"}</button>
-<button type="button" data-command="set_concurrency">Speed up</button>
-<button type="button" data-command="reprocess">Reprocess failed</button>
+{button("Resume" if paused else "Pause", css="command", command="resume" if paused else "pause")}
+{button("Speed up", css="command", command="set_concurrency")}
+{button("Reprocess failed", css="command", command="reprocess")}
+{link_button("Export report", f"/api/report?format=pdf&run={quote(sheet.value('runId'), safe='')}")}
 <p aria-live="polite" data-command-said></p>
 </section>"""
 
@@ -155,7 +194,7 @@ def context(sheet: Sheet) -> str:
     table = f"""<section class="panel context" aria-labelledby="h-context">
 <h2 id="h-context">Context quality distribution</h2>
 <table>{_unseen_head("Context", "Share", "Images", "Price of one")}{bands}</table>
-<p class="note">→ <b>{poor}</b> of images have poor context: more documentation makes them cheaper</p></section>"""
+<p class="note callout">→ <b>{poor}</b> of images need more documentation!</p></section>"""
     return sheet.shown("context", table)
 
 

@@ -8,7 +8,9 @@ from metrics.views import catalogue
 from metrics.views.questions import SECTIONS, Question
 from metrics.views.view import View as StoredView
 
-FIRST = "SELECT model, count() AS calls, sum(cost_nano_usd) / 1e9 AS usd\nFROM results GROUP BY model ORDER BY calls DESC"
+FIRST = (
+    "SELECT model, count() AS calls, sum(cost_nano_usd) / 1e9 AS usd\nFROM results GROUP BY model ORDER BY calls DESC"
+)
 
 
 async def draw(view: View) -> str:

@@ -19,10 +19,11 @@ function* own(scope, selector) {
 }
 
 export function fill(scope, values) {
-  for (const element of own(scope, "[data-text]")) setText(element, at(values, element.dataset.text));
+  for (const element of own(scope, "[data-text]")) setText(element, at(values, element.dataset.text), values);
   for (const element of own(scope, "[data-bar]")) setBar(element, at(values, element.dataset.bar));
   for (const element of own(scope, "[data-show]")) element.hidden = isEmpty(at(values, element.dataset.show));
   for (const element of own(scope, "[data-hide]")) element.hidden = !isEmpty(at(values, element.dataset.hide));
+  for (const element of own(scope, "[data-attribute]")) setAttribute(element, values);
   for (const element of own(scope, "[data-list]")) {
     const items = at(values, element.dataset.list);
     if (items) setRows(element, items);
@@ -33,8 +34,9 @@ function isEmpty(value) {
   return !value || value.length === 0;
 }
 
-function setText(element, value) {
-  const format = element.dataset.format;
+function setText(element, value, values) {
+  const named = element.dataset.format;
+  const format = named.startsWith("@") ? at(values, named.slice(1)) ?? "plain" : named;
   const before = element.shown;
   element.shown = value;
   const ticks = "tick" in element.dataset && !calm.matches && !document.hidden;
@@ -66,6 +68,16 @@ function setBar(element, value) {
   element.firstElementChild.setAttribute("width", `${width.toFixed(3)}%`);
   if (value === null) element.removeAttribute("aria-valuenow");
   else element.setAttribute("aria-valuenow", width.toFixed(1));
+}
+
+// `data-attribute="mark=a.b run=c"`: the value at a.b becomes data-mark, that at c data-run.
+function setAttribute(element, values) {
+  for (const pair of element.dataset.attribute.split(" ")) {
+    const [name, path] = pair.split("=");
+    const value = at(values, path);
+    if (value === null) delete element.dataset[name];
+    else element.dataset[name] = value;
+  }
 }
 
 export function newRow(list) {

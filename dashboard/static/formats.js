@@ -5,6 +5,13 @@ const STATES = {
   warming_up: "Warming up", running: "Running", stalled: "Stalled", paused: "Paused", finished: "Finished",
 };
 const VELOCITIES = { up: "↗ speeding up", steady: "→ steady", down: "↘ slowing down" };
+const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+const WORDS = {
+  on_target: "✓ on target", near_target: "≈ near target", off_target: "✗ off target",
+  up: "↗ up", steady: "→ steady", down: "↘ down",
+  roi_percentage: "ROI", user_experience: "user experience", system_health: "system health",
+};
+const MARKS = { red: "Alert", yellow: "Warning", green: "Met", blue: "Information" };
 const BANDS = { rich: "Rich (60+)", good: "Good (30-60)", medium: "Med (10-30)", poor: "Poor (<10)" };
 
 function fixed(value, decimals) {
@@ -40,6 +47,16 @@ function duration(value) {
   return days < 1 ? `${hours}h ${minutes % 60}m` : `${days}d ${hours % 24}h`;
 }
 
+function ms(value) {
+  return Math.abs(value) < 1000 ? `${fixed(value, 0)} ms` : `${fixed(value / 1000, 2)} s`;
+}
+
+function moment(value) {
+  const at = new Date(value);
+  const clock = at.toISOString().slice(11, 16);
+  return `${at.getUTCDate()} ${MONTHS[at.getUTCMonth()]} ${clock} UTC`;
+}
+
 export const FORMATS = {
   usd: (value) => money(value, 2),
   unitUsd: (value) => money(value, 3),
@@ -50,13 +67,21 @@ export const FORMATS = {
   done: (value) => `${(Math.floor(value * 10) / 10).toFixed(1)}%`,
   doneWhole: (value) => (value > 0 && value < 1 ? "<1%" : `${Math.floor(value)}%`),
   duration,
+  nanoUsd: (value) => money(value / 1e9, 2),
+  unitNanoUsd: (value) => money(value / 1e9, 3),
+  ratio: (value) => `${fixed(value * 100, 1)}%`,
+  stars: (value) => `${fixed(value, 1)} / 5`,
+  ms,
+  moment,
   tier: (value) => `T${value}`,
   state: (value) => STATES[value] ?? value,
   velocity: (value) => VELOCITIES[value] ?? value,
   band: (value) => BANDS[value] ?? value,
+  words: (value) => WORDS[value] ?? String(value).replaceAll("_", " "),
+  mark: (value) => MARKS[value] ?? value,
   plain: String,
 };
 
 export function written(value, format) {
-  return value === null || value === undefined ? UNKNOWN : FORMATS[format](value);
+  return value === null || value === undefined ? UNKNOWN : (FORMATS[format] ?? FORMATS.plain)(value);
 }

@@ -2,6 +2,7 @@
 //   live.on("snapshot", (body) => …)   the body of /api/metrics/dashboard of the page's run, newest first of all
 //   live.on("activity", (rows) => …)   results as they arrive        live.on("runs", (rows) => …)   the list of runs
 //   live.on("status", (status) => …)   every 3 s: {now, kafka, detail, clickhouse, worker}
+//   live.on("alert", (alert) => …)     one of the run begins or ends
 //   live.on("lost", () => …)           the connection is gone; the browser tries again
 const events = new EventTarget();
 let last = {};
@@ -16,7 +17,7 @@ export const live = {
 
   start() {
     const stream = new EventSource(live.run === undefined ? "/api/stream?run=" : `/api/stream?run=${encodeURIComponent(live.run)}`);
-    for (const name of ["snapshot", "activity", "runs", "status"]) {
+    for (const name of ["snapshot", "activity", "runs", "status", "alert"]) {
       stream.addEventListener(name, (event) => tell(name, JSON.parse(event.data)));
     }
     stream.addEventListener("error", () => {
@@ -29,6 +30,6 @@ export const live = {
 };
 
 function tell(name, detail) {
-  if (name !== "activity" && name !== "lost") last[name] = detail;
+  if (["snapshot", "runs", "status"].includes(name)) last[name] = detail;
   events.dispatchEvent(new CustomEvent(name, { detail }));
 }

@@ -54,9 +54,10 @@ export async function refresh(element, url) {
 
 function take(element, body) {
   const path = element.dataset.empty;
-  const items = path?.split(".").reduce((found, name) => found?.[name], body);
+  const values = Array.isArray(body) ? { items: body } : body;
+  const items = path?.split(".").reduce((found, name) => found?.[name], values);
   element.body = body;
-  fill(element, Array.isArray(body) ? { items: body } : body);
+  fill(element, values);
   show(element, path && (!items || items.length === 0) ? "empty" : "ready", "");
   element.dispatchEvent(new CustomEvent("filled", { detail: body, bubbles: true }));
 }

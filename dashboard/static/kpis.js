@@ -1,0 +1,34 @@
+// The KPI page's own: the course of one indicator, out of the minutes that ClickHouse keeps.
+import { written } from "./formats.js";
+import { line } from "./plots.js";
+import { whenFilled } from "./sources.js";
+
+const select = document.querySelector("[data-indicator]");
+let minutes = [];
+
+function show() {
+  const chosen = minutes.filter((row) => row.name === select.value && row.value !== null);
+  chosen.sort((one, other) => moment(one) - moment(other));
+  const place = document.querySelector('[data-plot="trend"]');
+  const at = chosen.map(moment);
+  const format = chosen[0]?.unit ?? "rate";
+  const series = [{ label: "value", values: chosen.map((row) => Number(row.value)), format, colour: 1, fill: true }];
+  const targets = chosen.map((row) => (row.target === null ? null : Number(row.target)));
+  if (targets.some((target) => target !== null)) series.push({ label: "target", values: targets, format, colour: 2 });
+  line(place, { at, series });
+}
+
+// ClickHouse writes "2026-11-21 15:53:00.000" and means UTC.
+function moment(row) {
+  return Date.parse(`${row.as_of.replace(" ", "T").replace(/Z?$/, "Z")}`) / 1000;
+}
+
+whenFilled("trend", (rows) => {
+  minutes = Array.isArray(rows) ? rows : [];
+  const names = [...new Set(minutes.filter((row) => row.value !== null).map((row) => row.name))].sort();
+  const before = select.value;
+  select.replaceChildren(...names.map((name) => new Option(written(name, "words"), name)));
+  if (names.includes(before)) select.value = before;
+  show();
+});
+select?.addEventListener("change", show);
