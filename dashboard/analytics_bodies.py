@@ -7,8 +7,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from dashboard.bodies import Body
-
-BandName = Literal["rich", "good", "medium", "poor"]
+from metrics.context import BandName
 
 
 class ModelComparison(Body, frozen=True, kw_only=True):
@@ -210,14 +209,15 @@ class AdviceBody(Body, frozen=True, kw_only=True):
 
 
 class RecommendationsBody(Body, frozen=True, kw_only=True):
-    """`GET /api/recommendations`: worth most first within each kind; `totalSavings` adds up what does not overlap.
+    """`GET /api/recommendations`: the largest saving first. `pricesByBand`: dollars an image past tier 1.
 
-    Documents of one vehicle are alternatives, so of each vehicle the best one counts.
+    `savingsByKind` adds up one kind; kinds overlap (a cheaper model and a better document save on the same calls).
+    Documents of one vehicle are alternatives, so of each vehicle the best one is named.
     """
 
     run: str | None
     days: int
-    total_savings: float
+    savings_by_kind: dict[str, float]
     prices_by_band: dict[str, float]
     prices_basis: Literal["measured", "list"]
     recommendations: list[AdviceBody]

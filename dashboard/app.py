@@ -19,9 +19,24 @@ from litestar.static_files import create_static_files_router
 from dashboard import problems
 from dashboard.config import DashboardConfig
 from dashboard.errors import AddressTaken
+from dashboard.filters import chosen
 from dashboard.guard import Guard
 from dashboard.parts import Parts
-from dashboard.routes import commands, events, export, lineage, metrics, pages, probes, runs, sql, stream
+from dashboard.routes import (
+    analytics,
+    commands,
+    events,
+    export,
+    lineage,
+    metrics,
+    models,
+    pages,
+    probes,
+    recommendations,
+    runs,
+    sql,
+    stream,
+)
 
 STATIC = Path(__file__).with_name("static")
 API_VERSION = "1"
@@ -45,6 +60,14 @@ def create_app(config: DashboardConfig) -> Litestar:
             metrics.dashboard,
             metrics.realtime,
             metrics.projection,
+            analytics.metrics_analytics,
+            analytics.vehicle_metrics,
+            analytics.list_vehicles,
+            recommendations.recommendations,
+            models.model_analytics,
+            models.recommend_model,
+            models.take_feedback,
+            models.list_experiments,
             events.take_events,
             sql.run_sql,
             export.export_view,
@@ -53,7 +76,10 @@ def create_app(config: DashboardConfig) -> Litestar:
             stream.stream,
             create_static_files_router(path="/static", directories=[STATIC], include_in_schema=False),
         ],
-        dependencies={"parts": Provide(lambda: parts, sync_to_thread=False)},
+        dependencies={
+            "parts": Provide(lambda: parts, sync_to_thread=False),
+            "chosen": Provide(chosen, sync_to_thread=False),
+        },
         lifespan=[lambda _: parts.running()],
         exception_handlers=problems.HANDLERS,
         compression_config=CompressionConfig(backend="gzip", gzip_compress_level=5, exclude=["^/api/(stream|export)"]),

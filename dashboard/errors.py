@@ -9,7 +9,8 @@ DashboardError
  ├─ BadRequest          the body is not what the address takes (400)
  ├─ SqlNotAllowed, SqlFailed, SqlTooMuch   a statement that the reader may not run, is wrong, or asks for too much
  ├─ NotExported, FilterUnknown             an export of what is not on the list, or by a column it has not
- └─ LineageUnknown      no record of that image, or of that table's row (404)
+ ├─ LineageUnknown      no record of that image, or of that table's row (404)
+ └─ VehicleUnknown      neither a result nor a profile of that vehicle (404)
 """
 
 
@@ -92,6 +93,13 @@ class LineageUnknown(DashboardError):  # noqa: N818
 
     status_code = 404
     title = "No lineage"
+
+
+class VehicleUnknown(DashboardError):  # noqa: N818
+    """Nothing is stored about that vehicle."""
+
+    status_code = 404
+    title = "No such vehicle"
 
 
 class BadEvents(DashboardError):  # noqa: N818

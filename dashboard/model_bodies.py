@@ -12,7 +12,10 @@ Basis = Literal["history", "rules"]
 
 
 class CallFigures(Body, frozen=True, kw_only=True):
-    """What is known of some calls (S4, Metrics & Scoring)."""
+    """What is known of some calls (S4, Metrics & Scoring).
+
+    `confidence`: how sure the quality score is; `avgConfidence`: how sure the models said they were.
+    """
 
     total_calls: int
     avg_response_time: float | None
@@ -28,6 +31,7 @@ class CallFigures(Body, frozen=True, kw_only=True):
     avg_cost: float | None
     unpriced_calls: int
     untimed_calls: int
+    avg_confidence: float | None
 
 
 class ModelFigures(CallFigures, frozen=True, kw_only=True):
@@ -164,10 +168,9 @@ class FeedbackTaken(Body, frozen=True, kw_only=True):
 
 
 class VariantFigures(CallFigures, frozen=True, kw_only=True):
-    """One variant; `avgConfidence` 0-100."""
+    """One variant."""
 
     variant: str
-    avg_confidence: float | None
 
 
 class ComparisonBody(Body, frozen=True, kw_only=True):

@@ -8,6 +8,8 @@ from math import sqrt
 
 import msgspec
 
+from events.numbers import PPM
+
 FEWEST_CALLS = 5
 """Of a model and task; below that no recommendation (S4, Troubleshooting)."""
 WINDOW_DAYS = 30
@@ -22,7 +24,8 @@ _SAMPLE, _RELIABILITY, _LIKED = 0.5, 0.3, 0.2
 class Calls(msgspec.Struct, frozen=True, kw_only=True):
     """Counts of some calls; what two sets of calls have together is their sum.
 
-    `succeeded`: not failed. `timed` said their latency, `priced` their cost. `tokens`: sent and received.
+    `succeeded`: not failed. `timed` said their latency, `priced` their cost, `sure` their own confidence.
+    `tokens`: sent and received.
     """
 
     calls: int = 0
@@ -34,6 +37,8 @@ class Calls(msgspec.Struct, frozen=True, kw_only=True):
     priced: int = 0
     thumbs_up: int = 0
     thumbs_down: int = 0
+    confidence_ppm: int = 0
+    sure: int = 0
 
     def __add__(self, other: "Calls") -> "Calls":
         return Calls(**{name: getattr(self, name) + getattr(other, name) for name in Calls.__struct_fields__})
@@ -57,6 +62,11 @@ class Calls(msgspec.Struct, frozen=True, kw_only=True):
     def mean_nano_usd(self) -> float | None:
         """Of the calls that said their cost."""
         return self.cost_nano_usd / self.priced if self.priced else None
+
+    @property
+    def mean_confidence(self) -> float | None:
+        """0-1, of the calls that said theirs."""
+        return self.confidence_ppm / self.sure / PPM if self.sure else None
 
     @property
     def ratings(self) -> int:
