@@ -30,7 +30,9 @@ TimeRange = Annotated[
     QueryParameter(name="timeRange", description="30m, 24h, 7d, 2w or all; `from` goes before.", pattern=_RANGE),
 ]
 Limit = Annotated[int, QueryParameter(description="Rows of a page.", ge=1, le=500)]
-Cursor = Annotated[str | None, QueryParameter(description="`nextCursor` of the page before.", max_length=2_000)]
+Cursor = Annotated[
+    str | None, QueryParameter(name="cursor", description="`nextCursor` of the page before.", max_length=2_000)
+]
 
 
 @get("/api/metrics/analytics", tags=["metrics"], responses={200: ResponseSpec(AnalyticsBody)})
@@ -99,11 +101,11 @@ async def list_vehicles(
     parts: NamedDependency[Parts],
     request: AnyRequest,
     limit: Limit = 50,
-    cursor_: Annotated[Cursor, QueryParameter(name="cursor")] = None,
+    behind: Cursor = None,
     tier: FromQuery[BandName | None] = None,
 ) -> Response[bytes]:
     """Every vehicle over all runs, the costliest first; `tier`: only those documented so."""
-    after = None if cursor_ is None else cursor.decode(cursor_, vehicles.After)
+    after = None if behind is None else cursor.decode(behind, vehicles.After)
     found = await parts.store().ask(lambda history: vehicles.page(history, limit + 1, after, tier))
     shown = found[:limit]
     more = len(found) > limit

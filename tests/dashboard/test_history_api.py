@@ -3,15 +3,18 @@
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from confluent_kafka import Consumer
 from serving import Served, new_prefix, served
 from storing import store as stored
+from typer.testing import CliRunner
 
 from events import codec
 from events.feedback import FeedbackRecorded
+from imageledger.cli.main import app
 from servers.users import Addresses
 from sinks.client import connect
 from sinks.migrations import migrate
@@ -299,16 +302,43 @@ def test_vehicles_come_in_pages(page: Served) -> None:
     whole = ok(page, "/api/metrics/vehicles")
     assert [row["vehicleId"] for row in whole["vehicles"]] == ["car/1", "bare", "new"]
     assert whole["nextCursor"] is None
-    walked, cursor = [], None
-    while True:
-        body = ok(page, "/api/metrics/vehicles", limit=1, **({"cursor": cursor} if cursor else {}))
+    walked: list[Any] = []
+    cursor: dict[str, str] = {}
+    for _ in whole["vehicles"]:
+        body = ok(page, "/api/metrics/vehicles", limit=1, **cursor)
         walked += body["vehicles"]
-        cursor = body["nextCursor"]
-        if cursor is None:
-            break
+        cursor = {"cursor": body["nextCursor"]}
+    assert cursor == {"cursor": None}
     assert walked == whole["vehicles"]
     assert [row["vehicleId"] for row in ok(page, "/api/metrics/vehicles", tier="good")["vehicles"]] == ["car/1", "new"]
     assert page.get("/api/metrics/vehicles", cursor="nonsense!").status_code == 400
+
+
+def test_recommendations_are_worth_money(page: Served) -> None:
+    body = ok(page, "/api/recommendations", run="pictures")
+    assert body["pricesBasis"] == "measured"
+    assert body["pricesByBand"]["medium"] == pytest.approx(0.004)
+    [again] = body["recommendations"]
+    assert (again["kind"], again["evidence"]["vehicleId"], again["evidence"]["images"]) == ("reprocess", "car/1", 20)
+    assert again["costSavings"] == pytest.approx(0.07)
+    assert body["savingsByKind"] == {"reprocess": pytest.approx(0.07)}
+    assert ok(page, "/api/recommendations", run="nobody")["recommendations"] == []
+
+
+def test_the_command_line_says_the_same(page: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("imageledger.settings.Settings.api_url", lambda _: page.url)
+
+    def said(*arguments: str) -> str:
+        result = CliRunner().invoke(app, ["--data", str(tmp_path), *arguments])
+        assert result.exit_code == 0, result.output
+        return result.output
+
+    assert "haiku is 2.3x faster for simple tasks" in said("models", "--run", "chat")
+    assert said("models", "recommend", "coding").startswith("haiku (anthropic): best overall performance for coding")
+    assert "is worse than A in success rate by" in said("models", "experiments", "--run", "chat")
+    assert "Ask about the 20 images of vehicle car/1 again (saves $0.0700)" in said("recommend", "--run", "pictures")
+    assert json.loads(said("models", "recommend", "coding", "--json"))["basis"] == "history"
+    assert json.loads(said("recommend", "--json"))["days"] == 30
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,9 @@
 
 from datetime import UTC, datetime
 
-import pytest
+import msgspec
+from hypothesis import given
+from hypothesis import strategies as st
 
 from events.profiles import VehicleProfiled
 from metrics.advice import Batch, Minute, best_batch_sizes, best_concurrency, cheaper_routes, no_worse
@@ -11,7 +13,6 @@ from metrics.models import Calls
 from metrics.recommendation import Model
 from processors.context import context_score as routed_score
 from processors.documented import PRICES_USD
-from processors.improvements import DOCUMENTS as PROCESSORS_DOCUMENTS
 
 BIG, MID, TINY = Model("big", "p"), Model("mid", "p"), Model("tiny", "p")
 
@@ -78,20 +79,7 @@ def profile(**fields: int | bool) -> VehicleProfiled:
     return VehicleProfiled(event_id="p", event_time=datetime(2026, 11, 2, tzinfo=UTC), vehicle_id="v", **fields)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize(
-    "fields",
-    [
-        {},
-        {"has_spid": True, "receipt_count": 9, "timeline_event_count": 7, "user_tag_count": 6},
-        {"has_factory_manual": True, "previously_analyzed": True, "well_documented": True, "receipt_count": 2},
-    ],
-)
-def test_the_score_is_the_processors(fields: dict[str, int]) -> None:
-    assert context_score(profile(**fields)) == routed_score(profile(**fields))
-
-
-def test_documents_and_prices_are_the_processors() -> None:
-    assert [(d.name, d.field, d.most) for d in DOCUMENTS if d.name] == [tuple(d) for d in PROCESSORS_DOCUMENTS]
+def test_prices_are_the_processors() -> None:
     assert {name: nano / 1e9 for name, nano in LIST_PRICES_NANO_USD.items()} == PRICES_USD
 
 
@@ -106,6 +94,39 @@ def test_what_a_document_would_save() -> None:
     assert by_name["user tag"].saved_nano_usd == 0
     nothing = profile(has_spid=True, has_factory_manual=True, receipt_count=5, timeline_event_count=5, user_tag_count=5)
     assert additions(nothing, LIST_PRICES_NANO_USD) == []
+
+
+def test_a_spid_photo_is_the_first_thing_to_add_at_20() -> None:
+    first, *others = additions(profile(timeline_event_count=50, well_documented=True), LIST_PRICES_NANO_USD)
+    assert (first.document, first.how_many, first.score_after, first.saved_nano_usd) == ("SPID photo", 1, 40, 4_500_000)
+    assert {one.document: one.how_many for one in others} == {"factory manual": 1, "receipt": 2, "user tag": 5}
+
+
+@given(
+    st.builds(
+        profile,
+        has_spid=st.booleans(),
+        has_factory_manual=st.booleans(),
+        receipt_count=st.integers(0, 8),
+        timeline_event_count=st.integers(0, 8),
+        user_tag_count=st.integers(0, 8),
+        previously_analyzed=st.booleans(),
+        well_documented=st.booleans(),
+    )
+)
+def test_an_addition_is_the_fewest_that_reach_a_better_band(now: VehicleProfiled) -> None:
+    def scored(name: str, more: int) -> int:
+        field = next(document.field for document in DOCUMENTS if document.name == name)
+        value = bool(more) if isinstance(getattr(now, field), bool) else getattr(now, field) + more
+        return context_score(msgspec.structs.replace(now, **{field: value}))
+
+    score = context_score(now)
+    assert score == routed_score(now)
+    for one in additions(now, LIST_PRICES_NANO_USD):
+        assert one.score_before == score < one.score_after == scored(one.document, one.how_many)
+        assert band(scored(one.document, one.how_many - 1)) == band(score)
+        assert one.lifts == (band(one.score_after) != band(score))
+        assert one.lifts or one.how_many == 1
 
 
 def test_prompts_are_s2s() -> None:
