@@ -19,9 +19,11 @@ from litestar.static_files import create_static_files_router
 from dashboard import problems
 from dashboard.config import DashboardConfig
 from dashboard.errors import AddressTaken
+from dashboard.filters import chosen
 from dashboard.guard import Guard
 from dashboard.parts import Parts
 from dashboard.routes import (
+    analytics,
     commands,
     costs,
     definitions,
@@ -29,8 +31,10 @@ from dashboard.routes import (
     export,
     lineage,
     metrics,
+    models,
     pages,
     probes,
+    recommendations,
     results,
     runs,
     sql,
@@ -61,6 +65,14 @@ def create_app(config: DashboardConfig) -> Litestar:
             metrics.realtime,
             metrics.projection,
             definitions.list_definitions,
+            analytics.metrics_analytics,
+            analytics.vehicle_metrics,
+            analytics.list_vehicles,
+            recommendations.recommendations,
+            models.model_analytics,
+            models.recommend_model,
+            models.take_feedback,
+            models.list_experiments,
             events.take_events,
             sql.run_sql,
             export.export_view,
@@ -73,7 +85,10 @@ def create_app(config: DashboardConfig) -> Litestar:
             stream.stream,
             create_static_files_router(path="/static", directories=[STATIC], include_in_schema=False),
         ],
-        dependencies={"parts": Provide(lambda: parts, sync_to_thread=False)},
+        dependencies={
+            "parts": Provide(lambda: parts, sync_to_thread=False),
+            "chosen": Provide(chosen, sync_to_thread=False),
+        },
         lifespan=[lambda _: parts.running()],
         exception_handlers=problems.HANDLERS,
         compression_config=CompressionConfig(backend="gzip", gzip_compress_level=5, exclude=["^/api/(stream|export)"]),

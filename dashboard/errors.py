@@ -10,7 +10,8 @@ DashboardError
  ├─ SqlNotAllowed, SqlFailed, SqlTooMuch   a statement that the reader may not run, is wrong, or asks for too much
  ├─ NotExported, FilterUnknown             an export of what is not on the list, or by a column it has not
  ├─ LineageUnknown      no record of that image, or of that table's row (404)
- └─ ResultUnknown, NoPicture   no such result; its picture is not one that may be shown (404)
+ ├─ ResultUnknown, NoPicture   no such result; its picture is not one that may be shown (404)
+ └─ VehicleUnknown      neither a result nor a profile of that vehicle (404)
 """
 
 
@@ -107,6 +108,13 @@ class NoPicture(DashboardError):  # noqa: N818
 
     status_code = 404
     title = "No picture"
+
+
+class VehicleUnknown(DashboardError):  # noqa: N818
+    """Nothing is stored about that vehicle."""
+
+    status_code = 404
+    title = "No such vehicle"
 
 
 class BadEvents(DashboardError):  # noqa: N818

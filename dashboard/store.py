@@ -99,17 +99,17 @@ class Store:
         finally:
             answer.close()
 
-    async def ask(self, question: Callable[[History], T]) -> T:
-        """Whatever a reader of `sinks` knows."""
-        return await self._in_thread(lambda: question(self._asked()))
-
     async def image_lineage(self, image_id: str) -> bytes:
         """As JSON."""
-        return await self._in_thread(lambda: lineage.as_json(lineage.of_image(self._asked(), image_id)))
+        return await self.ask(lambda history: lineage.as_json(lineage.of_image(history, image_id)))
 
     async def record_lineage(self, table: str, record_id: str) -> bytes:
         """As JSON."""
-        return await self._in_thread(lambda: lineage.as_json(lineage.of_record(self._asked(), table, record_id)))
+        return await self.ask(lambda history: lineage.as_json(lineage.of_record(history, table, record_id)))
+
+    async def ask(self, question: Callable[[History], T]) -> T:
+        """What a question of `sinks` answers: `await store.ask(lambda history: calls(history, chosen))`."""
+        return await self._in_thread(lambda: question(self._asked()))
 
     def _asked(self) -> History:
         with self._lock:

@@ -1,7 +1,7 @@
 """A client of the dashboard's API, as any program may be one: what `status` and `watch` say is what the page says."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
@@ -57,9 +57,14 @@ class Api:
         body = self._get(f"/api/metrics/realtime?run={_quoted(run)}", none=_unknown(run))
         return msgspec.json.decode(body, type=RealtimeBody).recent_activity
 
-    def _get(self, path: str, none: str) -> bytes:
+    def answer(self, path: str, **parameters: str | int | None) -> bytes:
+        """The JSON of any address; parameters that are None are left out."""
+        given = {name: value for name, value in parameters.items() if value is not None}
+        return self._get(path, none=f"{self.base}{path} is not there: is the dashboard of this version?", given=given)
+
+    def _get(self, path: str, none: str, given: Mapping[str, str | int] | None = None) -> bytes:
         try:
-            answer = httpx.get(self.base + path, timeout=ANSWER_S)
+            answer = httpx.get(self.base + path, params=given or None, timeout=ANSWER_S)
         except httpx.HTTPError as error:
             raise UnreachableError(
                 f"no dashboard answers at {self.base} ({error}): is `imageledger up` running?"

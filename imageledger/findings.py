@@ -8,9 +8,9 @@ import msgspec
 from events.profiles import VehicleProfiled
 from events.results import Answer, Gap, ImageResult
 from imageledger.errors import UnreachableError
+from imageledger.suggestions import Report, report
 from processors.context import Band
 from processors.evidence import Evidence
-from processors.suggestions import Report, report
 from sinks.client import connect
 from sinks.history import History
 

@@ -1,11 +1,11 @@
 """What better documentation brings: a higher score, a better band, a lower price (S2, Context scoring system).
 
 Pure: what was asked before, by the context scores on its results; what holds now, by profiles; prices by the plan's
-routing (`Step.unit_cost_usd`, `documented.PRICES_USD`).
+routing (`Step.unit_cost_usd`, `documented.PRICES_USD`). What one more document would bring is `metrics.context`'s.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 import msgspec
@@ -91,48 +91,3 @@ def change(before: float, after: int, prices_usd: Mapping[Band, float]) -> Chang
         unit_cost_before_nano_usd=nano_usd(prices_usd[band(before)]),
         unit_cost_after_nano_usd=nano_usd(prices_usd[band(after)]),
     )
-
-
-class Document(NamedTuple):
-    """Something that an owner can add: the profile's field that it fills, and how many of it raise the score."""
-
-    name: str
-    field: str
-    most: int
-
-
-DOCUMENTS = (
-    Document("SPID photo", "has_spid", 1),
-    Document("factory manual", "has_factory_manual", 1),
-    Document("receipt", "receipt_count", 5),
-    Document("timeline event", "timeline_event_count", 5),
-    Document("user tag", "user_tag_count", 5),
-)
-"""S2, Context scoring system; previous analysis and good documentation are not the owner's to add."""
-
-
-class Addition(msgspec.Struct, frozen=True, kw_only=True):
-    """What adding `count` of a document would change."""
-
-    document: str
-    count: int
-    change: Change
-
-
-def additions(profile: VehicleProfiled, prices_usd: Mapping[Band, float]) -> list[Addition]:
-    """For each document that would raise the vehicle's score: the fewest that reach a better band, else one.
-
-    The largest saving first, then the fewest, then the most points.
-    """
-    tried = [list(_tried(profile, document, prices_usd)) for document in DOCUMENTS]
-    found = [next((one for one in counts if one.change.unlocks), counts[0]) for counts in tried if counts]
-    return sorted(found, key=lambda one: (-one.change.saved_nano_usd, one.count, -one.change.score_after))
-
-
-def _tried(profile: VehicleProfiled, document: Document, prices_usd: Mapping[Band, float]) -> Iterator[Addition]:
-    """One of the document more, two, and so on, as long as it counts."""
-    has, score = int(getattr(profile, document.field)), context_score(profile)
-    for count in range(1, document.most - has + 1):
-        value = True if document.most == 1 else has + count
-        with_it = msgspec.structs.replace(profile, **{document.field: value})
-        yield Addition(document=document.name, count=count, change=change(score, context_score(with_it), prices_usd))

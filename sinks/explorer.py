@@ -8,8 +8,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 import msgspec
 
-from events.envelope import epoch_ms
-
+from .chosen import Chosen
 from .errors import BadCursor, NoSuchResult
 from .history import History
 
@@ -115,44 +114,23 @@ class Choices(Body, frozen=True, kw_only=True):
     component_types: list[str]
 
 
-class Filters(NamedTuple):
-    """Only results that are like it; None is any. `start` ≤ time < `end`; `text` is part of the subject's id, or an
-    event's whole id.
-    """
+class Like(NamedTuple):
+    """What a result must also be; None is any. `text`: a part of its subject's id, or its event's whole id."""
 
-    run: str | None = None
-    start: datetime | None = None
-    end: datetime | None = None
-    tier: int | None = None
-    model: str | None = None
-    provider: str | None = None
     status: Status | None = None
-    task_type: str | None = None
-    component_type: str | None = None
     vehicle: str | None = None
     text: str | None = None
 
+    def conditions(self) -> list[str]:
+        """Over `results`."""
+        return [_LIKE[name] for name, value in self._asdict().items() if value is not None]
 
-_CONDITIONS = {
-    "run": "run_id = {run:String}",
-    "start": "effective_ms >= {start:Int64}",
-    "end": "effective_ms < {end:Int64}",
-    "tier": "tier = {tier:Int64}",
-    "model": "model = {model:String}",
-    "provider": "provider = {provider:String}",
+
+_LIKE = {
     "status": "status = {status:String}",
-    "task_type": "task_type = {task_type:String}",
-    "component_type": "component_type = {component_type:String}",
     "vehicle": "vehicle_id = {vehicle:String}",
     "text": "(positionCaseInsensitiveUTF8(subject_id, {text:String}) > 0 OR event_id = {text:String})",
 }
-
-
-def conditions(filters: Filters) -> tuple[str, dict[str, Any]]:
-    """A WHERE clause over `results`, which may be empty, and its parameters."""
-    given = {name: value for name, value in filters._asdict().items() if value is not None}
-    parameters = {name: epoch_ms(value) if isinstance(value, datetime) else value for name, value in given.items()}
-    return ("WHERE " + " AND ".join(_CONDITIONS[name] for name in given) if given else ""), parameters
 
 
 _Number = Annotated[int, msgspec.Meta(ge=_LEAST, le=_MOST)]
@@ -167,7 +145,7 @@ class _Place(msgspec.Struct, array_like=True, frozen=True):
 
 
 def results(
-    history: History, filters: Filters, sort: Sort = "-time", limit: int = 50, cursor: str | None = None
+    history: History, chosen: Chosen, like: Like, sort: Sort = "-time", limit: int = 50, cursor: str | None = None
 ) -> ResultsPage:
     """A page of results; `cursor` is the former page's `next`, under the same filters and sort.
 
@@ -176,31 +154,33 @@ def results(
 
     Raises BadCursor; ClickHouseError.
     """
-    found = _places(history, filters, sort, min(limit, MAX_ROWS) + 1, cursor)
+    found = _places(history, chosen, like, sort, min(limit, MAX_ROWS) + 1, cursor)
     page, more = found[:limit], len(found) > limit
     return ResultsPage(results=_whole(history, page), next=_cursor(page[-1]) if more and page else None)
 
 
-def _places(history: History, filters: Filters, sort: Sort, limit: int, cursor: str | None) -> list[dict[str, Any]]:
-    clause, parameters = conditions(filters)
+def _places(
+    history: History, chosen: Chosen, like: Like, sort: Sort, limit: int, cursor: str | None
+) -> list[dict[str, Any]]:
     descends = sort.startswith("-")
     column = _SORTED_BY[sort.removeprefix("-")]
     key = column if column == "effective_ms" else f"toInt64(ifNull({column}, {_LEAST if descends else _MOST}))"
     order = "DESC" if descends else "ASC"
+    conditions = like.conditions()
+    parameters = {**chosen.parameters(), **like._asdict(), "limit": limit}
     if cursor is not None:
-        place = _place(cursor)
-        beyond = "<" if descends else ">"
-        clause += (" AND " if clause else "WHERE ") + (
-            f"({key}, source_partition, source_offset) {beyond} "
-            "({at_value:Int64}, {at_partition:UInt32}, {at_offset:UInt64})"
-        )
-        parameters |= {"at_value": place.value, "at_partition": place.partition, "at_offset": place.offset}
+        at = _place(cursor)
+        conditions.append(f"({key}, source_partition, source_offset) {'<' if descends else '>'} {_AT}")
+        parameters |= {"at_value": at.value, "at_partition": at.partition, "at_offset": at.offset}
     return history.rows(
-        f"SELECT run_id, source_partition, event_id, source_offset, {key} AS value FROM results {clause} "  # noqa: S608 - made of this module's own constants
+        f"SELECT run_id, source_partition, event_id, source_offset, {key} AS value FROM results "  # noqa: S608 - made of this module's own constants
+        f"{chosen.where(*conditions)} "
         f"ORDER BY value {order}, source_partition {order}, source_offset {order} LIMIT {{limit:UInt32}}",
-        parameters | {"limit": limit},
+        {name: value for name, value in parameters.items() if value is not None},
     )
 
+
+_AT = "({at_value:Int64}, {at_partition:UInt32}, {at_offset:UInt64})"
 
 _COUNTED = {"answers": "length(results.answers) AS answers"}
 _ROW = ", ".join(_COUNTED.get(name, name) for name in ResultRow.__struct_fields__)
@@ -274,8 +254,8 @@ ORDER BY source_offset DESC LIMIT 200
 
 def choices(history: History, run_id: str | None = None) -> Choices:
     """The models, providers, task and component types of a run, or of all; at most 500 of each."""
-    clause, parameters = conditions(Filters(run=run_id))
-    found = history.rows(_CHOICES.format(clause), parameters)[0]
+    chosen = Chosen(run=run_id)
+    found = history.rows(_CHOICES.format(chosen.where()), chosen.parameters())[0]
     return Choices(**{name: sorted(values) for name, values in found.items()})
 
 

@@ -5,19 +5,22 @@ from html import escape
 from dashboard.pages import components
 from dashboard.pages.page import View
 from metrics.views import catalogue
-from metrics.views.questions import SECTIONS, Question
+from metrics.views.document import SECTIONS
+from metrics.views.questions import Question
+from metrics.views.view import Column
 from metrics.views.view import View as StoredView
 
-FIRST = (
-    "SELECT model, count() AS calls, sum(cost_nano_usd) / 1e9 AS usd\nFROM results GROUP BY model ORDER BY calls DESC"
-)
+FIRST = """\
+SELECT model, count() AS calls, sum(cost_nano_usd) / 1e9 AS usd
+FROM run_results GROUP BY model ORDER BY calls DESC"""
+SAVED_AS = {"csv": "CSV", "jsonl": "JSON lines", "parquet": "Parquet"}
 
 
 async def draw(view: View) -> str:
     """The editor with the address's statement in it (`q`), its result, and what may be asked."""
     statement = view.asked.get("q") or FIRST
     return f"""<div class="columns queries"><div class="wide">
-{components.panel("editor", "Statement", _editor(statement, view.asked.get("parameters") or ""))}
+{components.panel("editor", "Statement", _editor(statement))}
 <section class="panel" data-result aria-label="Result" hidden></section>
 </div><div class="narrow">
 {components.panel("questions", "Questions people ask", _questions())}
@@ -25,17 +28,17 @@ async def draw(view: View) -> str:
 </div></div>"""
 
 
-def _editor(statement: str, parameters: str) -> str:
+def _editor(statement: str) -> str:
+    files = "".join(components.button(words, **{"as": name}) for name, words in SAVED_AS.items())
+    typing = 'spellcheck="false" autocomplete="off" autocapitalize="off" dir="ltr"'
     return f"""<form data-sql>
 <label class="sr-only" for="q">SQL, read-only</label>
-<textarea id="q" name="q" rows="9" spellcheck="false" autocomplete="off" autocapitalize="off" dir="ltr">{escape(statement)}</textarea>
-<div class="parameters" data-parameters data-values="{escape(parameters)}"></div>
-<p class="row"><button class="button primary">Run <small>Ctrl+Enter</small></button>
-<button type="button" class="button" data-as="csv">CSV</button><button type="button" class="button" data-as="jsonl">JSON lines</button>
-<button type="button" class="button" data-as="parquet">Parquet</button>
+<textarea id="q" name="q" rows="9" {typing}>{escape(statement)}</textarea>
+<div class="parameters" data-parameters></div>
+<p class="row"><button class="button primary">Run <small>Ctrl+Enter</small></button>{files}
 <span class="note" role="status" data-outcome></span></p>
-<p class="note wrap">One SELECT, SHOW, DESCRIBE, EXISTS or EXPLAIN; at most 30 s and 100,000 rows. The address holds the statement:
-copy it to save or send it.</p></form>"""
+<p class="note wrap">One SELECT, SHOW, DESCRIBE, EXISTS or EXPLAIN; at most 30 s and 100,000 rows. The address holds the
+statement: copy it to save or send it.</p></form>"""
 
 
 def _questions() -> str:
@@ -56,13 +59,17 @@ def _views() -> str:
 
 
 def _view(view: StoredView) -> str:
-    columns = "".join(
-        f'<li><button type="button" class="insert mono" data-word="{escape(column.name)}">{escape(column.name)}</button>'
-        f" <small>{escape(' · '.join(part for part in (column.unit, column.docs) if part))}</small></li>"
-        for column in view.columns
-    )
-    return f"""<details><summary><span class="mono">{escape(view.name)}</span> <small>a row: {escape(view.grain)}</small></summary>
-<p class="note wrap">{escape(view.purpose)}</p><p>{_insert("Insert an example", view.example)}</p><ul>{columns}</ul></details>"""
+    columns = "".join(_column(column) for column in view.columns)
+    name, grain = escape(view.name), escape(view.grain)
+    return f"""<details><summary><span class="mono">{name}</span> <small>a row: {grain}</small></summary>
+<p class="note wrap">{escape(view.purpose)}</p>
+<p>{_insert("Insert an example", view.example)}</p><ul>{columns}</ul></details>"""
+
+
+def _column(column: Column) -> str:
+    name, about = escape(column.name), escape(" · ".join(part for part in (column.unit, column.docs) if part))
+    word = f'<button type="button" class="insert mono" data-word="{name}">{name}</button>'
+    return f"<li>{word} <small>{about}</small></li>"
 
 
 def _insert(words: str, statement: str) -> str:

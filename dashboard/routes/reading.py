@@ -1,7 +1,9 @@
 """An answer to a conditional GET: bytes that are already JSON, under an ETag."""
 
+import zlib
 from typing import Any
 
+import msgspec
 from litestar import MediaType, Request, Response
 
 AnyRequest = Request[Any, Any, Any]
@@ -15,3 +17,9 @@ def json_answer(request: AnyRequest, body: bytes, version: str) -> Response[byte
     if etag in asked or "*" in asked:
         return Response(b"", status_code=304, headers=headers)
     return Response(body, media_type=MediaType.JSON, headers=headers)
+
+
+def stored_answer(request: AnyRequest, body: msgspec.Struct) -> Response[bytes]:
+    """The same for what is read from the store anew: its version is its content."""
+    encoded = msgspec.json.encode(body)
+    return json_answer(request, encoded, f"{zlib.crc32(encoded):x}-{len(encoded):x}")

@@ -4,24 +4,28 @@ from typing import Annotated, Any
 from urllib.parse import unquote
 
 from litestar import Request, Response, get
-from litestar.di import NamedDependency, Provide
+from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, QueryParameter
 
 from dashboard.parts import Parts
 from dashboard.picture import picture
-from dashboard.routes.filters import filters
 from sinks import explorer
-from sinks.explorer import MAX_ROWS, Choices, Detail, Filters, ResultsPage, Sort
+from sinks.chosen import Chosen
+from sinks.explorer import MAX_ROWS, Choices, Detail, Like, ResultsPage, Sort, Status
 
 AnyRequest = Request[Any, Any, Any]
 Partition = Annotated[int | None, QueryParameter(ge=0, le=(1 << 32) - 1)]
 FRESH = {"cache-control": "no-store"}
 
 
-@get("/api/results", tags=["results"], dependencies={"chosen": Provide(filters, sync_to_thread=False)})
+@get("/api/results", tags=["results"])
 async def list_results(
     parts: NamedDependency[Parts],
-    chosen: NamedDependency[Filters],
+    chosen: NamedDependency[Chosen],
+    task_type: FromQuery[str | None] = None,
+    status: FromQuery[Status | None] = None,
+    vehicle: FromQuery[str | None] = None,
+    text: FromQuery[str | None] = None,
     sort: FromQuery[Sort] = "-time",
     limit: Annotated[int, QueryParameter(ge=1, le=MAX_ROWS)] = 50,
     cursor: FromQuery[str | None] = None,
@@ -32,7 +36,8 @@ async def list_results(
     id. What is unknown comes last. `next` is the `cursor` of what follows, under the same filters and sort; a page may
     hold fewer than `limit` and yet have a next one. 503 where ClickHouse is away.
     """
-    page = await parts.store().ask(lambda history: explorer.results(history, chosen, sort, limit, cursor or None))
+    wanted, like = chosen._replace(task_type=task_type or None), Like(status, vehicle or None, text or None)
+    page = await parts.store().ask(lambda history: explorer.results(history, wanted, like, sort, limit, cursor or None))
     return Response(page, headers=FRESH)
 
 

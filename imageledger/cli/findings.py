@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
+    from imageledger.suggestions import Prompt, Report, VehicleReport
     from processors.findings import Findings
-    from processors.suggestions import Prompt, Report, VehicleReport
 
 _LISTED = 15
 """So many parts and prompts are shown; `--json` has all."""

@@ -159,7 +159,7 @@ def _vehicle_processing_summary() -> View:
         columns,
         f"""
 FROM (
-    SELECT assumeNotNull(vehicle_id) AS vehicle_id FROM results FINAL WHERE isNotNull(vehicle_id)
+    SELECT assumeNotNull(results.vehicle_id) AS vehicle_id FROM results FINAL WHERE isNotNull(results.vehicle_id)
     UNION DISTINCT
     SELECT vehicle_id FROM profiles FINAL
 ) AS vehicles
@@ -174,8 +174,8 @@ LEFT JOIN (
 LEFT JOIN (
     SELECT images.vehicle_id AS vehicle_id, count() AS confirmed
     FROM (
-        SELECT DISTINCT assumeNotNull(vehicle_id) AS vehicle_id, run_id, subject_id
-        FROM results FINAL WHERE event_type = 'image.result' AND isNotNull(vehicle_id)
+        SELECT DISTINCT assumeNotNull(results.vehicle_id) AS vehicle_id, run_id, subject_id
+        FROM results FINAL WHERE event_type = 'image.result' AND isNotNull(results.vehicle_id)
     ) AS images
     INNER JOIN feedback_verdicts AS verdicts USING (run_id, subject_id)
     WHERE verdicts.subject_kind = 'image' AND verdicts.verdict = 'confirmed'

@@ -2,13 +2,12 @@
 
 # ruff: noqa: S608 - these texts are made of this package's own constants; no input reaches them
 
+from metrics.models import FEWEST_CALLS, WINDOW_DAYS
+from metrics.models import Z_95 as _Z
+
 from .calls import KEYS
 from .view import Column, View, listed
 
-FEWEST_CALLS = 5
-"""Of a model and task; below that no recommendation (DETAILS.md, Models)."""
-WINDOW_DAYS = 30
-_Z = 1.959963984540054  # both sides of 95 %
 _DAY_MS = 86_400_000
 
 _CALLS = Column("total_calls", "count()", "Calls, each once.")

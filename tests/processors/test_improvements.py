@@ -1,6 +1,5 @@
 """What better documentation brings (S2, Future reprocessing)."""
 
-import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,7 +9,7 @@ from events.profiles import VehicleProfiled
 from processors.context import BAND_RANK, Band, context_of, context_score
 from processors.documented import PRICES_USD
 from processors.evidence import Evidence
-from processors.improvements import DOCUMENTS, Asked, additions, improved
+from processors.improvements import Asked, improved
 from processors.models.base import Image
 from processors.selection import selection
 from processors.worklist import Standing
@@ -94,40 +93,6 @@ def _rank(score: float) -> int:
 def _band(score: float) -> Band:
     """S2, Routing, a second time."""
     return "rich" if score >= 60 else "good" if score >= 30 else "medium" if score >= 10 else "poor"
-
-
-def test_a_spid_photo_is_the_first_thing_to_add_at_20() -> None:
-    first, *others = additions(with_score(20), PRICES_USD)
-    assert (first.document, first.count, first.change.score_after) == ("SPID photo", 1, 40)
-    assert first.change.saved_nano_usd == 4_500_000
-    assert {one.document: one.count for one in others} == {"factory manual": 1, "receipt": 2, "user tag": 5}
-
-
-def test_what_unlocks_nothing_is_one_of_the_document_and_last() -> None:
-    *_, last = additions(profile(has_spid=True, receipt_count=2), PRICES_USD)
-    assert last.document == "user tag"
-    assert (last.count, last.change.unlocks, last.change.saved_nano_usd) == (1, False, 0)
-
-
-def test_nothing_can_be_added_to_what_has_all() -> None:
-    counts = {"receipt_count": 5, "timeline_event_count": 7, "user_tag_count": 9}
-    assert additions(profile(has_spid=True, has_factory_manual=True, **counts), PRICES_USD) == []
-
-
-@given(PROFILES)
-def test_an_addition_is_the_fewest_that_reach_a_better_band(now: VehicleProfiled) -> None:
-    def with_more(name: str, count: int) -> VehicleProfiled:
-        field = next(document.field for document in DOCUMENTS if document.name == name)
-        value = True if isinstance(getattr(now, field), bool) else getattr(now, field) + count
-        return msgspec.structs.replace(now, **{field: value})
-
-    score = context_score(now)
-    for one in additions(now, PRICES_USD):
-        assert one.change.score_before == score
-        assert one.change.score_after == context_score(with_more(one.document, one.count)) > score
-        fewer = _band(context_score(with_more(one.document, one.count - 1))) if one.count > 1 else _band(score)
-        assert fewer == _band(score)
-        assert one.change.unlocks == (_band(one.change.score_after) != _band(score))
 
 
 @given(st.booleans(), st.integers(0, 100), PROFILES, st.sampled_from([None, "success", "failed"]))

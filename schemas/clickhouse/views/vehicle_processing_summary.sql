@@ -26,7 +26,7 @@ SELECT
         > indexOf(['poor', 'medium', 'good', 'rich'], multiIf(isNull(avg_context_score), '', avg_context_score >= 60, 'rich', avg_context_score >= 30, 'good', avg_context_score >= 10, 'medium', avg_context_score >= 0, 'poor', 'poor')), profile.event_time, NULL) AS next_suggested_reprocess,
     greatest(ifNull(seen.recorded_at, toDateTime64(0, 3, 'UTC')), profile.recorded_at) AS updated_at
 FROM (
-    SELECT assumeNotNull(vehicle_id) AS vehicle_id FROM results FINAL WHERE isNotNull(vehicle_id)
+    SELECT assumeNotNull(results.vehicle_id) AS vehicle_id FROM results FINAL WHERE isNotNull(results.vehicle_id)
     UNION DISTINCT
     SELECT vehicle_id FROM profiles FINAL
 ) AS vehicles
@@ -75,8 +75,8 @@ LEFT JOIN (
 LEFT JOIN (
     SELECT images.vehicle_id AS vehicle_id, count() AS confirmed
     FROM (
-        SELECT DISTINCT assumeNotNull(vehicle_id) AS vehicle_id, run_id, subject_id
-        FROM results FINAL WHERE event_type = 'image.result' AND isNotNull(vehicle_id)
+        SELECT DISTINCT assumeNotNull(results.vehicle_id) AS vehicle_id, run_id, subject_id
+        FROM results FINAL WHERE event_type = 'image.result' AND isNotNull(results.vehicle_id)
     ) AS images
     INNER JOIN feedback_verdicts AS verdicts USING (run_id, subject_id)
     WHERE verdicts.subject_kind = 'image' AND verdicts.verdict = 'confirmed'

@@ -9,14 +9,14 @@ from collections.abc import Mapping
 
 import msgspec
 
-from events.numbers import NANO_PER_USD
+from events.numbers import nano_usd
 from events.profiles import VehicleProfiled
-from processors.context import Band, band, context_score
+from metrics.context import Addition, additions, band, context_score, promise, request
+from processors.context import Band
 from processors.evidence import Evidence
 from processors.findings import Findings, findings
-from processors.improvements import Addition, Change, Improvement, additions, improved
+from processors.improvements import Improvement, improved
 
-PARTS_NAMED = 3
 WORTH_A_RECEIPT = ("modification", "part", "visible")
 """Kinds of parts, in the order in which a receipt for one is asked for."""
 PAPERS = frozenset({"vin_plate", "spid_sticker", "door_jamb_label"})
@@ -64,13 +64,14 @@ def report(
 ) -> Report:
     """The run's report: `profiles` by vehicle id, `prices_usd` what an image costs by its vehicle's band."""
     confidence = evidence.confidence()
+    prices = {band: nano_usd(price) for band, price in prices_usd.items()}
     wanted: list[_Wanted] = []
     vehicles: list[VehicleReport] = []
     for vehicle_id, seen in evidence.by_vehicle().items():
         found = findings(seen, evidence.paid_nano_usd, named=True)
         profile = profiles.get(vehicle_id)
-        of_vehicle = [] if profile is None else [_Wanted(one, found) for one in additions(profile, prices_usd)]
-        vehicles.append(_vehicle(vehicle_id, profile, found, of_vehicle, confidence))
+        of_vehicle = [] if profile is None else [_Wanted(one, found) for one in additions(profile, prices)]
+        vehicles.append(_vehicle(vehicle_id, profile, found, of_vehicle, prices, confidence))
         wanted += of_vehicle
     return Report(
         run_id=run_id,
@@ -90,7 +91,7 @@ class _Wanted(msgspec.Struct, frozen=True):
 
     @property
     def saves_nano_usd(self) -> int:
-        return self.addition.change.saved_nano_usd * self.found.detailed
+        return self.addition.saved_nano_usd * self.found.detailed
 
 
 def _vehicle(
@@ -98,6 +99,7 @@ def _vehicle(
     profile: VehicleProfiled | None,
     found: Findings,
     wanted: list[_Wanted],
+    prices_nano_usd: Mapping[Band, int],
     confidence: Mapping[Band, float],
 ) -> VehicleReport:
     score = None if profile is None else context_score(profile)
@@ -106,35 +108,21 @@ def _vehicle(
         context_score=score,
         band=None if score is None else band(score),
         found=found,
-        prompts=[_prompt(one, confidence) for one in wanted] + _of_gaps(found),
+        prompts=[_prompt(one, prices_nano_usd, confidence) for one in wanted] + _of_gaps(found),
     )
 
 
-def _prompt(wanted: _Wanted, confidence: Mapping[Band, float]) -> Prompt:
-    addition = wanted.addition
+def _prompt(wanted: _Wanted, prices_nano_usd: Mapping[Band, int], confidence: Mapping[Band, float]) -> Prompt:
+    """A receipt is asked for a part that is to be seen on the vehicle's photographs."""
+    one = wanted.addition
+    asked = request(one.document, one.how_many, _visible(wanted.found))
     return Prompt(
-        text=f"{_request(addition, wanted.found)} {_promise(addition.change, confidence)}",
-        document=addition.document,
+        text=f"{asked} {promise(one.score_before, one.score_after, prices_nano_usd, confidence)}",
+        document=one.document,
         images=wanted.found.detailed,
-        score_after=addition.change.score_after,
-        saves_nano_usd=wanted.saves_nano_usd if addition.change.unlocks else None,
+        score_after=one.score_after,
+        saves_nano_usd=wanted.saves_nano_usd if one.lifts else None,
     )
-
-
-def _request(addition: Addition, found: Findings) -> str:
-    """What to do: a receipt is asked for a part that is to be seen on the vehicle's photographs."""
-    count = addition.count
-    about = ", ".join(_visible(found)[: min(count, PARTS_NAMED)])
-    match addition.document:
-        case "receipt":
-            many = "receipt" if count == 1 else f"{count} receipts"
-            return f"Upload {many} for {about}" if about else f"Upload {many}"
-        case "timeline event":
-            return f"Add {count} timeline events" if count > 1 else "Add a timeline event"
-        case "user tag":
-            return f"Tag {count} parts on the photographs" if count > 1 else "Tag a part on a photograph"
-        case document:
-            return f"Add {document}"
 
 
 def _visible(found: Findings) -> list[str]:
@@ -142,15 +130,6 @@ def _visible(found: Findings) -> list[str]:
     parts = [part for part in found.parts if part.name not in PAPERS]
     parts.sort(key=lambda part: (WORTH_A_RECEIPT.index(part.kind), part.validated > 0, -part.images, part.name))
     return list(dict.fromkeys(part.name.replace("_", " ") for part in parts))
-
-
-def _promise(change: Change, confidence: Mapping[Band, float]) -> str:
-    if not change.unlocks:
-        return f"to raise the context score from {change.score_before:.0f} to {change.score_after}"
-    now, then = confidence.get(change.band_before), confidence.get(change.band_after)
-    if then is not None and (now is None or then > now):
-        return f"to unlock {then:.0%} confidence"
-    return f"to unlock ${change.unit_cost_after_nano_usd / NANO_PER_USD:g} an image"
 
 
 def _of_gaps(found: Findings) -> list[Prompt]:
@@ -165,14 +144,14 @@ def _of_run(wanted: list[_Wanted]) -> list[Prompt]:
     """For each document, over the vehicles that it would lift into a better band: the largest saving first."""
     by_document: defaultdict[str, list[_Wanted]] = defaultdict(list)
     for one in wanted:
-        if one.addition.change.unlocks:
+        if one.addition.lifts:
             by_document[one.addition.document].append(one)
     prompts = [_for_all(document, lifted) for document, lifted in by_document.items()]
     return sorted(prompts, key=lambda prompt: (-(prompt.saves_nano_usd or 0), prompt.document or ""))
 
 
 def _for_all(document: str, lifted: list[_Wanted]) -> Prompt:
-    documents = document if all(one.addition.count == 1 for one in lifted) else f"{document}s"
+    documents = document if all(one.addition.how_many == 1 for one in lifted) else f"{document}s"
     return Prompt(
         text=f"Add {documents} to {len(lifted)} vehicle{'s' * (len(lifted) > 1)}",
         document=document,

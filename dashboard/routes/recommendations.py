@@ -1,0 +1,42 @@
+"""What is worth doing, with the money that it saves (S0, Predictive metrics; S2, prompts)."""
+
+from datetime import UTC, datetime
+
+from litestar import Response, get
+from litestar.di import NamedDependency
+from litestar.openapi.datastructures import ResponseSpec
+
+from dashboard.advice_readings import Known, recommendations_body
+from dashboard.analytics_bodies import RecommendationsBody
+from dashboard.filters import Days, last
+from dashboard.model_readings import choices
+from dashboard.parts import Parts
+from dashboard.routes.reading import AnyRequest, stored_answer
+from metrics.models import WINDOW_DAYS
+from sinks import advice
+from sinks.calls import calls
+from sinks.chosen import Chosen
+from sinks.history import History
+from sinks.prices import prices
+
+
+@get("/api/recommendations", tags=["metrics"], responses={200: ResponseSpec(RecommendationsBody)})
+async def recommendations(
+    parts: NamedDependency[Parts], request: AnyRequest, chosen: NamedDependency[Chosen], days: Days = WINDOW_DAYS
+) -> Response[bytes]:
+    """Documents that save money, cheaper models, what to ask again, batch size, concurrency; each with its numbers."""
+    about = last(chosen, days, datetime.now(UTC))
+    known = await parts.store().ask(lambda history: _known(history, about))
+    return stored_answer(request, recommendations_body(known, about.run, days))
+
+
+def _known(history: History, about: Chosen) -> Known:
+    vehicles = advice.documented(history, about)
+    return Known(
+        models=choices(calls(history, about), "task_type"),
+        batches=advice.batches(history, about),
+        minutes=advice.minutes(history, about),
+        vehicles=vehicles,
+        prices=prices(history, about),
+        parts=advice.parts(history, [one.profile.vehicle_id for one in vehicles]) if vehicles else {},
+    )

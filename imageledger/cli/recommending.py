@@ -1,0 +1,46 @@
+"""`imageledger recommend`: what is worth doing, and how much it saves."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from imageledger.cli.context import DataOption, JsonOption, settings_of
+
+_LISTED = 20
+"""So many are shown; `--json` has all."""
+
+
+def register(app: typer.Typer) -> None:
+    """Add this room's commands."""
+    app.command()(recommend)
+
+
+def recommend(
+    context: typer.Context,
+    run: Annotated[str | None, typer.Option(help="Only by this run's results.")] = None,
+    days: Annotated[int, typer.Option(help="So many days back.", min=1, max=3_650)] = 30,
+    json: JsonOption = False,
+    data: DataOption = None,
+) -> None:
+    """Documents that save money, cheaper models, what to ask again, batch size, concurrency."""
+    import msgspec
+    from rich.console import Console
+
+    from dashboard.analytics_bodies import RecommendationsBody
+    from imageledger.api import Api
+
+    answer = Api(settings_of(context, data).api_url()).answer("/api/recommendations", run=run, days=days)
+    if json:
+        sys.stdout.buffer.write(answer + b"\n")
+        return
+    body = msgspec.json.decode(answer, type=RecommendationsBody)
+    console = Console(highlight=False)
+    if not body.recommendations:
+        console.print("nothing to recommend by what is stored")
+    for advice in body.recommendations[:_LISTED]:
+        saved = f" (saves ${advice.cost_savings:,.4f})" if advice.cost_savings else ""
+        console.print(f"• {advice.action}{saved}", markup=False)
+        console.print(f"  {advice.impact}", markup=False)

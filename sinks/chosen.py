@@ -1,0 +1,59 @@
+"""Which results a question is about: the filters of every historical read, as conditions on `results`."""
+
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from events.envelope import epoch_ms
+
+NAMED = 200
+"""So many models, tasks, … are named in an answer, those with the most calls; the rest is OTHER."""
+OTHER = "__other__"
+USER_TYPE = "results.attributes['user_type']"
+"""What kind of user asked, where the producer says it (decision 0020)."""
+
+_CONDITIONS = {
+    "run": "results.run_id = {run:String}",
+    "start": "results.effective_ms >= {start:Int64}",
+    "end": "results.effective_ms < {end:Int64}",
+    "model": "results.model = {model:String}",
+    "tier": "results.tier = {tier:UInt8}",
+    "provider": "results.provider = {provider:String}",
+    "component_type": "results.component_type = {component_type:String}",
+    "task_type": "results.task_type = {task_type:String}",
+    "user_type": USER_TYPE + " = {user_type:String}",
+}
+
+
+class Chosen(NamedTuple):
+    """Results of a run, of [start, end), of a model, … None is all."""
+
+    run: str | None = None
+    start: datetime | None = None
+    end: datetime | None = None
+    model: str | None = None
+    tier: int | None = None
+    provider: str | None = None
+    component_type: str | None = None
+    task_type: str | None = None
+    user_type: str | None = None
+
+    def where(self, *also: str) -> str:
+        """A WHERE clause over `results`, with conditions of the asker's own; empty for all."""
+        conditions = [_CONDITIONS[name] for name, value in self._asdict().items() if value is not None]
+        conditions += also
+        return "WHERE " + " AND ".join(conditions) if conditions else ""
+
+    def parameters(self) -> dict[str, Any]:
+        """The values that the clause names."""
+        given = {name: value for name, value in self._asdict().items() if value is not None}
+        return {name: epoch_ms(value) if isinstance(value, datetime) else value for name, value in given.items()}
+
+
+def bounded(column: str, where: str, shown: str | None = None) -> str:
+    """The column's value, OTHER where it is not one of the NAMED that most results have.
+
+    `shown`: what the column is called where the value is taken, if that is not over `results`.
+    """
+    named = f"SELECT {column} FROM results {where} GROUP BY 1 ORDER BY count() DESC, 1 LIMIT {NAMED}"  # noqa: S608 - constants
+    value = shown or column
+    return f"if({value} IN ({named}), toString({value}), '{OTHER}')"

@@ -1,0 +1,93 @@
+"""Vehicles: how well documented, what they cost, and what asking again would (`vehicle_processing_summary`)."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import msgspec
+
+from events.profiles import VehicleProfiled
+
+from .history import History
+
+
+class Vehicle(msgspec.Struct, frozen=True, kw_only=True):
+    """A row of `vehicle_processing_summary`: scores 0-100, confidence 0-1, money in dollars."""
+
+    vehicle_id: str
+    profile_completeness_score: int | None
+    profile_tier: str | None
+    total_images: int
+    images_processed: int
+    total_cost: float
+    avg_cost_per_image: float | None
+    avg_context_score: float | None
+    avg_confidence: float | None
+    validated_items: int
+    consensus_items: int
+    parts_identified: int
+    modifications_found: int
+    maintenance_alerts: int
+    gaps_identified: int
+    last_processed_at: datetime | None
+    next_suggested_reprocess: datetime | None
+
+
+class After(NamedTuple):
+    """Where a page of vehicles begins: behind this one, by cost and id."""
+
+    total_cost: float
+    vehicle_id: str
+
+
+_COLUMNS = ", ".join(Vehicle.__struct_fields__)
+_PROFILE = """
+SELECT event_id, event_time, vehicle_id, has_spid, has_factory_manual, receipt_count, timeline_event_count,
+    user_tag_count, reference_doc_count, previously_analyzed, well_documented
+FROM profiles FINAL
+"""
+_IMAGES = """
+SELECT count() AS images FROM (
+    SELECT run_id, subject_id FROM results FINAL
+    WHERE vehicle_id = {vehicle:String} AND event_type = 'image.result' AND tier > 1 GROUP BY run_id, subject_id)
+"""
+
+
+def vehicle(history: History, vehicle_id: str) -> Vehicle | None:
+    """One vehicle over all its runs; None where nothing is known of it. Raises ClickHouseError."""
+    found = history.rows(
+        f"SELECT {_COLUMNS} FROM vehicle_processing_summary WHERE vehicle_id = {{vehicle:String}}",  # noqa: S608 - constants
+        {"vehicle": vehicle_id},
+    )
+    return _vehicle(found[0]) if found else None
+
+
+def profile(history: History, vehicle_id: str) -> VehicleProfiled | None:
+    """Its newest profile. Raises ClickHouseError."""
+    found = history.rows(_PROFILE + "WHERE vehicle_id = {vehicle:String}", {"vehicle": vehicle_id})
+    return msgspec.convert(found[0], VehicleProfiled) if found else None
+
+
+def detailed(history: History, vehicle_id: str) -> int:
+    """Its images with a result past tier 1: what costs by the band. Raises ClickHouseError."""
+    return int(history.rows(_IMAGES, {"vehicle": vehicle_id})[0]["images"])
+
+
+def page(history: History, limit: int, after: After | None = None, tier: str | None = None) -> list[Vehicle]:
+    """Vehicles, the costliest first, behind `after`. Raises ClickHouseError."""
+    conditions = ["profile_tier = {tier:String}"] if tier else []
+    if after is not None:
+        conditions.append("(-total_cost, vehicle_id) > (-{cost:Float64}, {vehicle:String})")
+    where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
+    found = history.rows(
+        f"SELECT {_COLUMNS} FROM vehicle_processing_summary {where} "  # noqa: S608 - constants
+        "ORDER BY total_cost DESC, vehicle_id LIMIT {limit:UInt32}",
+        {"limit": limit, "tier": tier}
+        | ({} if after is None else {"cost": after.total_cost, "vehicle": after.vehicle_id}),
+    )
+    return [_vehicle(row) for row in found]
+
+
+def _vehicle(row: Mapping[str, Any]) -> Vehicle:
+    score = row["profile_completeness_score"]
+    return msgspec.convert({**row, "profile_completeness_score": None if score is None else int(score)}, Vehicle)
