@@ -1,7 +1,7 @@
 """What the dashboard asks of ClickHouse for somebody: their SQL, exports, lineage. Live figures never wait for it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from threading import Lock
 from typing import NamedTuple, TypeVar
@@ -35,6 +35,7 @@ from sinks.errors import (
 from sinks.export import Filters
 from sinks.history import History
 from sinks.raw import Answer, Raw, raw
+from sinks.spreadsheet import harmless
 from sinks.sql import MAX_RESULT_BYTES, Format, Sql, worded
 
 T = TypeVar("T")
@@ -78,7 +79,8 @@ class Store:
 
         def ask() -> Result:
             with self._sql.run(statement, parameters, format=format) as answer:
-                return Result(_whole(answer), answer.format)
+                chunks = harmless(answer) if answer.format.startswith("CSV") else answer
+                return Result(_whole(chunks), answer.format)
 
         return await self._in_thread(ask)
 
@@ -129,7 +131,7 @@ def _problem(error: SinkError) -> DashboardError:
     return kind(str(error)) if kind else HistoryUnavailable(f"{error}; live runs are not concerned")
 
 
-def _whole(answer: Answer) -> bytes:
+def _whole(answer: Iterable[bytes]) -> bytes:
     parts, size = [], 0
     try:
         for chunk in answer:

@@ -8,6 +8,7 @@ from metrics.views import catalogue
 from .errors import NoSuchFilter, NoSuchView
 from .raw import Answer, Raw
 from .sources import SOURCES
+from .spreadsheet import harmless_sql
 
 Format = Literal["csv", "json", "parquet"]
 FORMATS: dict[Format, str] = {"csv": "CSVWithNames", "json": "JSONEachRow", "parquet": "Parquet"}
@@ -49,7 +50,8 @@ class Filters(NamedTuple):
 def export(raw: Raw, view: str, format: Format, filters: Filters = Filters()) -> Answer:  # noqa: A002, B008 - a word of the command line; immutable
     """The rows as one CSV with a header, one JSON array, or one Parquet file.
 
-    A table's rows come once each, in the order of the log. CSV holds lists and maps as JSON, times are RFC 3339, UTC.
+    A table's rows come once each, in the order of the log. CSV holds lists and maps as JSON, and no text that begins
+    as a formula does (decision 0023); times are RFC 3339, UTC.
 
     Raises:
         NoSuchView: not on the list, NoSuchFilter: no column for a filter; the message names what there is.
@@ -93,6 +95,8 @@ def _column(name: str, kind: str, format: Format) -> str:  # noqa: A002 - as `ex
     quoted = _quoted(name)
     if format == "csv" and kind.startswith(_NESTED):
         return f"toJSONString(t.{quoted}) AS {quoted}"
+    if format == "csv" and "String" in kind:
+        return f"{harmless_sql(f't.{quoted}')} AS {quoted}"
     return f"t.{quoted} AS {quoted}"
 
 

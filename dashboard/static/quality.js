@@ -8,6 +8,7 @@ const SCORES = {
   classification_accuracy: "Classification accuracy", semantic_confidence: "Semantic confidence", visual_similarity_pixel: "Visual similarity, pixels",
   visual_similarity_semantic: "Visual similarity, meaning", code_quality: "Code quality",
 };
+const BRIEF = { classification_accuracy: "Accuracy", semantic_confidence: "Semantic", visual_similarity_pixel: "Pixels", visual_similarity_semantic: "Meaning", code_quality: "Code" };
 const MEASURES = { success_rate: "Success", p95_latency: "Latency, 95 of 100 below", mean_latency: "Mean latency", cost_per_component: "Cost a component", cache_hit_rate: "Cache hits", ...SCORES };
 const HEATS = { latency: ["Mean latency, ms", "count"], results: ["Results", "count"], errorRate: ["Failed", "share"] };
 const part = (name) => document.querySelector(`[data-part="${name}"]`);
@@ -39,7 +40,7 @@ function showScores(body) {
 
 function showTypes(body) {
   const all = names(body);
-  const heads = (first) => [{ name: first, wide: true }, { name: "Components", number: true }, { name: "Success", number: true }, ...all.map((name) => ({ name: said(name), number: true })),
+  const heads = (first) => [{ name: first, wide: true }, { name: "Components", number: true }, { name: "Success", number: true }, ...all.map((name) => ({ name: BRIEF[name] ?? said(name), number: true })),
     { name: "p50", number: true }, { name: "p95", number: true }, { name: "Cache", number: true }, { name: "Cost each", number: true }, { name: "Cost", number: true }];
   const row = (name, one) => [words(name, 60), FORMATS.count(one.components), written(one.successRate, "percent"), ...all.map((score) => written(one.scores[score] ?? null, "percent")),
     ms(one.p50), ms(one.p95), written(one.cacheHitRate, "share"), written(one.costPerComponent, "unitUsd"), written(one.cost, "usd")];
@@ -67,7 +68,7 @@ function showHeat() {
 function showChanges(body) {
   const write = { percent: (value) => written(value, "percent"), ms: (value) => ms(Math.round(value)), usd: (value) => written(value, "unitUsd") };
   const SIGNS = { better: "Better", worse: "Worse", steady: "Steady" };
-  const rows = body.changes.map((one) => [MEASURES[one.measure] ?? said(one.measure), write[one.unit](one.before), write[one.unit](one.after), `${one.change > 0 ? "+" : ""}${one.change.toFixed(1)} %`,
+  const rows = body.changes.map((one) => [MEASURES[one.measure] ?? said(one.measure), write[one.unit](one.before), write[one.unit](one.after), `${one.change > 0 ? "+" : ""}${written(one.change, "percent")}`,
     h("span", { class: `verdict ${one.verdict}` }, SIGNS[one.verdict])]);
   if (rows.length) table(part("changes"), [{ name: "Measure", wide: true }, { name: "Before", number: true }, { name: "After", number: true }, { name: "Change", number: true }, { name: "" }], rows, "What changed");
   else part("changes").replaceChildren(h("p", { class: "nothing" }, "Each half of the time needs 20 results to be compared."));

@@ -62,13 +62,15 @@ def sql(
 
 
 def _write(answer: Answer, form: Form) -> None:
+    from sinks.spreadsheet import harmless
+
     with answer:
         if form is Form.TABLE and answer.format == "JSONCompact":
             from rich.console import Console
 
             Console(highlight=False).print(_table(b"".join(answer)))
             return
-        for chunk in answer:
+        for chunk in harmless(answer) if answer.format.startswith("CSV") else answer:
             sys.stdout.buffer.write(chunk)
     sys.stdout.buffer.flush()
 
