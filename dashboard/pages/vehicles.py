@@ -27,7 +27,10 @@ def _list(view: View) -> str:
 <button class="button primary">Open</button></form></div>"""
     pager = """<p class="pager"><button type="button" class="button" data-first hidden>Back to the first</button>
 <button type="button" class="button" data-older hidden>Next page</button></p>"""
-    nothing = "No vehicle yet: results name theirs in <code>vehicle_id</code>, profiles come as <code>vehicle.profiled</code>."
+    nothing = (
+        "No vehicle yet: results name theirs in <code>vehicle_id</code>, "
+        "profiles come as <code>vehicle.profiled</code>."
+    )
     listed = components.source(
         "/api/metrics/vehicles", '<div data-part="vehicles"></div>' + pager, name="vehicles", empty_when="vehicles",
         nothing=nothing,

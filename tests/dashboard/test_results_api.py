@@ -1,13 +1,15 @@
-"""Results over HTTP: every filter, every order, pages that neither lose nor repeat, one whole, and its picture."""
+"""Results and components over HTTP: filters, orders, pages that neither lose nor repeat, one whole, and its picture."""
 
 import base64
+import csv
+import io
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import pytest
-from sample_history import START_MS, insert, result, written
+from sample_history import START_MS, component, insert, result, written
 from serving import Served, served
 
 from servers.users import Addresses
@@ -33,6 +35,23 @@ def some_rows() -> list[dict[str, Any]]:
     return rows + again + other_run
 
 
+def some_components() -> list[dict[str, Any]]:
+    """The later half takes longer; every third is a card, every twentieth failed."""
+    return [
+        component(
+            number,
+            component_type="Card" if number % 3 == 0 else "Button",
+            status="failed" if number % 20 == 0 else "success",
+            latency_ms=1_000 if number < 30 else 2_000,
+        )
+        for number in range(60)
+    ]
+
+
+FORMULA = '=cmd|"/c calc"!A1'
+SCORES = {"semantic_confidence": 80.0, "visual_similarity_pixel": 70.0, "visual_similarity_semantic": 85.0}
+
+
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("pictures")
@@ -51,6 +70,8 @@ def page(clickhouse: Addresses, pictures: Path) -> Iterator[Served]:
     insert(clickhouse.writer, "results", rows)
     uris = [f"file://{pictures}/pixel.png", "text.png", "../secret.png", "link.png", "https://example.com/pixel.png"]
     insert(clickhouse.writer, "results", [result(n, "uris", image_uri=uri) for n, uri in enumerate(uris)])
+    insert(clickhouse.writer, "results", some_components())
+    insert(clickhouse.writer, "results", [result(0, "formulas", subject_id=FORMULA, vehicle_id="@x")])
     word = {"event_id": "f", "event_type": "feedback.recorded", "event_time": written(START_MS), "run_id": "history"}
     word |= {"subject_kind": "image", "subject_id": ODD, "rating": -1, "source_topic": "f", "source_offset": 0}
     insert(clickhouse.writer, "feedback", [word])
@@ -111,7 +132,7 @@ def test_of_a_repeated_event_the_first_record_counts(page: Served) -> None:
         ({"from": "2026-11-02T11:00:00Z"}, 60),
         ({"to": "2026-11-02T11:00:00+01:00"}, 0),
         ({"vehicle": "", "text": ""}, ROWS),
-        ({"run": None}, ROWS + 6),
+        ({"run": None}, ROWS + 67),
     ],
 )
 def test_each_filter(page: Served, params: dict[str, Any], count: int) -> None:
@@ -163,3 +184,42 @@ def test_where_clickhouse_is_away_it_says_so() -> None:
     with served("127.0.0.1:9", "none.", clickhouse_url="http://reader:x@127.0.0.1:9") as away:
         for path in ("", "/choices", "/a/b", "/a/b/picture"):
             assert away.get("/api/results" + path).status_code == 503
+
+
+@pytest.mark.parametrize("end", ["", " FORMAT CSV"])
+def test_no_csv_holds_a_formula(page: Served, end: str) -> None:
+    query = f"SELECT '{FORMULA}' AS text, -1 AS number, ['+1'] AS list{end}"
+    body = page.client.post("/api/sql", json={"query": query, "format": "csv"}).text
+    assert list(csv.reader(body.splitlines()))[-1] == ["'" + FORMULA, "-1", "['+1']"]
+    export = page.get("/api/export/results", run="formulas").text
+    [row] = csv.DictReader(io.StringIO(export))
+    assert (row["subject_id"], row["vehicle_id"], row["error_message"]) == ("'" + FORMULA, "'@x", "")
+    as_json = page.get("/api/export/results", run="formulas", format="json").json()
+    assert as_json[0]["subject_id"] == FORMULA
+
+
+def test_components_are_counted_scored_and_compared(page: Served) -> None:
+    body = page.get("/api/quality", run="components").json()
+    totals = body["totals"]
+    assert (totals["results"], totals["components"], totals["successRate"]) == (60, 60, 100 * 57 / 60)
+    assert totals["scores"] == pytest.approx({"classification_accuracy": 90.0, "code_quality": 60.0} | SCORES)
+    assert {row["componentType"]: row["results"] for row in body["byComponentType"]} == {"Button": 40, "Card": 20}
+    assert [(row["stage"], row["meanMs"], row["timeShare"]) for row in body["stages"]] == [
+        ("generation", 700, 70), ("validation", 200, 20), ("embedding", 100, 10)
+    ]  # fmt: skip
+    assert body["stages"][0]["costShare"] == pytest.approx(80)
+    assert sum(sum(row["results"]) for row in body["heat"]) == 60
+    assert sum(point["results"] for point in body["points"]) == 60
+    changes = {row["measure"]: row for row in body["changes"]}
+    assert changes["p95_latency"]["verdict"] == "worse"
+    assert (changes["code_quality"]["change"], changes["code_quality"]["verdict"]) == (0, "steady")
+    assert "3 failed results" in body["opportunities"][0]["text"] or "3 failed" in str(body["opportunities"])
+
+
+def test_quality_follows_its_filters(page: Served) -> None:
+    cards = page.get("/api/quality", run="components", component_type="Card").json()
+    assert (cards["totals"]["results"], [row["componentType"] for row in cards["byComponentType"]]) == (20, ["Card"])
+    early = page.get("/api/quality", run="components", to="2026-11-02T10:30:00Z").json()
+    assert early["totals"]["results"] == 30
+    nothing = page.get("/api/quality", run="nobody").json()
+    assert (nothing["points"], nothing["totals"]["successRate"], nothing["spending"]["monthly"]) == ([], None, None)
