@@ -84,7 +84,7 @@ def test_results_are_found_sorted_walked_and_opened(context: BrowserContext) -> 
     expect(table.get_by_role("row")).to_have_count(21)
     page.go_back()
     expect(table.get_by_role("row")).to_have_count(51)
-    page.get_by_label("Status", exact=True).select_option("failed")
+    page.get_by_role("combobox", name="Status").select_option("failed")
     expect(table.get_by_role("row")).to_have_count(2)
     expect(page).to_have_url(re.compile("status=failed"))
     page.go_back()
@@ -157,14 +157,14 @@ def test_quality_shows_scores_stages_heat_and_follows_its_filters(context: Brows
     page = opened(context, "/quality?run=components")
     for text in ("Classification accuracy", "90.0%", "Code quality", "60.0%"):
         expect(page.get_by_role("region", name="Quality over time")).to_contain_text(text)
-    expect(page.get_by_role("table", name="By component type")).to_contain_text("Button")
+    expect(page.get_by_role("table", name="By component type", exact=True)).to_contain_text("Button")
     expect(page.get_by_role("table", name="By stage")).to_contain_text("generation")
     expect(page.get_by_role("region", name="By hour of the day").get_by_role("table")).to_contain_text("Button")
     expect(page.locator('[data-plot="scores"] canvas')).to_be_visible()
-    page.get_by_label("Time", exact=True).select_option("1h")
+    page.get_by_role("combobox", name="Time").select_option("1h")
     expect(page.get_by_text("No component in this time")).to_be_visible()
     page.go_back()
-    expect(page.get_by_role("table", name="By component type")).to_be_visible()
+    expect(page.get_by_role("table", name="By component type", exact=True)).to_be_visible()
 
 
 def test_models_are_compared_and_rated(context: BrowserContext) -> None:
@@ -176,7 +176,7 @@ def test_models_are_compared_and_rated(context: BrowserContext) -> None:
         "Day by day",
         "Best model for each task",
     ):
-        expect(page.get_by_role("region", name=name)).to_be_visible()
+        expect(page.get_by_role("region", name=name, exact=True)).to_be_visible()
     performance = page.get_by_role("table", name="Performance by model")
     expect(performance).to_contain_text("gpt-4o-mini")
     expect(page.get_by_role("table", name="Performance by task")).to_contain_text("coding")
