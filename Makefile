@@ -38,7 +38,7 @@ test: setup
 
 # Every fault under load: an hour on a quiet machine. `make test` has the short set.
 faults: setup
-	$(BIN)/python -m pytest -m faults
+	$(BIN)/python -m pytest -m faults --capture no --fault-minutes 60
 
 lint: setup
 	$(BIN)/ruff check .

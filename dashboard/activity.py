@@ -2,8 +2,9 @@
 
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
+import msgspec
 from aiokafka.structs import ConsumerRecord
 
 from dashboard.bodies import Activity, RecentError
@@ -50,19 +51,29 @@ class ActivityFeed:
         if rows:
             self._changed(rows)
 
-    def rows(self, run_id: str) -> list[Activity]:
-        """The run's rows of the last 30 seconds, newest first."""
-        oldest = self._clock() - KEPT_S
-        return [row for at, row, _ in reversed(self._kept) if at >= oldest and row.run_id == run_id]
+    def rows(self, run_id: str, tier: int | None = None, model: str | None = None) -> list[Activity]:
+        """The run's rows of the last 30 seconds, newest first; of a tier, of a model."""
+        return [row for row, _ in self._recent(run_id, tier, model)]
 
-    def errors(self, run_id: str) -> list[RecentError]:
-        """The run's failures among the rows, newest first."""
+    def errors(self, run_id: str, tier: int | None = None, model: str | None = None) -> list[RecentError]:
+        """The failures among the rows, newest first; resolved where a later row of the same image is none."""
+        chosen = {id(row) for row, _ in self._recent(run_id, tier, model)}
+        found: list[RecentError] = []
+        done: set[str] = set()
+        for row, error in self._recent(run_id):
+            if error is None:
+                done.add(row.image_id)
+            elif id(row) in chosen:
+                found.append(msgspec.structs.replace(error, resolved=row.image_id in done))
+        return found
+
+    def _recent(
+        self, run_id: str, tier: int | None = None, model: str | None = None
+    ) -> Iterator[tuple[Activity, RecentError | None]]:
         oldest = self._clock() - KEPT_S
-        return [
-            error
-            for at, row, error in reversed(self._kept)
-            if error is not None and at >= oldest and row.run_id == run_id
-        ]
+        for at, row, error in reversed(self._kept):
+            if at >= oldest and row.run_id == run_id and tier in (None, row.tier) and model in (None, row.model):
+                yield row, error
 
 
 def activity(event: AnyResult, arrived_ms: int) -> Activity:

@@ -13,7 +13,6 @@ from litestar import Litestar
 from litestar.config.compression import CompressionConfig
 from litestar.di import Provide
 from litestar.openapi import OpenAPIConfig
-from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.static_files import create_static_files_router
 
 from dashboard import problems
@@ -21,6 +20,7 @@ from dashboard.config import DashboardConfig
 from dashboard.errors import AddressTaken
 from dashboard.filters import chosen
 from dashboard.guard import Guard
+from dashboard.openapi import DescribedJson
 from dashboard.parts import Parts
 from dashboard.routes import (
     analytics,
@@ -29,6 +29,7 @@ from dashboard.routes import (
     definitions,
     events,
     export,
+    kpis,
     lineage,
     metrics,
     models,
@@ -36,6 +37,7 @@ from dashboard.routes import (
     probes,
     quality,
     recommendations,
+    report,
     results,
     runs,
     sql,
@@ -66,6 +68,8 @@ def create_app(config: DashboardConfig) -> Litestar:
             metrics.realtime,
             metrics.projection,
             definitions.list_definitions,
+            report.run_report,
+            kpis.indicators,
             analytics.metrics_analytics,
             analytics.vehicle_metrics,
             analytics.list_vehicles,
@@ -99,7 +103,7 @@ def create_app(config: DashboardConfig) -> Litestar:
             version=API_VERSION,
             description="Live figures of image runs; every figure is a fold of the log.",
             path="/schema",
-            render_plugins=[JsonRenderPlugin(path=["/", "/openapi.json"])],
+            render_plugins=[DescribedJson()],
         ),
         logging_config=None,
         debug=False,

@@ -120,7 +120,7 @@ class Distribution(Body, frozen=True, kw_only=True):
 
 
 class Efficiency(Body, frozen=True, kw_only=True):
-    """What context buys. Model usage is null until the snapshot says which models the plan calls cheap."""
+    """What context buys. Model usage is null where the plan calls no model cheap."""
 
     cheap_model_usage: float | None
     expensive_model_usage: float | None

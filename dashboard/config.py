@@ -1,6 +1,6 @@
 """What the dashboard needs to be told; nothing in this package reads the environment."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,8 +14,10 @@ class DashboardConfig:
     """Where the data are and who may ask.
 
     `bootstrap`: Kafka's `host:port[,host:port]`. `clickhouse_url`: `http://user:password@host:port`; None leaves
-    history out. `worker_ready`: asked by `/readyz`; None where no worker belongs to this installation. `hosts`: the
-    names under which browsers may reach it (the Host header, without port); any other is refused.
+    history out. `worker_ready`: asked by `/readyz`; None where no worker belongs to this installation. For `/metrics`:
+    `refused`, stage → dead letters; `sink_lag`, records by topic that the sink has not stored yet, None where it says
+    nothing just now. `hosts`: the names under which browsers may reach it (the Host header, without port); any other
+    is refused.
     `pictures`: the folder whose images a result's page may show; None shows none.
     """
 
@@ -23,5 +25,7 @@ class DashboardConfig:
     prefix: str = DEFAULT_PREFIX
     clickhouse_url: str | None = None
     worker_ready: Callable[[], Awaitable[bool]] | None = None
+    refused: Callable[[], Mapping[str, int]] = dict
+    sink_lag: Callable[[], Mapping[str, int] | None] = lambda: None
     hosts: frozenset[str] = LOOPBACK_NAMES
     pictures: Path | None = None

@@ -14,11 +14,10 @@ from dashboard.bodies import (
     Table,
     Tier,
 )
-from events.numbers import NANO_PER_USD, PPM
+from events.numbers import NANO_PER_USD
 from events.snapshots import Counters, RunMetrics
 
 BANDS = ("rich", "good", "medium", "poor")
-VALIDATED = ("validated_receipt", "validated_user", "validated_expert")
 
 
 def usd(nano: int) -> float:
@@ -50,7 +49,7 @@ def dashboard_body(event: RunMetrics) -> DashboardBody:
         current=_current(event),
         progress=_progress(event),
         costs=_costs(event),
-        quality=_quality(event.totals),
+        quality=_quality(event),
         efficiency=_efficiency(event),
         context=_context(event.by_band),
         tables=_tables(event.totals),
@@ -158,30 +157,35 @@ def _unit_cost(group: Counters) -> float | None:
     return usd(group.get("cost_nano_usd", 0)) / priced if priced else None
 
 
-def _quality(totals: Counters) -> Quality:
-    answers = totals.get("answers", 0)
-    validated = sum(totals.get(name, 0) for name in VALIDATED)
-    confidences = totals.get("confidence_count", 0)
+def _quality(event: RunMetrics) -> Quality:
     return Quality(
-        avg_confidence=percent(totals.get("confidence_sum_ppm", 0), confidences * PPM),
-        validation_rate=percent(min(validated, answers), answers),
-        consensus_rate=percent(totals.get("consensus_agreed", 0), totals.get("consensus_asked")),
-        error_rate=percent(totals.get("failed", 0), totals.get("results")),
-        reprocessing_rate=percent(totals.get("reprocessed_subjects", 0), totals.get("subjects")),
+        avg_confidence=_share(event, "average_confidence"),
+        validation_rate=_share(event, "validation_rate"),
+        consensus_rate=_share(event, "consensus_rate"),
+        error_rate=_share(event, "error_rate"),
+        reprocessing_rate=_share(event, "reprocessing_rate"),
     )
 
 
 def _efficiency(event: RunMetrics) -> Efficiency:
-    totals, subjects = event.totals, event.totals.get("subjects", 0)
     images = {band: event.by_band.get(band, {}).get("subjects", 0) for band in BANDS}
-    tokens = totals.get("input_tokens", 0) + totals.get("output_tokens", 0)
     return Efficiency(
-        cheap_model_usage=None,
-        expensive_model_usage=None,
+        cheap_model_usage=_share(event, "cheap_model_usage"),
+        expensive_model_usage=_share(event, "expensive_model_usage"),
         context_score_distribution=Distribution(**images),
-        poor_context_percent=percent(images["poor"], sum(images.values())),
-        tokens_per_image=tokens / subjects if subjects else None,
+        poor_context_percent=_share(event, "poor_context_share"),
+        tokens_per_image=event.ratios.get("tokens_per_image"),
     )
+
+
+def _share(event: RunMetrics, ratio: str) -> float | None:
+    """A ratio of the snapshot in percent."""
+    return percent_or_none(event.ratios.get(ratio))
+
+
+def percent_or_none(share: float | None) -> float | None:
+    """0-1 → 0-100."""
+    return None if share is None else 100 * share
 
 
 def _context(bands: dict[str, Counters]) -> list[Band]:

@@ -143,7 +143,7 @@ class ModelAnalyticsBody(Body, frozen=True, kw_only=True):
     trends: list[DayFigures]
     recommendations: list[InsightBody]
     best_by_task: list[RecommendationBody]
-    groups: list[ModelFigures] | list[TaskFigures] | list[ProviderFigures] | list[TimeFigures] | None
+    groups: list[dict[str, Any]] | None
 
 
 class FeedbackBody(Body, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -14,7 +14,11 @@ from .refusals import Reason, Refused
 MAX_DEPTH = 8
 """The event itself is level 1 (DETAILS.md, Refused records)."""
 
-_TOKENS = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{},]', re.DOTALL)
+# A string without an end goes to the end: were each of its quotes tried as a beginning, its length would count twice.
+_STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?'
+_STRINGS = re.compile(_STRING, re.DOTALL)
+_BRACKETS = re.compile(rb"[\[\]{}]")
+_TOKENS = re.compile(_STRING + rb"|[\[\]{},]", re.DOTALL)
 _PATH = re.compile(r" - at `(.*)`$")
 _NAMED = re.compile(r"missing required field `(.*?)`")
 _HUGE = re.compile(rb"\d[eE]\+?\d{3,}|\d{309,}")
@@ -31,7 +35,33 @@ def require_text(value: bytes) -> None:
 
 
 def require_shape(value: bytes) -> None:
-    """Refuses nesting over 8 and lists over 1,000, wherever they stand; reads token by token, without recursion."""
+    """Refuses nesting over 8 and lists over 1,000, wherever they stand; reads without recursion."""
+    if not _is_in_shape(_STRINGS.sub(b"", value)):
+        _refuse_shape(value)
+
+
+def _is_in_shape(bare: bytes) -> bool:
+    """Whether JSON without its strings keeps both limits."""
+    counts: list[int] = []  # commas of each list that is open; an object may have any number
+    before = 0
+    for match in _BRACKETS.finditer(bare):
+        at = match.start()
+        if counts:
+            counts[-1] += bare.count(b",", before, at)
+        before = at + 1
+        if match.group() in b"[{":
+            counts.append(0 if match.group() == b"[" else -len(bare))
+            if len(counts) > MAX_DEPTH:
+                return False
+        elif counts and counts.pop() >= MAX_ITEMS:
+            return False
+    if counts:
+        counts[-1] += bare.count(b",", before)
+    return max(counts, default=0) < MAX_ITEMS
+
+
+def _refuse_shape(value: bytes) -> None:
+    """Token by token, to say where the limit is passed."""
     commas: list[int] = []
     lists: list[bool] = []
     for match in _TOKENS.finditer(value):

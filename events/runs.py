@@ -44,7 +44,11 @@ class RunEvent(Event, kw_only=True, frozen=True, omit_defaults=True):
 
 
 class Plan(RunEvent, kw_only=True, frozen=True, omit_defaults=True):
-    """The plan's fields. In `run.updated` None means unchanged."""
+    """The plan's fields. In `run.updated` None means unchanged.
+
+    `targets`: indicator (S3) → what is aimed at, in the indicator's unit, instead of its default; and
+    `confidence_threshold`, 0-1. `baselines`: indicator → what was measured before, to be compared with.
+    """
 
     name: Label | None = None
     strategy: Label | None = None
@@ -57,6 +61,8 @@ class Plan(RunEvent, kw_only=True, frozen=True, omit_defaults=True):
     cheap_models: Annotated[list[Label], Bounded] | None = None
     sla: Sla | None = None
     value_weights_usd: Annotated[dict[Label, Usd], Bounded] | None = None
+    targets: Annotated[dict[Label, float], Bounded] | None = None
+    baselines: Annotated[dict[Label, float], Bounded] | None = None
 
 
 class RunDeclared(Plan, tag="run.declared", kw_only=True, frozen=True, omit_defaults=True):

@@ -1,6 +1,7 @@
 """A client of the dashboard's API, as any program may be one: what `status` and `watch` say is what the page says."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, NamedTuple
 from urllib.parse import quote
@@ -52,6 +53,12 @@ class Api:
         body = self._get(f"/api/metrics/dashboard?run={_quoted(run)}", none=_unknown(run))
         return msgspec.json.decode(body, type=DashboardBody)
 
+    def report(self, run: str, form: str) -> tuple[bytes, str]:
+        """The run's report as json, csv, pdf or html, and a file name that says which run and moment it is of."""
+        answer = self._ask(f"/api/report?format={form}&run={_quoted(run)}", none=_unknown(run))
+        of = re.sub(r"[^A-Za-z0-9._-]", "_", run)[:80]
+        return answer.content, f"report-{of}-{answer.headers['imageledger-as-of']}.{form}"
+
     def activity(self, run: str) -> list[Activity]:
         """The run's results of the last 30 seconds, a sample, newest first."""
         body = self._get(f"/api/metrics/realtime?run={_quoted(run)}", none=_unknown(run))
@@ -63,6 +70,9 @@ class Api:
         return self._get(path, none=f"{self.base}{path} is not there: is the dashboard of this version?", given=given)
 
     def _get(self, path: str, none: str, given: Mapping[str, str | int] | None = None) -> bytes:
+        return self._ask(path, none, given).content
+
+    def _ask(self, path: str, none: str, given: Mapping[str, str | int] | None = None) -> httpx.Response:
         try:
             answer = httpx.get(self.base + path, params=given or None, timeout=ANSWER_S)
         except httpx.HTTPError as error:
@@ -73,7 +83,7 @@ class Api:
             raise UnreachableError(none)
         if answer.is_error:
             raise UnreachableError(f"{self.base}{path} answered {answer.status_code}: {_detail(answer)}")
-        return answer.content
+        return answer
 
     async def stream(self, run: str) -> AsyncIterator[Message]:
         """The run's server-sent events for ever; an absence of the server is a `lost` with its reason."""

@@ -5,12 +5,14 @@ from pathlib import Path
 
 from events import schemas
 from imageledger.settings import Settings, meanings, variable
+from metrics.document import document as metrics_document
 from metrics.views import catalogue
 from metrics.views.document import document
 
 ROOT = Path(__file__).resolve().parents[1]
 VIEWS = Path("schemas/clickhouse/views")
 SQL_GUIDE = Path("docs/sql.md")
+METRICS_GUIDE = Path("docs/metrics.md")
 
 
 def documents() -> dict[Path, str]:
@@ -19,6 +21,7 @@ def documents() -> dict[Path, str]:
     found |= {VIEWS / f"{name}.sql": sql for name, sql in catalogue.statements().items()}
     found[Path(".env.example")] = environment()
     found[SQL_GUIDE] = document()
+    found[METRICS_GUIDE] = metrics_document()
     return found
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 import msgspec
+import psutil
 
 from imageledger import workers
 from streams import status
@@ -56,14 +57,32 @@ def sink_reporter(data: Path, clock_ms: Callable[[], int] = now_ms) -> Callable[
 
 def of_sink(data: Path, clock_ms: Callable[[], int] = now_ms) -> str | None:
     """The sink is well while it follows Kafka and ClickHouse takes its rows."""
-    try:
-        said = msgspec.json.decode(_sink_path(data).read_bytes(), type=SinkStatus)
-    except FileNotFoundError:
+    said = _said_by_sink(data)
+    if said is None:
         return f"no sink has said anything under {data} yet"
     silent_ms = clock_ms() - said.updated_ms
     if silent_ms > SILENT_MS:
         return f"the sink has said nothing for {silent_ms // 1_000} s: it is gone, or Kafka does not answer it"
     return None if said.away is None else f"the sink waits for ClickHouse: {said.away}"
+
+
+def sink_follows(data: Path, clock_ms: Callable[[], int] = now_ms) -> bool:
+    """Whether the sink lives and follows Kafka; for ClickHouse it waits by itself, and no new start helps with that."""
+    said = _said_by_sink(data)
+    return said is not None and clock_ms() - said.updated_ms <= SILENT_MS and psutil.pid_exists(said.pid)
+
+
+def sink_lag(data: Path, clock_ms: Callable[[], int] = now_ms) -> dict[str, int] | None:
+    """Records by topic that the sink has not stored yet; None where it has said nothing of late."""
+    said = _said_by_sink(data)
+    return None if said is None or clock_ms() - said.updated_ms > SILENT_MS else said.lag
+
+
+def _said_by_sink(data: Path) -> SinkStatus | None:
+    try:
+        return msgspec.json.decode(_sink_path(data).read_bytes(), type=SinkStatus)
+    except FileNotFoundError:
+        return None
 
 
 def of_worker(data: Path, slot: int, clock_ms: Callable[[], int] = now_ms) -> str | None:

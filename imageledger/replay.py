@@ -1,5 +1,6 @@
 """`imageledger replay`: what is left of the log, copied under another prefix, to be folded anew beside what runs."""
 
+import asyncio
 from collections.abc import Callable
 
 import msgspec
@@ -24,10 +25,15 @@ class Replay(msgspec.Struct, kw_only=True):
     waiting: int
 
 
+_FOLLOW_S = 2.0
+
+
 async def replay(
     bootstrap: str, prefix: str, into: str, begin: Callable[[int], None], moved: Callable[[int], None]
 ) -> Replay:
     """Copy the source topics of `prefix` into `into`; `begin` is told about how many records, `moved` how many so far.
+
+    Copies have the record times of their originals; not so once producers write to `into`: then it is when they come.
 
     Raises:
         SettingsError: `into` is the prefix itself.
@@ -41,8 +47,10 @@ async def replay(
     if missing:
         raise SettingsError(f"there is no topic {prefix}{missing[0]} to copy: is the prefix {prefix!r} right?")
     partitions = {name: known[source.topic(name)].partitions for name in copying.COPIED}
-    as_it_was = [msgspec.structs.replace(topic, arrival=False) for topic in TOPICS]
-    await topics.migrate(bootstrap, as_it_was, partitions["results"], into)
+    there = await describe(target, [target.topic(name) for name in copying.COPIED])
+    if len(there) < len(copying.COPIED) or not await copying.is_in_use(source, target, partitions):
+        as_it_was = [msgspec.structs.replace(topic, arrival=False) for topic in TOPICS]
+        await topics.migrate(bootstrap, as_it_was, partitions["results"], into)
     begin(await copying.waiting(source, target, partitions))
     copied = await copying.copy(source, target, partitions, moved)
     await topics.migrate(bootstrap, TOPICS, partitions["results"], into)
@@ -52,3 +60,18 @@ async def replay(
         missing={name: one.missing for name, one in copied.items() if one.missing},
         waiting=await copying.waiting(source, target, partitions),
     )
+
+
+async def follow(bootstrap: str, prefix: str, into: str, copied: Callable[[int], None]) -> None:
+    """After `replay`: go on copying what still comes to `prefix`, until cancelled; `copied` is told how many each time.
+
+    Raises NotCopied, KafkaUnreachable.
+    """
+    source, target = Cluster(bootstrap, prefix), Cluster(bootstrap, into)
+    known = await describe(source, [source.topic(name) for name in copying.COPIED])
+    partitions = {name: known[source.topic(name)].partitions for name in copying.COPIED}
+    while True:
+        await asyncio.sleep(_FOLLOW_S)
+        found = await copying.copy(source, target, partitions, lambda _done: None)
+        if count := sum(one.records for one in found.values()):
+            copied(count)

@@ -25,6 +25,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         str | None,
         Meta(description="ClickHouse over HTTP, http://user:password@host:port; empty: the embedded engine is started"),
     ] = None
+    clickhouse_reader: Annotated[
+        str | None,
+        Meta(
+            description="the configured ClickHouse as a user who may only read, for statements of somebody's own; "
+            "empty: as IMAGELEDGER_CLICKHOUSE"
+        ),
+    ] = None
     data: Annotated[Path, Meta(description="folder of the local servers' data, logs and endpoints.json")] = Path("data")
     prefix: Annotated[str, Meta(description="prefix of every topic's name")] = DEFAULT_PREFIX
     partitions: Annotated[int, Meta(ge=1, le=1024, description="partitions of the source topics")] = DEFAULT_PARTITIONS

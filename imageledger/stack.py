@@ -6,7 +6,7 @@ from functools import partial
 
 import httpx
 
-from imageledger import workers
+from imageledger import health, workers
 from imageledger.settings import Settings
 from servers import endpoints, kafka, users
 from servers.supervisor import Child, Supervisor
@@ -80,7 +80,12 @@ def _workers(settings: Settings) -> list[Child]:
 
 def _readers(settings: Settings, api: str) -> list[Child]:
     return [
-        Child(name="sink", argv=_command(settings, "sink"), needs=["migrate"]),
+        Child(
+            name="sink",
+            argv=_command(settings, "sink"),
+            needs=["migrate"],
+            ready=partial(health.sink_follows, settings.data),
+        ),
         Child(
             name="api",
             argv=_command(settings, "api", "--port", str(settings.port)),

@@ -9,7 +9,7 @@ from events.snapshots import RunMetrics
 from imageledger.errors import CannotCompare
 from metrics import wire
 from metrics.fold import TOPICS
-from metrics.groups import FAMILIES, LABELS, TOTALS
+from metrics.groups import FAMILIES, LABELS, SUMMED, TOTALS
 from sinks import witness
 from streams import prefixes
 from streams.cluster import Cluster
@@ -133,7 +133,7 @@ def _comparable(counters: Mapping[str, Any], bounded: set[str]) -> dict[str, Any
         named = counters.get(family, {})
         if named and family in bounded:
             values = named.values()
-            found[family] = sum(score["count"] for score in values) if family == "scores" else sum(values)
+            found[family] = sum(one["count"] for one in values) if family in SUMMED else sum(values)
         elif named:
             found[family] = named
     return found

@@ -70,9 +70,10 @@ def migrate_down(settings: Settings, number: str, *, drop_data: bool, dry_run: b
 
 
 def _store(settings: Settings) -> users.Addresses:
-    """ClickHouse's URL by what it is used for: one of each user of the embedded engine, the configured one for all."""
+    """ClickHouse's URL by what it is used for: a user each of the embedded engine, what is configured of a server."""
     if settings.clickhouse is not None:
-        return users.Addresses(*[settings.clickhouse] * 3)
+        reader = settings.clickhouse_reader or settings.clickhouse
+        return users.Addresses(writer=settings.clickhouse, reader=reader, migrator=settings.clickhouse)
     port = urlsplit(settings.clickhouse_url()).port
     return users.addresses(settings.data, port or 0)
 
@@ -83,8 +84,13 @@ def reader_url(settings: Settings) -> str:
 
 
 def writer_url(settings: Settings) -> str:
-    """ClickHouse without the reader's limits, for statements of ours."""
+    """ClickHouse as the user who adds and removes rows."""
     return _store(settings).writer
+
+
+def migrator_url(settings: Settings) -> str:
+    """ClickHouse as the user who makes and drops tables."""
+    return _store(settings).migrator
 
 
 def run_worker(settings: Settings, slot: int, *, wait_s: float = 0.0) -> None:
@@ -143,6 +149,8 @@ def run_api(settings: Settings) -> None:
         prefix=settings.prefix,
         clickhouse_url=_store(settings).reader,
         worker_ready=worker_ready,
+        refused=lambda: workers.refused(settings.data, settings.workers),
+        sink_lag=lambda: health.sink_lag(settings.data),
         hosts=LOOPBACK_NAMES | {settings.host},
         pictures=settings.pictures,
     )

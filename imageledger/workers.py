@@ -24,6 +24,16 @@ def is_ready(data: Path, slot: int, now_ms: Callable[[], int] = lambda: time.tim
     return said is not None and said.state == "ready" and now_ms() - said.updated_ms < STALE_MS and _lives(said)
 
 
+def refused(data: Path, slots: int) -> dict[str, int]:
+    """Stage → how many records the workers of a data folder have refused; of partitions whose owner has said so."""
+    found: dict[str, int] = {}
+    for slot in range(slots):
+        said = status.read(status.path_of(data, slot_name(slot)))
+        for stage, partitions in said.stages.items() if said is not None else ():
+            found[stage] = found.get(stage, 0) + sum(partition.letters for partition in partitions.values())
+    return found
+
+
 def _lives(said: status.WorkerStatus) -> bool:
     """Its file outlives a killed worker; only on the worker's own machine can one look."""
     return said.host != socket.gethostname() or psutil.pid_exists(said.pid)

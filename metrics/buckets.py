@@ -41,6 +41,11 @@ def effective_ms(event_ms: int, recorded_ms: int) -> int:
     return recorded_ms if event_ms - recorded_ms > SKEW_MS else event_ms
 
 
+def all_effective_ms(event_ms: npt.NDArray[np.int64], recorded_ms: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """The same of many."""
+    return np.where(event_ms - recorded_ms > SKEW_MS, recorded_ms, event_ms)
+
+
 def effective_run(event: Event, effective: int) -> str:
     """The run an event belongs to: its own, else `default-YYYY-MM` of its effective time in ms."""
     return event.run_id or default_run(effective // DAY_MS)

@@ -1,7 +1,7 @@
 """The flat row of counters: what each means, what a result adds to it, and its SQL, side by side (DESIGN.md 4.2).
 
-Counters of open families stand beside them by flat name: `scores.<name>.sum_micro`, `scores.<name>.count`,
-`findings.<kind>`, `records.<table>` and `latency_bin.<n>`.
+Counters of open families stand beside them by flat name: `scores.<name>.sum_micro`, `scores.<name>.count` (`stages` and
+`stage_costs` alike), `findings.<kind>`, `records.<table>`, `latency_bin.<n>` and `confidence_bin.<n>`.
 """
 
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
@@ -56,6 +56,15 @@ OF_RESULTS: tuple[Column, ...] = (
     Column(
         Metric("retries", "count", "Results with `attempt` over 1.", "countIf(r.attempt > 1)"),
         lambda rs: [r.attempt > 1 for r in rs],
+    ),
+    Column(
+        Metric(
+            "retrying",
+            "count",
+            "Failed results that will be tried again.",
+            "countIf(r.status = 'failed' AND r.will_retry)",
+        ),
+        lambda rs: [r.will_retry and r.status == "failed" for r in rs],
     ),
     Column(
         Metric("cost_nano_usd", "nano_usd", "What the results cost, where known.", "sum(ifNull(r.cost_nano_usd, 0))"),
@@ -116,14 +125,14 @@ OF_RESULTS: tuple[Column, ...] = (
         lambda rs: [r.insights for r in rs],
     ),
     Column(
-        Metric("gaps", "count", "Missing documents found.", "sum(length(r.gaps))"),
+        Metric("gaps", "count", "Missing documents found.", "sum(length(r.gaps.item))"),
         lambda rs: [len(r.gaps) if r.gaps else 0 for r in rs],
     ),
 )
 
 OF_ANSWERS: tuple[Column, ...] = (
     Column(
-        Metric("answers", "count", "Answers given.", "sum(length(r.answers))"),
+        Metric("answers", "count", "Answers given.", "sum(length(r.answers.asked_models))"),
         lambda answers: np.ones(len(answers), dtype=np.int64),
     ),
     Column(
@@ -234,7 +243,19 @@ NAMES = tuple(metric.name for metric in ADDITIVE + SUBJECT_COUNTERS)
 POSITIONS = {name: position for position, name in enumerate(NAMES)}
 
 
+FIRST_MS, LAST_MS = "first_ms", "last_ms"
+SPAN = {FIRST_MS: min, LAST_MS: max}
+"""Beside the counters of a tier's whole run: when its first and its last result counts. These do not add up."""
+
+
 def add_counters(into: MutableMapping[str, int], more: Mapping[str, int]) -> None:
     """Adds the counters of one row to another."""
     for name, value in more.items():
         into[name] = into.get(name, 0) + value
+
+
+def join_counters(into: MutableMapping[str, int], more: Mapping[str, int]) -> None:
+    """Adds the counters of one partition's row to another's, and widens the span that they may have."""
+    span = {name: pick(more[name], into.get(name, more[name])) for name, pick in SPAN.items() if name in more}
+    add_counters(into, more)
+    into.update(span)

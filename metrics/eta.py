@@ -1,20 +1,30 @@
 """When: what is left of each tier over its rate, tiers in series or side by side as the plan says (DESIGN.md 4.3, ETA).
 
-It is a range: n images counted in a window tell a rate within 1.96 / √n of itself (Poisson, 95 %), at most one half.
+It is a range that should hold the true end in 80 of 100 cases. How far it reaches follows from how much the rate varied
+from minute to minute lately: that makes both the measured rate and what is still to come uncertain. On top of it a rate
+may change for reasons that no past shows. `benchmarks/eta_backtest.py` holds the range against simulated runs.
 """
 
 import math
+import statistics
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from events.runs import RunDeclared, TierPlan
+from events.runs import RunDeclared
 from events.snapshots import Eta, Progress, State, TierProgress
 
 from . import buckets
-from .throughput import ENOUGH_RESULTS, Recent
+from .counters import FIRST_MS
+from .throughput import ENOUGH_RESULTS, Minutes, Recent
 
 STALLED_MS = 5 * buckets.MINUTE_MS
-_WIDEST = 0.5
+Z_80 = 1.2816
+"""80 % of a normal distribution lie within so many standard deviations."""
+DRIFT = 0.12
+"""Relative standard deviation that no variance of the past tells: rates change."""
+PLANNED = 0.3
+"""That of a pace which is only planned, or another tier's."""
+_WIDEST = 0.9
 _TEXTS: dict[State, str] = {
     "warming_up": "warming up",
     "stalled": "stalled",
@@ -24,20 +34,22 @@ _TEXTS: dict[State, str] = {
 
 
 class Pace(NamedTuple):
-    """Images done, and the time they took: `counted` images in `span_s` seconds."""
+    """`counted` images in `span_s` seconds; `minutes`: images of each whole minute lately, newest first.
+
+    `certain` is False where it is what somebody planned, or another tier's.
+    """
 
     counted: float
     span_s: float
+    minutes: Sequence[int] = ()
     certain: bool = True
-    """False where it is what somebody planned, or another tier's."""
 
 
-class Range(NamedTuple):
-    """Seconds: the middle, and what they may be as well."""
+class Expected(NamedTuple):
+    """Seconds, and their standard deviation."""
 
     seconds: float
-    low: float
-    high: float
+    deviation: float
 
 
 def state(phase: str, left: int | None, results: int, last_event_ms: int | None, as_of_ms: int) -> State:
@@ -52,21 +64,30 @@ def state(phase: str, left: int | None, results: int, last_event_ms: int | None,
 
 
 def eta(
-    doing: State, plan: RunDeclared | None, progress: Progress, window: Recent, whole_run: Recent, as_of_ms: int
+    doing: State,
+    plan: RunDeclared | None,
+    progress: Progress,
+    window: Recent,
+    whole_run: Recent,
+    minutes: Minutes,
+    as_of_ms: int,
 ) -> Eta:
     """The run's end. Only a run that is running has one; of others `text` says why."""
     if doing != "running":
         return Eta(text=_TEXTS[doing])
-    expected = _expected(plan, progress, window, whole_run)
+    expected = _expected(progress, Paces(plan, window, whole_run, minutes, as_of_ms))
     if expected is None:
         return Eta()
+    seconds = expected.seconds
+    reach = min(_WIDEST * seconds, Z_80 * expected.deviation)
+    low, high = seconds - reach, seconds + reach
     return Eta(
-        seconds=expected.seconds,
-        seconds_low=expected.low,
-        seconds_high=expected.high,
-        completion=buckets.moment(as_of_ms + round(expected.seconds * 1000)),
-        text=text(expected.seconds),
-        range_text=f"{text(expected.low)} – {text(expected.high)}",  # noqa: RUF001 - an en dash is what a range takes
+        seconds=seconds,
+        seconds_low=low,
+        seconds_high=high,
+        completion=buckets.moment(as_of_ms + round(seconds * 1000)),
+        text=text(seconds),
+        range_text=f"{text(low)} – {text(high)}",  # noqa: RUF001 - an en dash is what a range takes
     )
 
 
@@ -78,46 +99,80 @@ def text(seconds: float) -> str:
     return f"{minutes}m" if minutes < 60 else f"{minutes // 60}h {minutes % 60}m"
 
 
-def remaining(left: int, paces: Sequence[Pace]) -> Range | None:
+def remaining(left: int, paces: Sequence[Pace]) -> Expected | None:
     """Time for `left` images at the first pace that is one; None without any."""
-    for counted, span_s, certain in paces:
-        if counted > 0 and span_s > 0:
-            seconds = left * span_s / counted
-            spread = min(_WIDEST, 1.96 / math.sqrt(counted)) if certain else _WIDEST
-            return Range(seconds, seconds * (1 - spread), seconds * (1 + spread))
+    for pace in paces:
+        if pace.counted > 0 and pace.span_s > 0:
+            seconds = left * pace.span_s / pace.counted
+            spread = math.hypot(DRIFT, noise(pace, seconds)) if pace.certain else PLANNED
+            return Expected(seconds, seconds * spread)
     return None
 
 
-def _expected(plan: RunDeclared | None, progress: Progress, window: Recent, whole_run: Recent) -> Range | None:
-    overall = _paces(window.counters, whole_run.counters, window, whole_run)
-    planned = {tier.tier: tier for tier in (plan.tiers or [] if plan else [])}
-    ranges = [
-        remaining(tier.images - tier.complete, _tier_paces(tier, planned[tier.tier], overall, window, whole_run))
-        for tier in progress.tiers
-        if tier.tier in planned and tier.images is not None and tier.images > tier.complete
-    ]
-    if not ranges:
-        return None if progress.left is None else remaining(progress.left, overall)
-    known = [range_ for range_ in ranges if range_ is not None]
-    if len(known) < len(ranges):
+def noise(pace: Pace, seconds: float) -> float:
+    """The relative standard deviation of a time to come: of the rate as measured, and of the minutes ahead."""
+    per_minute = pace.counted * 60 / pace.span_s
+    variance = _variance(pace.minutes)
+    if variance is None:
+        variance = 4 * per_minute
+    return math.sqrt(variance / per_minute**2 * (60 / pace.span_s + 60 / max(60.0, seconds)))
+
+
+def _variance(minutes: Sequence[int]) -> float | None:
+    """Variance of a minute's images, at least that of chance; None of too few.
+
+    Where minutes follow their neighbours, sums of five vary more than five times as much: that counts then.
+    """
+    fives = [sum(minutes[at : at + 5]) for at in range(0, len(minutes) - 4, 5)]
+    found = [statistics.variance(counts) / width for width, counts in ((1, minutes), (5, fives)) if len(counts) >= 3]
+    return max(*found, statistics.mean(minutes)) if found else None
+
+
+class Paces:
+    """How fast the run and its tiers go: lately, else so far."""
+
+    def __init__(
+        self, plan: RunDeclared | None, window: Recent, whole_run: Recent, minutes: Minutes, as_of_ms: int
+    ) -> None:
+        self.planned = {tier.tier: tier for tier in (plan.tiers or [] if plan else [])}
+        self.parallel = plan is not None and plan.tier_order == "parallel"
+        self._spans = (window, whole_run)
+        self._minutes = minutes
+        self._as_of_ms = as_of_ms
+
+    def of_run(self) -> list[Pace]:
+        """The run's paces, the best first."""
+        return [self._pace(one.counters, one.span_ms, self._minutes.run) for one in self._spans]
+
+    def of_tier(self, tier: int) -> list[Pace]:
+        """A tier's own pace since it began: lately, else so far, else as planned; else the run's."""
+        began_ms = self._spans[1].by_tier.get(tier, {}).get(FIRST_MS)
+        since_ms = math.inf if began_ms is None else max(0, self._as_of_ms - began_ms)
+        counts = self._minutes.by_tier.get(tier, [])
+        paces = [self._pace(one.by_tier.get(tier, {}), min(one.span_ms, since_ms), counts) for one in self._spans]
+        planned = self.planned[tier]
+        if planned.batch_size and planned.batch_seconds:
+            paces.append(Pace(planned.batch_size, planned.batch_seconds, certain=False))
+        return paces + [pace._replace(certain=False) for pace in self.of_run()]
+
+    @staticmethod
+    def _pace(counters: Mapping[str, int], span_ms: float, minutes: Sequence[int]) -> Pace:
+        whole = int(span_ms // buckets.MINUTE_MS)
+        return Pace(counters.get("processed_subjects", 0), span_ms / 1_000, minutes[:whole])
+
+
+def _expected(progress: Progress, paces: Paces) -> Expected | None:
+    open_tiers = [tier for tier in progress.tiers if tier.tier in paces.planned and _left(tier)]
+    if not open_tiers:
+        return None if progress.left is None else remaining(progress.left, paces.of_run())
+    found = [remaining(_left(tier), paces.of_tier(tier.tier)) for tier in open_tiers]
+    known = [one for one in found if one is not None]
+    if len(known) < len(found):
         return None
-    if plan is not None and plan.tier_order == "parallel":
-        return Range(*(max(bounds) for bounds in zip(*known, strict=True)))
-    return Range(*(sum(bounds) for bounds in zip(*known, strict=True)))
+    if paces.parallel:
+        return max(known)
+    return Expected(sum(one.seconds for one in known), math.hypot(*(one.deviation for one in known)))
 
 
-def _tier_paces(
-    tier: TierProgress, planned: TierPlan, overall: list[Pace], window: Recent, whole_run: Recent
-) -> list[Pace]:
-    """A tier's own pace: lately, else so far, else as planned; else the run's."""
-    paces = _paces(window.by_tier.get(tier.tier, {}), whole_run.by_tier.get(tier.tier, {}), window, whole_run)
-    if planned.batch_size and planned.batch_seconds:
-        paces.append(Pace(planned.batch_size, planned.batch_seconds, certain=False))
-    return paces + [pace._replace(certain=False) for pace in overall]
-
-
-def _paces(lately: Mapping[str, int], so_far: Mapping[str, int], window: Recent, whole_run: Recent) -> list[Pace]:
-    return [
-        Pace(lately.get("processed_subjects", 0), window.span_ms / 1000),
-        Pace(so_far.get("processed_subjects", 0), whole_run.span_ms / 1000),
-    ]
+def _left(tier: TierProgress) -> int:
+    return 0 if tier.images is None else max(0, tier.images - tier.complete)

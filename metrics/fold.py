@@ -17,6 +17,8 @@ from .validations import Opinions
 
 Topic = Literal["results", "feedback"]
 TOPICS: tuple[Topic, ...] = ("results", "feedback")
+WHOLE_BYTES = 64 << 20
+"""Of a run's identities in memory, of about a million subjects: what is larger is not written as one segment."""
 
 
 class Record(NamedTuple):
@@ -98,6 +100,18 @@ class _Run:
             self.opinions.restore(segment.feedback_ids, segment.verdicts, totals.get(FEEDBACK))
         self._forget_sealed()
 
+    def whole(self) -> Segment | None:
+        """All that folding on needs, as one segment; None where the identities take more than WHOLE_BYTES."""
+        if self.tally is not None and self.tally.nbytes > WHOLE_BYTES:
+            return None
+        segment = Segment() if self.tally is None else self.tally.everything()
+        if self.opinions is not None:
+            segment.feedback_ids, segment.verdicts = self.opinions.everything()
+            segment.rows.append(PartialRow(TOTAL, 0, FEEDBACK, "", _nonzero(self.opinions.counters)))
+        if self.after_seal:
+            segment.rows.append(PartialRow(TOTAL, 0, AFTER_SEAL, "", {AFTER_SEAL: self.after_seal}))
+        return self._sign(segment)
+
     def _forget_sealed(self) -> None:
         if "results" in self.sources and self.sources["results"].sealed:
             self.tally = None
@@ -142,6 +156,10 @@ class Fold:
         self._runs.setdefault(run_id, _Run()).restore(segment)
         for topic, recorded_ms in segment.recorded_ms.items():
             self._clock_ms[topic] = max(self._clock_ms.get(topic, recorded_ms), recorded_ms)
+
+    def whole(self, run_id: str) -> Segment | None:
+        """All that is known of a run, as if one chunk had brought it; None where that is too large for one segment."""
+        return self._runs[run_id].whole()
 
     def _sort(self, topic: Topic, records: Sequence[Record], touched: dict[str, _Run]) -> None:
         """Puts each record of a topic to its run, with the time at which it counts. The hot loop."""

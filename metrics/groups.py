@@ -15,7 +15,9 @@ TOTALS = "totals"
 LABELS = ("tier", "model", "provider", "band", "task_type", "component_type", "variant")
 BUCKETED = ("totals", "tier", "model", "provider")
 """These have bucket rows beside the row of the whole run."""
-FAMILIES = ("scores", "findings", "records")
+SUMMED = {"scores": "sum_micro", "stages": "ms_sum", "stage_costs": "nano_usd_sum"}
+"""Families that add up amounts: family → its sum. Beside the sum stands a `count`."""
+FAMILIES = (*SUMMED, "findings", "records")
 """Open families of counters, whose names are bounded as the values of labels are."""
 
 

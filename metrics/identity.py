@@ -56,6 +56,10 @@ class KeyTable:
         """The keys at these positions, 16 bytes each."""
         return self._keys[positions].tobytes()
 
+    def everything(self) -> bytes:
+        """All keys in the order of their numbers."""
+        return self._keys[: self._size].tobytes()
+
     def admit(self, batch: Keys) -> tuple[Positions, Flags]:
         """The position of each key, and whether it appears for the first time (a repeat within `batch` does not)."""
         self._reserve(self._size + len(batch))

@@ -15,7 +15,7 @@ from .identity import identity
 
 _PLAN_FIELDS = (
     "name", "strategy", "started_at", "total_images", "tiers", "tier_order", "budget_usd", "baseline", "cheap_models",
-    "sla", "value_weights_usd",
+    "sla", "value_weights_usd", "targets", "baselines",
 )  # fmt: skip
 
 

@@ -5,12 +5,15 @@ from collections.abc import Mapping
 from events.runs import RunDeclared, TierPlan
 from events.snapshots import Progress, TierProgress
 
+from .counters import FIRST_MS
 from .throughput import Recent
 
 Counters = Mapping[str, int]
 
 
-def progress(plan: RunDeclared | None, totals: Counters, by_tier: Mapping[int, Counters], window: Recent) -> Progress:
+def progress(
+    plan: RunDeclared | None, totals: Counters, by_tier: Mapping[int, Counters], window: Recent, as_of_ms: int
+) -> Progress:
     """Progress of the run and of every tier that is planned or has results. `left` counts failed images too."""
     total = plan.total_images if plan else None
     processed = totals.get("processed_subjects", 0)
@@ -22,7 +25,7 @@ def progress(plan: RunDeclared | None, totals: Counters, by_tier: Mapping[int, C
         left=None if total is None else max(0, total - processed),
         percent=percent(processed, total),
         tiers=[
-            _tier(number, planned.get(number), by_tier.get(number, {}), window)
+            _tier(number, planned.get(number), by_tier.get(number, {}), window, as_of_ms)
             for number in sorted(planned.keys() | by_tier.keys())
         ],
     )
@@ -33,7 +36,16 @@ def percent(done: int, of: int | None) -> float | None:
     return min(100.0, round(100 * done / of, 2)) if of else None
 
 
-def _tier(number: int, planned: TierPlan | None, counters: Counters, window: Recent) -> TierProgress:
+def _since(counters: Counters, window: Recent, as_of_ms: int) -> Recent:
+    """The window, or what of it a tier that began within it has had."""
+    first_ms = counters.get(FIRST_MS)
+    if first_ms is None:
+        return window
+    return window._replace(span_ms=min(window.span_ms, max(0, as_of_ms - first_ms)))
+
+
+def _tier(number: int, planned: TierPlan | None, counters: Counters, window: Recent, as_of_ms: int) -> TierProgress:
+    window = _since(counters, window, as_of_ms)
     images = planned.images if planned else None
     complete = counters.get("processed_subjects", 0)
     lately = window.by_tier.get(number, {})

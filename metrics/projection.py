@@ -1,7 +1,8 @@
 """What the run will have cost, what it would have cost by the baseline, and what is left of the budget.
 
 Per planned tier: spent + images left × that tier's recent cost per image; never total / percent (DESIGN.md 4.3). A
-tier's cost per image is that of the last 10 min, else of the run so far, else the plan's (DETAILS.md, Rates).
+tier's cost per image is that of the last 10 min, else of the run so far, else the plan's (DETAILS.md, Rates). A month
+is 30 days at the pace of the last 24 h (S1, Monthly cost projection).
 """
 
 from collections.abc import Mapping
@@ -9,8 +10,9 @@ from fractions import Fraction
 
 from events.numbers import nano_usd
 from events.runs import RunDeclared, TierPlan
-from events.snapshots import Budget, Progress, Projection
+from events.snapshots import Budget, Day, Progress, Projection
 
+from . import buckets
 from .throughput import Recent
 
 Counters = Mapping[str, int]
@@ -22,6 +24,7 @@ def projection(
     totals: Counters,
     by_tier: Mapping[int, Counters],
     window: Recent,
+    day: Day,
     *,
     finished: bool,
 ) -> Projection:
@@ -56,19 +59,28 @@ def projection(
         baseline_name=plan.baseline.name if plan and plan.baseline else None,
         baseline_nano_usd=baseline,
         savings_nano_usd=None if baseline is None or projected is None else baseline - projected,
+        monthly_nano_usd=day.cost_nano_usd * 30 * buckets.DAY_MS // day.span_ms if day.span_ms else None,
     )
 
 
-def budget(plan: RunDeclared | None, spent_nano_usd: int) -> Budget:
+def budget(plan: RunDeclared | None, projected: Projection, day: Day) -> Budget:
     """What the plan allows to be spent, and what is left of it (below zero where it was passed)."""
     if plan is None or plan.budget_usd is None:
         return Budget()
-    allocated = nano_usd(plan.budget_usd)
+    allocated, spent = nano_usd(plan.budget_usd), projected.spent_nano_usd
+    whole = projected.projected_nano_usd
     return Budget(
         allocated_nano_usd=allocated,
-        remaining_nano_usd=allocated - spent_nano_usd,
-        spent_fraction=spent_nano_usd / allocated if allocated else None,
+        remaining_nano_usd=allocated - spent,
+        spent_fraction=spent / allocated if allocated else None,
+        projected_fraction=whole / allocated if allocated and whole is not None else None,
+        runway_seconds=_runway_s(max(0, allocated - spent), day),
     )
+
+
+def _runway_s(remaining: int, day: Day) -> float | None:
+    """How long money lasts at the pace of the last 24 h."""
+    return remaining * day.span_ms / day.cost_nano_usd / 1_000 if day.cost_nano_usd and day.span_ms else None
 
 
 def _baseline(plan: RunDeclared | None) -> int | None:

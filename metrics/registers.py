@@ -10,7 +10,7 @@ from events.partials import TOTAL, PartialRow, Partials
 from events.runs import AnyRunEvent
 
 from . import buckets
-from .counters import add_counters
+from .counters import join_counters
 from .groups import TOTALS, Group
 from .lifecycle import Lifecycle, Stamp
 from .segment import AFTER_SEAL, FEEDBACK
@@ -251,7 +251,7 @@ class RunRegisters:
         for by_bucket in self._rows.values():
             for group, held in by_bucket.get((TOTAL, 0), {}).items():
                 into = (TOTALS, "") if group[0] in (FEEDBACK, AFTER_SEAL) else group
-                add_counters(summed.setdefault(into, {}), held.counters)
+                join_counters(summed.setdefault(into, {}), held.counters)
         return summed
 
     def bucket_rows(self, width_ms: int, after_ms: int, until_ms: int) -> list[tuple[int, Group, dict[str, int]]]:

@@ -6,7 +6,7 @@ from operator import add
 from events.partials import TOTAL, PartialRow
 
 from . import buckets
-from .counters import NAMES, POSITIONS, add_counters
+from .counters import FIRST_MS, LAST_MS, NAMES, POSITIONS, SPAN, add_counters
 from .groups import Group
 
 RowKey = tuple[int, int, str, str]
@@ -30,11 +30,16 @@ class Row:
         """Adds counters of the named families."""
         add_counters(self.named, counters)
 
+    def widen(self, first_ms: int, last_ms: int) -> None:
+        """Takes in the times of some results."""
+        self.named[FIRST_MS] = min(first_ms, self.named.get(FIRST_MS, first_ms))
+        self.named[LAST_MS] = max(last_ms, self.named.get(LAST_MS, last_ms))
+
     def counters(self) -> dict[str, int]:
-        """The nonzero counters by flat name."""
+        """The nonzero counters by flat name, and the span of a tier's results."""
         found = {name: value for name, value in zip(NAMES, self.fixed, strict=True) if value}
         if self.named:
-            found.update((name, value) for name, value in self.named.items() if value)
+            found.update((name, value) for name, value in self.named.items() if value or name in SPAN)
         return found
 
 
@@ -66,6 +71,14 @@ class Rows:
         drained = [PartialRow(*key, row.counters()) for key, row in self._touched.items()]
         self._touched = {}
         return drained
+
+    def everything(self) -> list[PartialRow]:
+        """All rows, absolute."""
+        return [
+            PartialRow(*bucket, *group, row.counters())
+            for bucket, by_group in self._buckets.items()
+            for group, row in by_group.items()
+        ]
 
     def restore(self, stored: PartialRow) -> None:
         """Puts back an absolute row."""

@@ -5,7 +5,26 @@ from datetime import datetime
 
 from events.snapshots import Latency, Percentiles, RunMetrics, Window
 
-from . import buckets, eta, histogram, operations, progress, projection, throughput, wire
+from . import (
+    buckets,
+    confidence,
+    derived,
+    eta,
+    generation,
+    health,
+    hindrance,
+    histogram,
+    kpis,
+    operations,
+    phases,
+    progress,
+    projection,
+    ratios,
+    shifts,
+    sla,
+    throughput,
+    wire,
+)
 from .groups import OTHER, TOTALS, Group
 from .identity import identity
 from .registers import RunRegisters
@@ -17,16 +36,27 @@ SOURCE = "imageledger"
 def snapshot(registers: RunRegisters, as_of_ms: int) -> RunMetrics:
     """The run as it stands at `as_of`: the same for live agents, `verify` and the time machine."""
     whole_run = registers.whole_run()
-    totals = whole_run[TOTALS, ""] | throughput.minutes_with(registers, as_of_ms)
+    day, minutes = throughput.last_day(registers, as_of_ms)
+    totals = whole_run[TOTALS, ""] | minutes
     labels = wire.by_label(whole_run)
     tiers = {int(value): counters for value, counters in labels["tier"].items() if value != OTHER}
     last_minute = throughput.recent(registers, as_of_ms, throughput.WINDOW_60S_MS)
     window = throughput.recent(registers, as_of_ms, throughput.WINDOW_10M_MS)
     plan, first_ms, last_ms = registers.lifecycle.plan, registers.first_event_ms, registers.last_event_ms
-    far = progress.progress(plan, totals, tiers, window)
+    far = progress.progress(plan, totals, tiers, window, as_of_ms)
     doing = eta.state(registers.lifecycle.phase, far.left, totals.get("results", 0), last_ms, as_of_ms)
+    busy = operations.operations(registers, as_of_ms)
+    known = derived.derived(whole_run, plan, far, busy, day)
+    figures = derived.figures(totals, known)
+    indicators = kpis.kpis(figures, window.counters, plan)
+    finished = doing == "finished"
+    projected = projection.projection(plan, far, totals, tiers, window, day, finished=finished)
     so_far = Recent(0 if first_ms is None else max(0, as_of_ms - first_ms), totals, tiers)
+    minute_by_minute = throughput.minutes(registers, as_of_ms)
+    expected = eta.eta(doing, plan, far, window, so_far, minute_by_minute, as_of_ms)
+    promised = sla.sla(plan, figures, _moment(last_ms) if finished else expected.completion)
     names = wire.known_names(totals)
+    shown = wire.nested(totals, names)
     groups = {
         label: {value: wire.nested(counters, names) for value, counters in values.items()}
         for label, values in labels.items()
@@ -43,7 +73,7 @@ def snapshot(registers: RunRegisters, as_of_ms: int) -> RunMetrics:
         strategy=plan.strategy if plan else None,
         started_at=plan.started_at if plan and plan.started_at else _moment(first_ms),
         last_event_at=_moment(last_ms),
-        totals=wire.nested(totals, names),
+        totals=shown,
         by_tier=groups["tier"],
         by_model=groups["model"],
         by_provider=groups["provider"],
@@ -57,10 +87,26 @@ def snapshot(registers: RunRegisters, as_of_ms: int) -> RunMetrics:
         velocity=throughput.velocity(registers, as_of_ms),
         latency=_latency(whole_run, labels),
         progress=far,
-        eta=eta.eta(doing, plan, far, window, so_far, as_of_ms),
-        projection=projection.projection(plan, far, totals, tiers, window, finished=doing == "finished"),
-        budget=projection.budget(plan, totals.get("cost_nano_usd", 0)),
-        operations=operations.operations(registers, as_of_ms),
+        eta=expected,
+        projection=projected,
+        phases=phases.phases(plan, far, tiers),
+        budget=projection.budget(plan, projected, day),
+        operations=busy,
+        last_24h=day,
+        derived=known,
+        ratios=ratios.of_run(figures),
+        ratios_by_tier={tier: ratios.of_group("tier", counters) for tier, counters in labels["tier"].items()},
+        ratios_by_model={model: ratios.of_group("model", counters) for model, counters in labels["model"].items()},
+        confidence=confidence.confidence(totals, plan),
+        scores=generation.scores(shown),
+        stages=generation.stages(shown),
+        sla=promised,
+        shifts=shifts.shifts(registers, as_of_ms),
+        stalled=hindrance.stalled(registers, doing, far),
+        bottleneck=hindrance.bottleneck(registers, doing, far, busy),
+        health=health.health(figures, window.counters, busy, promised, doing),
+        kpis=indicators,
+        kpi_scores=kpis.scores(indicators),
     )
 
 

@@ -115,6 +115,10 @@ class Subjects:
             self._step(turn, positions[turn], outcomes, moves)
         return moves._replace(entries=self._entries(np.unique(positions)))
 
+    def everything(self) -> bytes:
+        """The states of all subjects, for the ledger."""
+        return self._entries(np.arange(len(self._table)))
+
     def restore(self, stored: bytes) -> None:
         """Takes the entries of a segment; the later of two for a subject holds."""
         entries = np.frombuffer(stored, dtype=_ENTRY)

@@ -9,15 +9,15 @@ import numpy as np
 import numpy.typing as npt
 from xxhash import xxh3_128_digest
 
-from events.numbers import micro
+from events.numbers import PPM, micro, nano_usd, whole_ms
 from events.partials import TOTAL, PartialRow
 from events.results import AnyResult, ComponentResult, ImageResult, MessageResult, Result
 
-from . import buckets, histogram
+from . import buckets, confidence, histogram
 from .cells import NOWHERE, TIER, WHOLE, WIDTH, Cells, Spread, places, row_counts
 from .context import BANDS
 from .counters import POSITIONS
-from .groups import FAMILIES, LABELS, TOTALS, Group, Names
+from .groups import FAMILIES, LABELS, SUMMED, TOTALS, Group, Names
 from .identity import KeyTable, Positions, keys
 from .rows import Rows
 from .segment import Segment
@@ -25,6 +25,7 @@ from .subjects import BAND_CODES, STATUSES, Outcomes, Subjects
 
 _SEEDS: dict[type[Result], int] = {ImageResult: 0, ComponentResult: 1, MessageResult: 2}
 _WITH_LATENCY = (TOTALS, "model", "provider")
+_WITH_CONFIDENCE = (TOTALS, "tier", "model")
 _BAND_NAMES = dict(enumerate(["", *BAND_CODES]))
 _BAND_EDGES = [lowest for _, lowest in BANDS[-2::-1]]
 Bytes = npt.NDArray[np.uint8]
@@ -86,11 +87,17 @@ class Tally:
             self._rows.at(key).add(row_counts(key, columns))
         self._add_named(spread, cells.of[chosen], fresh)
         self._add_latencies(spread, cells.of[chosen], fresh)
+        self._add_confidences(spread, cells.of[chosen], fresh)
+        self._add_spans(fresh, [arrivals.effective_ms[at] for at in chosen.tolist()])
         for code, gained in enumerate(moves.bands):
             if gained:
                 self._rows.at((TOTAL, 0, "band", _BAND_NAMES[code])).fixed[POSITIONS["subjects"]] += gained
         self._rows.expire(self.watermark_ms)
         return Segment(rows=self._rows.drain(), ids=ids[first].tobytes(), subjects=moves.entries)
+
+    def everything(self) -> Segment:
+        """All rows, ids and subjects, as if one chunk had brought them."""
+        return Segment(rows=self._rows.everything(), ids=self._ids.everything(), subjects=self._subjects.everything())
 
     def restore(self, segment: Segment) -> None:
         """Takes a stored segment, in the order in which they were written."""
@@ -142,21 +149,24 @@ class Tally:
         return np.array(numbers, dtype=np.intp), groups
 
     def _add_named(self, spread: Spread, cells: Positions, fresh: Sequence[Result]) -> None:
-        """Adds scores, findings and records to the rows."""
+        """Adds what the results say under names of their own: scores, stages, findings, records."""
         numbers: defaultdict[str, int] = defaultdict(count().__next__)
         triples: list[tuple[int, int, int]] = []
         admit = self._names.admit
         for cell, result in zip(cells.tolist(), fresh, strict=True):
-            for name, score in result.scores.items() if result.scores else ():
-                flat = f"scores.{admit('scores', name)}"
-                triples.append((cell, numbers[f"{flat}.sum_micro"], micro(score)))
-                triples.append((cell, numbers[f"{flat}.count"], 1))
-            for name, n in result.findings.items() if result.findings else ():
-                if n:
-                    triples.append((cell, numbers[f"findings.{admit('findings', name)}"], n))
-            for name, n in result.tables.items() if result.tables else ():
-                if n:
-                    triples.append((cell, numbers[f"records.{admit('records', name)}"], n))
+            for family, unit, whole, said in (
+                ("scores", "sum_micro", micro, result.scores),
+                ("stages", "ms_sum", whole_ms, result.stages),
+                ("stage_costs", "nano_usd_sum", nano_usd, result.stage_costs),
+            ):
+                for name, amount in said.items() if said else ():
+                    flat = f"{family}.{admit(family, name)}"
+                    triples.append((cell, numbers[f"{flat}.{unit}"], whole(amount)))
+                    triples.append((cell, numbers[f"{flat}.count"], 1))
+            for family, counted in (("findings", result.findings), ("records", result.tables)):
+                for name, n in counted.items() if counted else ():
+                    if n:
+                        triples.append((cell, numbers[f"{family}.{admit(family, name)}"], n))
         if triples:
             names = list(numbers)
             for row, found in spread.sparse(*np.array(triples, dtype=np.int64).T).items():
@@ -172,6 +182,25 @@ class Tally:
             if key[0] == TOTAL and key[2] in _WITH_LATENCY:
                 self._rows.at(key).add_named({f"latency_bin.{bin_}": n for bin_, n in counts.items()})
 
+    def _add_confidences(self, spread: Spread, cells: Positions, fresh: Sequence[Result]) -> None:
+        """Adds the steps of confidence to the rows of the run, its tiers and its models."""
+        said = np.array([result.confidence for result in fresh], dtype=np.float64)
+        known = np.flatnonzero(~np.isnan(said))
+        steps = np.rint(said[known] * PPM).astype(np.int64) // confidence.STEP_PPM
+        for row, counts in spread.sparse(cells[known], steps, np.ones(len(known), dtype=np.int64)).items():
+            key = spread.keys[row]
+            if key[0] == TOTAL and key[2] in _WITH_CONFIDENCE:
+                self._rows.at(key).add_named({f"{confidence.BIN}{step}": n for step, n in counts.items()})
+
+    def _add_spans(self, fresh: Sequence[Result], moments_ms: Sequence[int]) -> None:
+        """Notes each tier's first and last result."""
+        spans: dict[int, tuple[int, int]] = {}
+        for result, moment_ms in zip(fresh, moments_ms, strict=True):
+            first_ms, last_ms = spans.get(result.tier, (moment_ms, moment_ms))
+            spans[result.tier] = (min(first_ms, moment_ms), max(last_ms, moment_ms))
+        for tier, (first_ms, last_ms) in spans.items():
+            self._rows.at((TOTAL, 0, "tier", str(tier))).widen(first_ms, last_ms)
+
     def _restore_names(self, row: PartialRow) -> None:
         if row.width_ms == TOTAL and row.group != TOTALS:
             self._names.restore(row.group, row.value)
@@ -179,7 +208,7 @@ class Tally:
             for flat in row.counters:
                 family, _, name = flat.partition(".")
                 if family in FAMILIES:
-                    self._names.restore(family, name.rpartition(".")[0] if family == "scores" else name)
+                    self._names.restore(family, name.rpartition(".")[0] if family in SUMMED else name)
 
 
 def subject_identity(result: AnyResult) -> bytes:

@@ -6,7 +6,7 @@ from the start of the first such bucket to `as_of`, or from the run's first even
 
 from typing import NamedTuple
 
-from events.snapshots import Velocity
+from events.snapshots import Day, Velocity
 
 from . import buckets
 from .counters import add_counters
@@ -15,8 +15,11 @@ from .registers import RunRegisters
 
 WINDOW_60S_MS = 60_000
 WINDOW_10M_MS = 600_000
+MINUTES = 30
+"""So far back goes what the variance of a rate is told by."""
 ENOUGH_RESULTS = 20
 """Below that many results a trend or an ETA says nothing."""
+_OF_DAY = ("results", "failed", "processed_subjects", "cost_nano_usd")
 _STEADY = 0.1
 _FEWEST_BUCKETS = 6
 
@@ -49,6 +52,30 @@ def recent(registers: RunRegisters, as_of_ms: int, window_ms: int) -> Recent:
     return Recent(max(0, as_of_ms - start_ms), totals, by_tier)
 
 
+class Minutes(NamedTuple):
+    """Images that became processed in each whole minute that ends at `as_of`, newest first; half an hour at most."""
+
+    run: list[int]
+    by_tier: dict[int, list[int]]
+
+
+def minutes(registers: RunRegisters, as_of_ms: int) -> Minutes:
+    """Minute by minute, from 10 s buckets: the last one ends with the bucket before the current one."""
+    end_ms = buckets.bucket_start(as_of_ms, buckets.BUCKET_MS)
+    run = [0] * MINUTES
+    by_tier: dict[int, list[int]] = {}
+    after_ms = end_ms - MINUTES * buckets.MINUTE_MS - 1
+    for start_ms, (group, value), counters in registers.bucket_rows(buckets.BUCKET_MS, after_ms, end_ms - 1):
+        if group == TOTALS:
+            counts = run
+        elif group == "tier":
+            counts = by_tier.setdefault(int(value), [0] * MINUTES)
+        else:
+            continue
+        counts[(end_ms - 1 - start_ms) // buckets.MINUTE_MS] += counters.get("processed_subjects", 0)
+    return Minutes(run, by_tier)
+
+
 def velocity(registers: RunRegisters, as_of_ms: int) -> Velocity | None:
     """The slope of results per bucket over the last 10 min, in words: steady within ± 10 % of the mean over the window.
 
@@ -74,17 +101,23 @@ def velocity(registers: RunRegisters, as_of_ms: int) -> Velocity | None:
     return "steady" if abs(change) <= _STEADY else "up" if change > 0 else "down"
 
 
-def minutes_with(registers: RunRegisters, as_of_ms: int) -> dict[str, int]:
-    """`minutes_with_result` and `minutes_with_success` of the last 24 h."""
+def last_day(registers: RunRegisters, as_of_ms: int) -> tuple[Day, dict[str, int]]:
+    """The last 24 h, and `minutes_with_result` and `minutes_with_success` of them: buckets of whole minutes."""
+    after_ms = as_of_ms - buckets.DAY_MS
+    sums = dict.fromkeys(_OF_DAY, 0)
     with_result, with_success = set(), set()
-    for minute_ms, (group, _), counters in registers.bucket_rows(
-        buckets.MINUTE_MS, as_of_ms - buckets.DAY_MS, as_of_ms
-    ):
+    for minute_ms, (group, _), counters in registers.bucket_rows(buckets.MINUTE_MS, after_ms, as_of_ms):
         if group == TOTALS:
             with_result.add(minute_ms)
             if counters.get("success"):
                 with_success.add(minute_ms)
-    return {"minutes_with_result": len(with_result), "minutes_with_success": len(with_success)}
+            for name in _OF_DAY:
+                sums[name] += counters.get(name, 0)
+    start_ms = buckets.bucket_start(after_ms, buckets.MINUTE_MS) + buckets.MINUTE_MS
+    if registers.first_event_ms is not None:
+        start_ms = max(start_ms, registers.first_event_ms)
+    minutes = {"minutes_with_result": len(with_result), "minutes_with_success": len(with_success)}
+    return Day(span_ms=max(0, as_of_ms - start_ms), **sums), minutes
 
 
 def _first_start(after_ms: int) -> int:

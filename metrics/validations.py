@@ -63,6 +63,10 @@ class Opinions:
         self._latest[about] = said
         return event, about + bytes((said,))
 
+    def everything(self) -> tuple[bytes, bytes]:
+        """All ids, and all opinions, for the ledger."""
+        return b"".join(self._ids), b"".join(about + bytes((said,)) for about, said in self._latest.items())
+
     def restore(self, ids: bytes, verdicts: bytes, counters: dict[str, int] | None) -> None:
         """Takes what a segment stores: ids, opinions, and the absolute counters if it has them."""
         self._ids.update(ids[at : at + 16] for at in range(0, len(ids), 16))

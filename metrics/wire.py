@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from .counters import add_counters
-from .groups import FAMILIES, LABELS, NAMED_PER_SNAPSHOT, OTHER, TOTALS, Group
+from .confidence import BIN
+from .counters import SPAN, add_counters
+from .groups import FAMILIES, LABELS, NAMED_PER_SNAPSHOT, OTHER, SUMMED, TOTALS, Group
 from .histogram import Bins
 
 Flat = Mapping[str, int]
@@ -36,10 +37,10 @@ def known_names(totals: Flat) -> dict[str, set[str]]:
     sizes: dict[str, dict[str, int]] = {family: {} for family in FAMILIES}
     for flat, amount in totals.items():
         family, _, name = flat.partition(".")
-        if family in ("findings", "records"):
-            sizes[family][name] = amount
-        elif family == "scores" and name.endswith(".count"):
+        if family in SUMMED and name.endswith(".count"):
             sizes[family][name.removesuffix(".count")] = amount
+        elif family in sizes and family not in SUMMED:
+            sizes[family][name] = amount
     return {
         family: set(sorted(amounts, key=lambda name: (-amounts[name], name))[:NAMED_PER_SNAPSHOT])
         for family, amounts in ((family, {n: a for n, a in s.items() if n != OTHER}) for family, s in sizes.items())
@@ -52,15 +53,15 @@ def nested(counters: Flat, names: Mapping[str, set[str]]) -> dict[str, Any]:
     families: dict[str, dict[str, Any]] = {}
     for flat, amount in counters.items():
         family, dot, name = flat.partition(".")
-        if not amount or flat.startswith(_BIN):
+        if not amount or flat.startswith((_BIN, BIN)) or flat in SPAN:
             continue
         if not dot:
             plain[flat] = amount
-        elif family == "scores":
+        elif family in SUMMED:
             name, _, part = name.rpartition(".")
-            unscored = {"sum_micro": 0, "count": 0}
-            score = families.setdefault(family, {}).setdefault(_shown(name, names[family]), unscored)
-            score[part] += amount
+            nothing = {SUMMED[family]: 0, "count": 0}
+            sums = families.setdefault(family, {}).setdefault(_shown(name, names[family]), nothing)
+            sums[part] += amount
         else:
             shown = families.setdefault(family, {})
             shown[_shown(name, names[family])] = shown.get(_shown(name, names[family]), 0) + amount

@@ -8,7 +8,7 @@ back from the log, so a command that an earlier process took is not taken twice,
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
-from typing import Literal
+from typing import Literal, Protocol
 
 import msgspec
 
@@ -23,7 +23,7 @@ from processors.log import Story
 from processors.publishing import Outbox
 from processors.records import SOURCE, Author
 from processors.selection import selection
-from processors.worklist import Again, Worklist
+from processors.worklist import Again
 
 MAX_CONCURRENCY = 1_000
 PACE = ("pause", "resume", "set_concurrency")
@@ -35,6 +35,19 @@ class _Concurrency(msgspec.Struct, forbid_unknown_fields=True):
     concurrency: int
 
 
+class Work(Protocol):
+    """What a processor has to do, as far as commands change it. `reprocess` raises CommandError."""
+
+    def reprocess(self, again: Again) -> int:
+        """Takes up again what is meant, and says how many images that are."""
+
+    def left_of(self, command_id: str) -> int:
+        """How many of a command's images have not ended yet."""
+
+    def accepted_before(self, again: Again) -> None:
+        """An earlier process took this one."""
+
+
 class Desk:
     """Where commands arrive. `resumed` is called when calls begin again after a pause."""
 
@@ -44,7 +57,7 @@ class Desk:
         outbox: Outbox,
         clock: Clock,
         gate: Gate,
-        worklist: Worklist,
+        work: Work,
         life: Life,
         resumed: Callable[[], None],
     ) -> None:
@@ -52,7 +65,7 @@ class Desk:
         self._outbox = outbox
         self._clock = clock
         self._gate = gate
-        self._worklist = worklist
+        self._work = work
         self._life = life
         self._resumed = resumed
         self._known: set[str] = set()
@@ -89,7 +102,7 @@ class Desk:
                 self._gate.change(capacity=_concurrency(command))
             case "reprocess":
                 again = Again(command.command_id, selection(command.args), answer.event_time)
-                self._worklist.accepted_before(again)
+                self._work.accepted_before(again)
 
     async def take(self, command: CommandIssued) -> None:
         """Obeys a command, or refuses it; one that is known already is left alone."""
@@ -110,11 +123,13 @@ class Desk:
     async def settle(self) -> None:
         """Says of the accepted commands which have taken effect by now."""
         for command in list(self._not_yet.values()):
-            left = self._worklist.left_of(command.command_id) if command.action == "reprocess" else 0
+            left = self._work.left_of(command.command_id) if command.action == "reprocess" else 0
             if left or (command.action == "pause" and self._gate.paused and self._gate.active):
                 continue
-            del self._not_yet[command.command_id]
-            await self._answer(command, "effective", self._clock.now())
+            if self._not_yet.pop(
+                command.command_id, None
+            ):  # while an answer was awaited, another call may have said it
+                await self._answer(command, "effective", self._clock.now())
 
     async def _obey(self, command: CommandIssued, at: datetime) -> str | None:
         if command.action in PACE and self._life.phase == "finished":
@@ -144,7 +159,7 @@ class Desk:
 
     async def _reprocess(self, command: CommandIssued, at: datetime) -> str:
         again = Again(command.command_id, selection(command.args), at)
-        count = self._worklist.reprocess(again)
+        count = self._work.reprocess(again)
         if not count:
             raise CommandError("reprocess: no image of the run that has ended is meant by these arguments")
         if self._life.phase == "finished":

@@ -8,7 +8,7 @@ model version): it is measured again, and so is one that could not be read.
 import asyncio
 import hashlib
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,9 +17,12 @@ import msgspec
 from events.results import ImageResult
 from events.runs import RunDeclared, TierPlan
 from processors.clock import Clock, WallClock
+from processors.commands import Desk
 from processors.duplicates import HashIndex
 from processors.errors import CallError
 from processors.files import image_files
+from processors.folder_commands import NothingTwice, obeying
+from processors.gate import Gate
 from processors.identity import event_id
 from processors.lifecycle import Life
 from processors.log import EMPTY, Log
@@ -57,7 +60,9 @@ async def process_folder(
     """Declares the run, measures `concurrency` files at a time, publishes a result for each and finishes the run.
 
     A subfolder is a vehicle. Near-duplicates (perceptual hash) of earlier files are said in `findings`, in the output
-    and in the summary. When `stop` is set, no further file is taken up, those taken up are published; the run pauses.
+    and in the summary. When `stop` is set, no further file is measured, those begun are published; the run pauses.
+    It obeys pause, resume and set_concurrency, also those from before it was started again.
+
     Raises FolderError when there is nothing to process, ResumeError when it cannot be known what is done, and
     what `log` raises.
     """
@@ -67,15 +72,24 @@ async def process_folder(
     outbox = Outbox(publisher)
     author = Author(run_id=run_id, processor_id=processor_id, strategy=STRATEGY)
     life = Life(run_id, outbox, clock)
-    await life.catch_up(log)
+    gate = Gate(concurrency)
+    desk = Desk(author, outbox, clock, gate, NothingTwice(), life, lambda: None)
+    waiting = desk.remember(await life.catch_up(log))
     done = {result.image_id or "": result async for result in log.results(run_id)}
-    work = _Folder(model or local.LocalModel(), clock, stop or asyncio.Event(), concurrency, author, summary, done)
-    await life.begin(_declared(run_id, path, len(images), clock))
-    async with pulse(outbox, clock, run_id, processor_id, work.load):
+    work = _Folder(model or local.LocalModel(), clock, gate, desk.settle, author, summary, done)
+    await life.begin(_declared(run_id, path, len(images), clock), paused=gate.paused)
+    for command in waiting:
+        await desk.take(command)
+    await desk.settle()
+    async with (
+        pulse(outbox, clock, run_id, processor_id, work.load),
+        obeying(log, run_id, desk, gate, stop or asyncio.Event()),
+    ):
         await work.run(images, outbox, progress)
     summary.stopped = summary.ended < len(images)
     if summary.stopped:
-        await life.pause("the processor was stopped")
+        if life.phase != "paused":
+            await life.pause("the processor was stopped")
     else:
         await outbox.flush()
         await life.finish()
@@ -100,19 +114,17 @@ class _Folder:
         self,
         model: Model,
         clock: Clock,
-        stop: asyncio.Event,
-        concurrency: int,
+        gate: Gate,
+        ended: Callable[[], Awaitable[None]],
         author: Author,
         summary: Summary,
         done: dict[str, Told],
     ) -> None:
         self._done = done
-        self._stop = stop
         self._model = model
         self._clock = clock
-        self._concurrency = concurrency
-        self._slots = asyncio.Semaphore(concurrency)
-        self._active = 0
+        self._gate = gate
+        self._ended = ended
         self._author = author
         self._summary = summary
         self._hashes = HashIndex()
@@ -120,10 +132,10 @@ class _Folder:
     async def run(self, images: list[Image], outbox: Outbox, progress: Progress | None) -> None:
         """Looks ahead with bounded concurrency, and publishes in the images' order."""
         remaining = iter(images)
-        waiting: deque[asyncio.Task[_Looked | Told]] = deque()
+        waiting: deque[asyncio.Task[_Looked | Told | None]] = deque()
         async with asyncio.TaskGroup() as group:
             while True:
-                while len(waiting) < AHEAD * self._concurrency and not self._stop.is_set():
+                while len(waiting) < AHEAD * self._gate.capacity and not self._gate.closed:
                     image = next(remaining, None)
                     if image is None:
                         break
@@ -131,6 +143,8 @@ class _Folder:
                 if not waiting:
                     return
                 one = await waiting.popleft()
+                if one is None:
+                    continue
                 result = self._known(one) if isinstance(one, Told) else self._result(one)
                 self._summary.add(result)
                 if isinstance(result, ImageResult):
@@ -138,22 +152,26 @@ class _Folder:
                 if progress is not None:
                     progress(self._summary.ended, len(images), result)
 
-    async def _look(self, image: Image) -> _Looked | Told:
+    async def _look(self, image: Image) -> _Looked | Told | None:
+        """What is known or seen of an image; None where no call may begin any more."""
         known = self._done.get(image.image_id)
         if known is not None and await asyncio.to_thread(_is_of, known, image):
             return known
         request = Request(image=image, tier=TIER, task_type=TASK, model=local.NAME, provider=local.PROVIDER)
-        async with self._slots:
-            self._active += 1
-            started_at = self._clock.now()
-            said = await looked(self._model, request)
-            self._active -= 1
-        return _Looked(request, said, Moment(started_at=started_at, ended_at=self._clock.now()))
+        if not await self._gate.enter():
+            return None
+        started_at = self._clock.now()
+        said = await looked(self._model, request)
+        ended_at = self._clock.now()
+        self._gate.leave()
+        await self._ended()
+        return _Looked(request, said, Moment(started_at=started_at, ended_at=ended_at))
 
     def load(self) -> Load:
-        waiting = self._summary.images - self._summary.ended - self._active
-        state: State = "draining" if self._stop.is_set() else "running"
-        return Load(waiting, self._active, self._concurrency, local.PROVIDER, state)
+        active = self._gate.active
+        waiting = self._summary.images - self._summary.ended - active
+        state: State = "draining" if self._gate.closed else "paused" if self._gate.paused else "running"
+        return Load(max(0, waiting), active, self._gate.capacity, local.PROVIDER, state)
 
     def _result(self, one: _Looked) -> ImageResult:
         said, image_id = one.said, one.request.image.image_id

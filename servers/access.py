@@ -68,8 +68,8 @@ def _check_shape(handle: Handle, request: Request, statement: str) -> None:
     kind, count = handle.classify(statement)
     if count > 1:
         raise QueryError.named(62, "SYNTAX_ERROR", "Syntax error (Multi-statements are not allowed)")
-    if count == 0:  # `formatQuery` parses and runs nothing: the engine's own words for what is wrong
-        handle.execute("SELECT formatQuery({statement:String})", {"statement": escaped(statement)})
+    if count == 0:
+        _say_what_is_wrong(handle, statement)
     if request.method in {"GET", "HEAD"} and kind != "READ_ONLY" and count:
         message = "Cannot execute query in readonly mode. For queries over HTTP, method GET implies readonly. "
         raise QueryError.named(164, "READONLY", message + "You should use method POST for modifying queries.")
@@ -79,6 +79,15 @@ def _check_shape(handle: Handle, request: Request, statement: str) -> None:
         outside = {b"OUTFILE", b"INFILE"} & {word for word, _ in words(statement.encode())}
         if outside:
             raise QueryError.named(358, "INTO_OUTFILE_NOT_ALLOWED", f"{outside.pop().decode()} is not allowed")
+
+
+def _say_what_is_wrong(handle: Handle, statement: str) -> None:
+    """`formatQuery` parses and runs nothing: the engine's own words for what is wrong, without that function's."""
+    try:
+        handle.execute("SELECT formatQuery({statement:String})", {"statement": escaped(statement)})
+    except QueryError as error:
+        said = str(error).partition(": In scope SELECT formatQuery(")[0].removesuffix(" (SYNTAX_ERROR)")
+        raise QueryError(error.code, f"{said} (SYNTAX_ERROR)") from error
 
 
 def _denied(role: Role, why: str) -> QueryError:

@@ -19,6 +19,8 @@ LIMITS = {
     "max_ast_elements": 50_000,
     "max_expanded_ast_elements": 500_000,
 }
+CEILINGS = LIMITS | {"max_execution_time": 3_600, "max_result_rows": 10**9, "max_result_bytes": 10**12}
+"""How far a request may lift a limit: an export takes long and says so, and its rows wait in no memory of ours."""
 _READER_SETTINGS = re.compile(
     r"output_format_\w+|input_format_\w+|format_csv_\w+|format_tsv_\w+|date_time_\w+|session_timezone|extremes|final|"
     r"join_use_nulls|result_overflow_mode|max_block_size|http_\w+|log_queries|connect_timeout|prefer_\w+|"
@@ -47,7 +49,7 @@ class Reader:
             handle.prepare("INFORMATION_SCHEMA", {})
 
     def settings(self, asked: Mapping[str, str]) -> dict[str, str]:
-        """The settings to run under: the limits, made tighter or other settings changed where that is harmless.
+        """The settings to run under: the limits, changed up to CEILINGS, and other settings where that is harmless.
 
         Raises `QueryError` (READONLY) for a setting that is not the reader's to change.
         """
@@ -55,7 +57,7 @@ class Reader:
         for name, value in asked.items():
             if name in LIMITS:
                 wanted = int(value) if value.isdecimal() else 0
-                settings[name] = str(min(wanted or LIMITS[name], LIMITS[name]))
+                settings[name] = str(min(wanted or LIMITS[name], CEILINGS[name]))
             elif name in _FILE_SETTINGS or not _READER_SETTINGS.fullmatch(name):
                 if name != "readonly":
                     raise QueryError.named(164, "READONLY", f"Cannot modify '{name}' setting in readonly mode")

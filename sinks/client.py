@@ -13,7 +13,7 @@ CONNECT_TIMEOUT_S = 10
 ANSWER_TIMEOUT_S = 300
 
 
-def connect(url: str, *, database: str | None = None) -> Client:
+def connect(url: str, *, database: str | None = None, answer_timeout_s: int = ANSWER_TIMEOUT_S) -> Client:
     """A client for `url`, `http://user:password@host:port/database`, or `https://…`; parts may be percent-encoded.
 
     Threads may share it: it has no session. `database`, else the URL's, else DATABASE; it need not
@@ -39,7 +39,7 @@ def connect(url: str, *, database: str | None = None) -> Client:
             username=unquote(parts.username or "default"),
             password=unquote(parts.password or ""),
             connect_timeout=CONNECT_TIMEOUT_S,
-            send_receive_timeout=ANSWER_TIMEOUT_S,
+            send_receive_timeout=answer_timeout_s,
             autogenerate_session_id=False,
             query_limit=0,
         )

@@ -2,7 +2,8 @@
 
 An offset is committed only after ClickHouse confirmed the rows before it; a row that is inserted twice is one row by
 its table's identity. While ClickHouse is away the sink waits with bounded memory, keeps its place in the group, and
-tries again.
+tries again. A committed offset names the table that has the rows before it: where that table was dropped or restored
+since, the topic is read from its beginning, and what the new table has already is one row still.
 """
 
 import asyncio
@@ -18,7 +19,7 @@ from events.topics import MAX_REQUEST_BYTES, full_name
 
 from .client import connect
 from .delivery import Delivery
-from .errors import KafkaUnreachable, TopicMissing
+from .errors import KafkaUnreachable, StoreReplaced, TopicMissing
 from .lane import Lane, Limits, Load
 from .sources import SOURCES, Source
 from .writer import require_tables
@@ -69,6 +70,7 @@ async def run(
     Raises:
         KafkaUnreachable, TopicMissing, AccessDenied, SchemaMissing, ClickHouseAway: at the start.
         ClickHouseError: ClickHouse refuses rows in a way that no retry cures; nothing unconfirmed was committed.
+        StoreReplaced: the tables were made anew meanwhile; the next start reads what they lack.
     """
     client = await asyncio.to_thread(connect, clickhouse_url, database=database)
     await asyncio.to_thread(require_tables, client, [source.table for source in SOURCES])
@@ -126,6 +128,7 @@ class _Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships 
         self._lanes = {full_name(source.topic, prefix): Lane(source, limits) for source in SOURCES}
         self._inserts: dict[str, asyncio.Task[None]] = {}
         self._under_way = dict.fromkeys(self._lanes, 0)
+        self._tables: dict[str, str] = {}
         self._epoch = 0
 
     async def subscribe(self) -> None:
@@ -133,6 +136,8 @@ class _Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships 
         missing = sorted(set(self._lanes) - await self._consumer.topics())
         if missing:
             raise TopicMissing(f"Kafka has no topic {', '.join(missing)}: run `imageledger migrate`")
+        for topic, lane in self._lanes.items():
+            self._tables[topic] = await self._delivery.identity(lane.source)
         self._consumer.subscribe(list(self._lanes), listener=self)
 
     async def consume(self) -> None:
@@ -163,13 +168,21 @@ class _Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships 
     async def _rewind(self, partitions: Iterable[TopicPartition]) -> None:
         """Back to what is committed, where records came over while the group changed: they may not follow on it."""
         for partition in partitions:
-            committed = await self._consumer.committed(partition)
+            committed = await self._committed(partition)
             if partition not in self._consumer.assignment():
                 continue
             if committed is None:
                 await self._consumer.seek_to_beginning(partition)
             else:
                 self._consumer.seek(partition, committed)
+
+    async def _committed(self, partition: TopicPartition) -> int | None:
+        """The offset that the group has committed for the table as it is; None without one."""
+        # The consumer's own `committed` leaves out what was committed with the offset.
+        found = (await self._consumer._coordinator.fetch_committed_offsets([partition])).get(partition)  # noqa: SLF001
+        if found is None or found.offset < 0:
+            return None
+        return None if found.metadata not in {"", self._tables[partition.topic]} else int(found.offset)
 
     def _advance(self, topic: str, lane: Lane, now: float) -> None:
         """Begin an insert when one is due, and hold the topic back while another is under way and enough waits."""
@@ -194,8 +207,11 @@ class _Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships 
         await self._delivery.deliver(source, load)
         if epoch != self._epoch:
             return
+        table = self._tables[next(iter(load.next_offsets)).topic]
+        if await self._delivery.identity(source) != table:
+            raise StoreReplaced(f"table {source.table} was made anew: the sink has to begin again, and reads the log")
         try:
-            await self._consumer.commit(load.next_offsets)
+            await self._consumer.commit({at: (offset, table) for at, offset in load.next_offsets.items()})
         except (CommitFailedError, IllegalStateError) as error:
             # The group has changed meanwhile: whoever has the partitions now reads the records again.
             log.info("offsets of %s not committed: %s", source.table, error)
@@ -226,7 +242,10 @@ class _Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships 
                 self._under_way[topic] = 0
 
     async def on_partitions_assigned(self, assigned: list[TopicPartition]) -> None:
-        """Reading goes on where the group has committed; nothing to prepare."""
+        """Reading goes on where the group has committed, unless that was for another table of the name."""
+        lost = [partition for partition in assigned if await self._committed(partition) is None]
+        if lost:
+            await self._consumer.seek_to_beginning(*lost)
 
     async def _keep_reporting(self) -> None:
         """Beside the loop, because Kafka is asked, which may be away itself."""

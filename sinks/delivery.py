@@ -12,7 +12,7 @@ from events.topics import full_name
 from .errors import ClickHouseAway
 from .lane import Load
 from .sources import SOURCES, Source
-from .writer import insert
+from .writer import identity, insert
 
 _FIRST_WAIT_S, _LONGEST_WAIT_S, _JITTER_S = 0.2, 5.0, 0.5
 
@@ -42,6 +42,10 @@ class Delivery:
         self.refused += len(load.refused)
         if source.dead_letters:
             await self._bury(load)
+
+    async def identity(self, source: Source) -> str:
+        """What the source's table is known by just now (`writer.identity`)."""
+        return await asyncio.to_thread(identity, self._client, source.table)
 
     async def _insert(self, table: str, load: Load) -> int:
         async for attempt in stamina.retry_context(

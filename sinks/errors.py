@@ -9,6 +9,8 @@ SinkError
  ├─ MigrationError         an applied migration's file changed, or a statement failed
  ├─ KafkaUnreachable       nothing answers at the bootstrap address
  ├─ TopicMissing           the topics were not made: `imageledger migrate`
+ ├─ StoreReplaced          the tables that the sink began with were dropped, and made again
+ ├─ NotRestored            there is something in the way of a backup or a restore
  ├─ NoSuchView             what is to be exported is not on the list
  ├─ NoSuchFilter           it has no such column to filter by
  ├─ NoLineage              no record of that image, or of that table's row
@@ -78,6 +80,14 @@ class KafkaUnreachable(SinkError):  # noqa: N818 - as AccessDenied
 
 class TopicMissing(SinkError):  # noqa: N818 - as AccessDenied
     """A topic to read from was not made."""
+
+
+class StoreReplaced(SinkError):  # noqa: N818 - as AccessDenied
+    """The tables that the sink began with were dropped, and made again."""
+
+
+class NotRestored(SinkError):  # noqa: N818 - as AccessDenied
+    """There is something in the way of a backup or a restore."""
 
 
 class NoSuchView(SinkError):  # noqa: N818 - as AccessDenied

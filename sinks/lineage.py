@@ -196,19 +196,29 @@ def _known(facts: dict[str, Any]) -> dict[str, Any]:
 
 
 _WROTE = """
-SELECT DISTINCT subject_kind, subject_id FROM results FINAL ARRAY JOIN results.answers AS answer
-WHERE has(results.answers.record_id, {id:String}) AND answer.record_id = {id:String} AND answer.table = {table:String}
+WITH found AS (
+    SELECT run_id, source_partition, event_id FROM results WHERE has(results.answers.record_id, {id:String})),
+firsts AS (
+    SELECT subject_kind, subject_id, answers FROM results WHERE (run_id, source_partition, event_id) IN found
+    ORDER BY source_offset LIMIT 1 BY run_id, source_partition, event_id)
+SELECT DISTINCT subject_kind, subject_id FROM firsts ARRAY JOIN answers AS answer
+WHERE answer.record_id = {id:String} AND answer.table = {table:String}
 ORDER BY subject_kind, subject_id LIMIT 1000
 """
 
-# The condition stands in each subquery, where the skip index on subject_id finds it.
+# Every record of each identity that the condition finds, by its key, and of these the first: FINAL's answer, without
+# the neighbours that FINAL reads. The condition again, since a repeat may be about another subject.
 _STEPS = """
-WITH timed AS (
+WITH found AS (SELECT run_id, source_partition, event_id FROM results WHERE {chosen}),
+firsts AS (
+    SELECT * FROM results WHERE (run_id, source_partition, event_id) IN found
+    ORDER BY source_offset LIMIT 1 BY run_id, source_partition, event_id),
+timed AS (
     SELECT *,
         row_number() OVER (PARTITION BY subject_kind, subject_id, tier
             ORDER BY effective_ms, source_partition, source_offset) AS nth,
         count() OVER (PARTITION BY subject_kind, subject_id, tier) AS times
-    FROM results FINAL WHERE {chosen}),
+    FROM firsts WHERE {chosen}),
 calls AS (
     SELECT *, max(if(status = 'failed', 0, nth)) OVER (PARTITION BY subject_kind, subject_id, tier) AS newest
     FROM timed),

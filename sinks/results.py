@@ -11,7 +11,7 @@ import pyarrow as pa
 from events import numbers
 from events.envelope import event_type
 from events.results import NO_OUTPUT, ComponentResult, Failure, ImageResult, MessageResult, Result
-from metrics.buckets import effective_ms, effective_run
+from metrics.buckets import all_effective_ms, effective_run
 
 from . import arrays
 from .arrays import TEXT
@@ -125,7 +125,7 @@ def _batch(chunk: Chunk, kind: type[Result]) -> pa.RecordBatch:
     columns["answers"] = arrays.structs(values["answers"], _ANSWER)
     columns["gaps"] = arrays.structs(values["gaps"], _GAP)
     columns |= _rounded(columns, values["latency_ms"]) | _errors(values["error"]) | _outputs(values["output"])
-    columns |= _when_and_where(chunk, values["event_time"])
+    columns |= _when_and_where(chunk, values["event_time"], values["run_id"])
     return pa.RecordBatch.from_pydict(columns)
 
 
@@ -168,16 +168,21 @@ def _cut(text: bytes) -> bytes:
     return text[:OUTPUT_BYTES].decode(errors="ignore").encode()
 
 
-def _when_and_where(chunk: Chunk, event_times: Sequence[datetime]) -> dict[str, pa.Array]:
+def _when_and_where(
+    chunk: Chunk, event_times: Sequence[datetime], run_ids: Sequence[str | None]
+) -> dict[str, pa.Array]:
     """Times, the run that the result counts in, and its place in the log."""
     rows = len(chunk.events)
     happened_us = arrays.epoch_us(event_times)
-    counted_ms = list(map(effective_ms, (happened_us // 1_000).tolist(), chunk.recorded_ms))
+    recorded_ms = np.array(chunk.recorded_ms, np.int64)
+    counted_ms = all_effective_ms(happened_us // 1_000, recorded_ms)
+    if not all(run_ids):
+        run_ids = list(map(effective_run, chunk.events, counted_ms.tolist()))
     return {
         "event_time": pa.array(happened_us).cast(arrays.MOMENT_US),
-        "run_id": pa.array(list(map(effective_run, chunk.events, counted_ms)), TEXT),
-        "recorded_at": pa.array(np.array(chunk.recorded_ms, np.int64)).cast(arrays.MOMENT_MS),
-        "effective_ms": pa.array(counted_ms, pa.int64()),
+        "run_id": pa.array(run_ids, TEXT),
+        "recorded_at": pa.array(recorded_ms).cast(arrays.MOMENT_MS),
+        "effective_ms": pa.array(counted_ms),
         "source_topic": arrays.repeated(chunk.topic, TEXT, rows),
         "source_partition": arrays.repeated(chunk.partition, pa.uint32(), rows),
         "source_offset": pa.array(chunk.offsets, pa.uint64()),

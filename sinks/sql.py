@@ -43,6 +43,8 @@ _OUT_OF_BOUNDS = {158, 159, 160, 241, 306, 307, 396}
 # READONLY, SUPPORT_IS_DISABLED, INTO_OUTFILE_NOT_ALLOWED, SETTING_CONSTRAINT_VIOLATION, ACCESS_DENIED, …
 _NOT_ALLOWED = {164, 344, 358, 392, 452, 497}
 _AROUND = re.compile(r"^(?:Code: \d+\. DB::Exception: )+| \([A-Z_]+\)(?: \(version .*)?$")
+_SYNTAX_ERROR = 62
+_FORMATTING = re.compile(r"(?:: | )(?:[Ii]n scope|[Ww]hile executing|[Ww]hile processing)\b.*formatQuery.*", re.DOTALL)
 
 
 class Sql:
@@ -51,6 +53,7 @@ class Sql:
     def __init__(self, raw: Raw) -> None:
         self._raw = raw
         self._guard: Guard | None = None
+        self._readonly: bool | None = None
         self._lock = Lock()
 
     def run(
@@ -74,14 +77,28 @@ class Sql:
         if not text or len(text) > MAX_STATEMENT_LENGTH:
             raise StatementFailed(f"one statement of up to {MAX_STATEMENT_LENGTH:,} characters is asked for")
         try:
-            self._checked().check(self._ask, text, parameters)
-            settings = {**LIMITS, **(limits or {}), "readonly": 1}
+            self._check(text, parameters)
+            settings = {**LIMITS, **(limits or {}), **self._reading_only()}
             return self._raw.ask(text, parameters, format=FORMATS[format], settings=settings)
         except Refused as refused:
             remedy = "the tables and views of docs/sql.md are"
             raise StatementRefused(f"not allowed: {refused}; {remedy}") from None
         except ClickHouseError as error:
             raise worded(error) from error
+
+    def _check(self, text: str, parameters: Mapping[str, str]) -> None:
+        try:
+            self._checked().check(self._ask, text, parameters)
+        except ClickHouseError as error:
+            if error.code == _SYNTAX_ERROR:  # of the guard's EXPLAIN: where it is in the statement, `formatQuery` says
+                self._ask("SELECT formatQuery({statement:String})", {"statement": text})
+            raise
+
+    def _reading_only(self) -> dict[str, str | int]:
+        """A user who can only read cannot change that setting either, not even to what it is."""
+        if self._readonly is None:
+            self._readonly = self._ask("SELECT getSetting('readonly')", {}).strip() != "0"
+        return {} if self._readonly else {"readonly": 1}
 
     def _checked(self) -> Guard:
         with self._lock:
@@ -98,7 +115,7 @@ def worded(error: ClickHouseError) -> ClickHouseError:
     """An error for whoever wrote the statement: in ClickHouse's words, with what to do about it."""
     if isinstance(error, StatementError) or error.code is None:
         return error
-    said = _AROUND.sub("", error.said)
+    said = _FORMATTING.sub("", _AROUND.sub("", error.said))
     if error.code in _OUT_OF_BOUNDS:
         return LimitReached(f"too much for one statement: {said}: aggregate, filter, or LIMIT the result", error.code)
     if error.code in _NOT_ALLOWED:

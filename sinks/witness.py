@@ -14,7 +14,7 @@ from clickhouse_connect.driver.client import Client
 
 from events.topics import Name, full_name
 from metrics.counters import ADDITIVE, FEEDBACK_COUNTERS, SUBJECT_COUNTERS, add_counters
-from metrics.groups import LABELS, TOTALS, Group
+from metrics.groups import LABELS, SUMMED, TOTALS, Group
 
 from .chunks import Record
 from .client import address
@@ -29,7 +29,7 @@ Counters = dict[Group, dict[str, int]]
 TOLD_BY_SQL = frozenset(
     metric.name for metric in ADDITIVE + SUBJECT_COUNTERS + FEEDBACK_COUNTERS if metric.sql is not None
 )
-"""Counters that SQL knows; scores, findings and records beside them."""
+"""Counters that SQL knows; scores, stages, findings and records beside them."""
 _TOPICS: tuple[Literal["results", "feedback"], ...] = ("results", "feedback")
 _READS = re.compile(r"\b(FROM|JOIN)\s+(\w+)(\s+FINAL\b)?")
 _RUNS_A_QUERY = 200
@@ -37,7 +37,7 @@ _READ_BY_COUNTERS = (
     "event_id", "event_type", "run_id", "subject_id", "status", "final", "error_timeout", "attempt", "tier",
     "task_type", "component_type", "variant", "model", "provider", "latency_ms", "input_tokens", "output_tokens",
     "cached_tokens", "tokens_saved", "cache_hit", "cost_nano_usd", "confidence_ppm", "scores_micro", "context_score",
-    "questions_asked", "tables", "insights", "findings", "effective_ms",
+    "questions_asked", "tables", "insights", "findings", "effective_ms", "will_retry", "stages", "stage_costs",
 )  # fmt: skip
 _FEEDBACK = ("event_id", "run_id", "subject_kind", "subject_id", "question", "rating", "validator", "verdict")
 
@@ -92,9 +92,10 @@ def _flat(row: Mapping[str, Any]) -> dict[str, int]:
     flat = {name: int(row[name]) for name in TOLD_BY_SQL if row.get(name)}
     for family in ("findings", "records"):
         add_counters(flat, {f"{family}.{name}": int(n) for name, n in row[family].items()})
-    for name, n in row["scores_count"].items():
-        flat[f"scores.{name}.count"] = int(n)
-        flat[f"scores.{name}.sum_micro"] = int(row["scores_sum_micro"].get(name, 0))
+    for family, unit in SUMMED.items():
+        for name, n in row[f"{family}_count"].items():
+            flat[f"{family}.{name}.count"] = int(n)
+            flat[f"{family}.{name}.{unit}"] = int(row[f"{family}_{unit}"].get(name, 0))
     return flat
 
 

@@ -44,6 +44,16 @@ def _columns_with_values(batches: Sequence[pa.RecordBatch]) -> list[str]:
     return [name for name in batches[0].schema.names if any(b[name].null_count < b.num_rows for b in batches)]
 
 
+def identity(client: Client, table: str) -> str:
+    """What this table is known by, which no table made again under its name is; empty where there is none. Blocks."""
+    with translated(address(client)):
+        found = client.query(
+            "SELECT toString(uuid) FROM system.tables WHERE database = currentDatabase() AND name = {table:String}",
+            {"table": table},
+        ).result_rows
+    return str(found[0][0]) if found else ""
+
+
 def require_tables(client: Client, tables: Sequence[str]) -> None:
     """Refuses a database without these tables.
 

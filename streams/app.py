@@ -215,7 +215,9 @@ class _Worker:
     def _write_status(self, state: status.WorkerState | None = None, reason: str | None = None) -> None:
         stages = {
             stage.name: {
-                number: status.PartitionStatus(ready=partition.ready, applied=partition.applied)
+                number: status.PartitionStatus(
+                    ready=partition.ready, applied=partition.applied, letters=partition.letters
+                )
                 for number, partition in stage.partitions.items()
             }
             for stage in self._stages
@@ -255,7 +257,8 @@ class _Worker:
 
     async def _stop(self) -> NoReturn:
         """An orderly end, which is only quicker than SIGKILL for those who come next, not safer."""
-        self._write_status("stopping")
+        self._state = "stopping"
+        self._write_status()
         try:
             async with asyncio.timeout(_STOP_S):
                 await asyncio.gather(*(stage.stop() for stage in self._stages))

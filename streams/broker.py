@@ -32,10 +32,7 @@ async def version(cluster: Cluster) -> tuple[str, bool]:
         await client.bootstrap()
         answer = await client.send(client.get_random_node(), ApiVersionRequest())
     except (KafkaError, OSError, ValueError) as error:
-        raise KafkaUnreachable(
-            f"Kafka at {cluster.bootstrap} does not answer ({error or type(error).__name__}): start one with "
-            "`imageledger up`, or check the address in IMAGELEDGER_KAFKA"
-        ) from error
+        raise KafkaUnreachable(cluster.bootstrap, error) from error
     finally:
         await client.close()
     takes = {key: (least, most) for key, least, most in answer.api_versions}

@@ -1,6 +1,7 @@
 """The combine stage: results and feedback → rows, absolute, by run and source partition."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import msgspec
 from aiokafka import ConsumerRecord
@@ -15,6 +16,10 @@ from .setup import Outgoing, StageSetup, Step
 
 _MESSAGE_BYTES = 4 << 20
 """Half of what the topic takes."""
+STEP_RUNS = 400
+"""Of so many runs one step folds records. A run costs a step some 2 ms, a record some µs, and the worker does nothing
+else meanwhile: a chunk of 4,000 runs at once looked like no progress, was ended, and came again (docs/decisions/0024).
+"""
 
 
 class Combine:
@@ -32,8 +37,15 @@ class Combine:
         """Fold a chunk of `results` or `feedback`."""
         kind: Topic = "results" if topic == "results" else "feedback"
         accepted, letters = decode_all(kind, records)
+        rest = _of_further_runs(accepted, records)
+        if rest:
+            accepted, letters = decode_all(kind, records[: -len(rest)])
         changed = self._fold.apply([Record(kind, record.offset, record.timestamp, event) for record, event in accepted])
-        return Step(changed, letters, outgoing=lambda sequence: self._told(changed, sequence))
+        return Step(changed, letters, outgoing=lambda sequence: self._told(changed, sequence), rest=rest)
+
+    def whole(self, run_id: str) -> Segment | None:
+        """A run's rows, identities and states."""
+        return self._fold.whole(run_id)
 
     def tick(self, _now_ms: int) -> None:
         """Nothing here depends on the time."""
@@ -48,6 +60,21 @@ class Combine:
             for run_id, segment in changed.items()
             for outgoing in messages(segment.partials(run_id, self._number, sequence))
         ]
+
+
+def _of_further_runs(
+    accepted: Sequence[tuple[ConsumerRecord, Any]], records: Sequence[ConsumerRecord]
+) -> Sequence[ConsumerRecord]:
+    """Those of `records` that come with and after the first of one run too many for a step."""
+    named = [event.run_id or event.event_time.toordinal() for _, event in accepted]  # the default runs are days
+    if len(set(named)) <= STEP_RUNS:
+        return ()
+    seen: set[str | int] = set()
+    for name, (record, _) in zip(named, accepted, strict=True):
+        seen.add(name)
+        if len(seen) > STEP_RUNS:
+            return [later for later in records if later.offset >= record.offset]
+    raise AssertionError("there were more of them")
 
 
 def messages(partials: Partials) -> Iterable[Outgoing]:

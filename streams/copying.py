@@ -1,7 +1,8 @@
 """A copy of the log under another prefix, for `replay` (docs/decisions/0009-replay.md).
 
 Record for record and partition for partition, with the record's own time. Each copy says in a header where it comes
-from, so that a copy that was interrupted goes on behind its last record.
+from, so that a copy that was interrupted goes on behind its last record; also where producers write to the copy already
+(docs/decisions/0025).
 """
 
 import asyncio
@@ -22,6 +23,7 @@ COPIED: tuple[Name, ...] = ("results", "feedback", "runs", "heartbeats", "profil
 """The topics that are no fold of others, but for `commands`: nobody should obey these twice."""
 SOURCE = "replay.source"
 _READ_TIMEOUT_MS = 500
+_LOOKED_AT = 2_000
 _LARGEST_BYTES = MAX_REQUEST_BYTES - (1 << 16)
 """Room for the key, headers and the batch around a value."""
 
@@ -41,7 +43,7 @@ async def copy(
     The topics of `target` must be there, with `partitions` each, and take a record's time as it is (CreateTime).
 
     Raises:
-        NotCopied: a target partition holds what is no copy of the source, or Kafka refuses a record.
+        NotCopied: a target partition holds records, but no copy of the source, or Kafka refuses a record.
     """
     copied: dict[Name, Copied] = {}
     done = 0
@@ -73,8 +75,21 @@ async def waiting(source: Cluster, target: Cluster, partitions: Mapping[Name, in
     return max(0, total)
 
 
+async def is_in_use(source: Cluster, target: Cluster, partitions: Mapping[Name, int]) -> bool:
+    """Whether others than `copy` have written behind the copies in `target`. Raises NotCopied as `copy` does."""
+    async with started(reader := source.reader()), started(producer := target.producer()):
+        parts = [
+            _Part(reader, producer, source, target, name, number)
+            for name in COPIED
+            for number in range(partitions[name])
+        ]
+        for part in parts:
+            await part.begin()
+    return any(part.others for part in parts)
+
+
 class _Part:
-    """One partition of one topic."""
+    """One partition of one topic. After `begin`: how many offsets are `missing`, and whether `others` wrote here."""
 
     def __init__(
         self,
@@ -86,6 +101,7 @@ class _Part:
         number: int,
     ) -> None:
         self.missing = 0
+        self.others = False
         self._reader = reader
         self._producer = producer
         self._source = TopicPartition(source.topic(name), number)
@@ -98,26 +114,41 @@ class _Part:
         if last is None:
             self.missing = start
             return start
-        place = dict(last.headers).get(SOURCE, b"").decode()
+        place = _place(last) or "nothing"
         topic, _, offset = place.rpartition("-")
         if topic != f"{self._source.topic}-{self._source.partition}":
             raise NotCopied(
                 f"{self._target.topic} partition {self._target.partition} holds records that are no copies of "
-                f"{self._source.topic} (the last says {place or 'nothing'}): give a prefix that nothing else uses"
+                f"{self._source.topic} (the last says {place}): give a prefix that nothing else uses"
             )
         self.missing = max(0, start - int(offset) - 1)
         return max(start, int(offset) + 1)
 
     async def _last_copy(self) -> ConsumerRecord | None:
+        """The last record that says where it comes from; without one the last of all; None of an empty partition."""
         end = (await self._reader.end_offsets([self._target]))[self._target]
         start = (await self._reader.beginning_offsets([self._target]))[self._target]
         if end == 0:
             return None
         if start == end:
             raise NotCopied(f"{self._target.topic} partition {self._target.partition} has lost its copies: start anew")
+        last: ConsumerRecord | None = None
+        for until in range(end, start, -_LOOKED_AT):
+            for record in reversed([record async for record in self._between(max(start, until - _LOOKED_AT), until)]):
+                last = last or record
+                if _place(record) is not None:
+                    self.others = record is not last
+                    return record
+        return last
+
+    async def _between(self, begin: int, until: int) -> AsyncIterator[ConsumerRecord]:
         self._reader.assign([self._target])
-        self._reader.seek(self._target, end - 1)
-        return await self._reader.getone(self._target)
+        self._reader.seek(self._target, begin)
+        while await self._reader.position(self._target) < until:
+            found = await self._reader.getmany(self._target, timeout_ms=_READ_TIMEOUT_MS)
+            for record in found.get(self._target, []):
+                if record.offset < until:
+                    yield record
 
     async def copy(self, begin: int) -> AsyncIterator[int]:
         """Copy up to the present end, batch by batch; says how many records each had, once Kafka has taken them."""
@@ -154,3 +185,9 @@ class _Part:
             headers=headers,
         )
         return sent
+
+
+def _place(record: ConsumerRecord) -> str | None:
+    """Where a copy comes from; None of a record that is none."""
+    place = dict(record.headers).get(SOURCE)
+    return None if place is None else place.decode()

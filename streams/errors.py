@@ -20,6 +20,12 @@ class StreamError(Exception):
 class KafkaUnreachable(StreamError):  # noqa: N818  (reads as the sentence it is)
     """Nothing that speaks Kafka answers at the bootstrap address."""
 
+    def __init__(self, bootstrap: str, why: Exception) -> None:
+        super().__init__(
+            f"Kafka at {bootstrap} does not answer ({why or type(why).__name__}): start one with `imageledger up`, "
+            "or check the address in IMAGELEDGER_KAFKA"
+        )
+
 
 class TopicsMissing(StreamError):  # noqa: N818  (as above)
     """The cluster lacks topics of events/topics.py, or the stages' topics differ in partitions."""

@@ -1,9 +1,10 @@
 """What one partition of a stage has folded so far, as records of a plain compacted topic (DESIGN.md 5.2).
 
 One transaction writes one `head` record and, for each run that it touched, what changed of that run (a *segment*). A
-run's newest segment is its tail: it is rewritten, merged with what changed next, while it is small, then closed for
-good. A key is the JSON `[run id, segment, part]`: a segment over PART_BYTES is cut into parts, which stand one after
-the other.
+run's newest segment is its tail: it is rewritten, merged with what changed next, while it is small, then closed. Once
+closed segments hold several times what the run's state is, the state is written as one, and they go: a run that lasts
+costs what it is, not how long it was (docs/decisions/0024). A key is the JSON `[run id, segment, part]`: a segment over
+PART_BYTES is cut into parts, which stand one after the other.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -11,18 +12,24 @@ from typing import Generic, NamedTuple, Protocol, Self, TypeVar
 
 import msgspec
 
-from .errors import LedgerUnreadable
+from .entries import (
+    HEAD_KEY,
+    PARTS,
+    SEQUENCE,
+    WHOLE,
+    Entry,
+    Head,
+    decode_head,
+    decode_key,
+    encode_key,
+    segment_entries,
+    upgraded,
+)
 
-FORMAT = 2
-"""1 kept no positions of run events and heartbeats (`metrics.registers`); all else is alike."""
-_READABLE = (1, FORMAT)
 TAIL_BYTES = 64 << 10
-PART_BYTES = 4 << 20
-"""Half of what the topic takes (`max.message.bytes`), which counts keys, headers and the batch too."""
-HEAD_KEY = b"head"
-_SEQUENCE = "sequence"
-PARTS = "parts"
-"""Header: how many parts the segment has."""
+CLOSED_BYTES = 1 << 20
+"""What a run's closed segments may hold before its state is looked at; from then on, TIMES what that was."""
+TIMES = 4
 _CLOSED = b""
 
 
@@ -39,27 +46,6 @@ class Payload(Protocol):
 P = TypeVar("P", bound=Payload)
 
 
-class Head(msgspec.Struct, kw_only=True, frozen=True):
-    """The fence of everything else in the ledger.
-
-    `sequence` grows by one with each transaction. `applied`: the last offset applied of each source topic (names
-    without prefix). `topic_ids`: which topics those were.
-    """
-
-    format: int = FORMAT
-    sequence: int = 0
-    applied: dict[str, int] = {}
-    topic_ids: dict[str, str] = {}
-
-
-class Entry(NamedTuple):
-    """One record of the ledger topic; a None `value` deletes the key."""
-
-    key: bytes
-    value: bytes | None
-    headers: list[tuple[str, bytes]] = []
-
-
 class _Tail(NamedTuple):
     """A run's newest segment: its number, the transaction that wrote it, its bytes (`_CLOSED`: rewritten no more)."""
 
@@ -68,12 +54,27 @@ class _Tail(NamedTuple):
     value: bytes
 
 
+class _Chain(NamedTuple):
+    """A run's segments before its tail: the first that counts, the bytes of those that are closed, and how many of them
+    call for a look at the state.
+    """
+
+    first: int = 0
+    closed_bytes: int = 0
+    limit_bytes: int = 0
+
+    def closing(self, value: bytes) -> "_Chain":
+        """With one more."""
+        return self._replace(closed_bytes=self.closed_bytes + len(value))
+
+
 class Write(NamedTuple):
     """What a transaction puts down; `Ledger.adopt` makes it the state once the transaction is committed."""
 
     head: Head
     entries: list[Entry]
     tails: dict[str, _Tail]
+    chains: dict[str, _Chain]
     wide: list[tuple[str, int, int]]
 
 
@@ -83,7 +84,9 @@ class Ledger(Generic[P]):
     Args:
         decode: the reverse of `Payload.encode`.
         is_sealed: whether a segment stands alone: all earlier ones of its run can go.
+        whole: a run's state, all that was given to `write` so far, as one segment; None where it is too large for that.
         tail_bytes: a segment that has grown to this size is closed.
+        closed_bytes: as CLOSED_BYTES.
         reread: source topics that an older format says too little of: as if nothing of them were applied.
     """
 
@@ -91,16 +94,21 @@ class Ledger(Generic[P]):
         self,
         decode: Callable[[bytes], P],
         is_sealed: Callable[[P], bool] = lambda _segment: False,
+        whole: Callable[[str], P | None] = lambda _run_id: None,
         *,
         tail_bytes: int = TAIL_BYTES,
+        closed_bytes: int = CLOSED_BYTES,
         reread: Sequence[str] = (),
     ) -> None:
         self.head = Head()
         self._decode = decode
         self._is_sealed = is_sealed
+        self._whole = whole
         self._tail_bytes = tail_bytes
+        self._closed_bytes = closed_bytes
         self._reread = reread
         self._tails: dict[str, _Tail] = {}
+        self._chains: dict[str, _Chain] = {}
         self._wide: dict[tuple[str, int], int] = {}  # how many parts, for segments of more than one
         self._parts: list[bytes] = []
 
@@ -111,7 +119,7 @@ class Ledger(Generic[P]):
             LedgerUnreadable: it is of another format.
         """
         if key == HEAD_KEY:
-            self.head = _upgraded(decode_head(value or b""), self._reread)
+            self.head = upgraded(decode_head(value or b""), self._reread)
             return None
         if value is None:
             return None
@@ -124,9 +132,14 @@ class Ledger(Generic[P]):
             return None
         self._note_width(run_id, number, len(self._parts))
         older = self._tails.get(run_id)
-        self._tails[run_id] = _Tail(number, int(notes[_SEQUENCE]), b"".join(self._parts))
+        newest = self._tails[run_id] = _Tail(number, int(notes[SEQUENCE]), b"".join(self._parts))
         self._parts = []
-        return (run_id, self._decode(older.value)) if older is not None and older.number < number else None
+        final = older if older is not None and older.number < number else None
+        if WHOLE in notes:
+            self._chains[run_id] = self._alone(newest)
+        elif final is not None:
+            self._chains[run_id] = self._chain(run_id).closing(final.value)
+        return None if final is None else (run_id, self._decode(final.value))
 
     def read_to_end(self) -> Iterator[tuple[str, P, bool]]:
         """After the last record: each run's newest segment, and whether the last transaction wrote it."""
@@ -135,34 +148,47 @@ class Ledger(Generic[P]):
             yield run_id, payload, tail.sequence == self.head.sequence
             if len(tail.value) >= self._tail_bytes or self._is_sealed(payload):
                 self._tails[run_id] = tail._replace(value=_CLOSED)
+                self._chains[run_id] = self._chain(run_id).closing(tail.value)
 
-    def write(self, changed: Mapping[str, P], applied: Mapping[str, int], topic_ids: Mapping[str, str]) -> Write:
+    def write(
+        self, changed: Mapping[str, P], applied: Mapping[str, int], topic_ids: Mapping[str, str], letters: int = 0
+    ) -> Write:
         """The records that say `changed` (run id → what changed) and `applied` (merged into the head's).
 
-        Changes nothing yet.
+        `letters`: how many dead letters go with them. Changes nothing yet.
         """
         head = Head(
-            sequence=self.head.sequence + 1, applied={**self.head.applied, **applied}, topic_ids=dict(topic_ids)
+            sequence=self.head.sequence + 1,
+            applied={**self.head.applied, **applied},
+            topic_ids=dict(topic_ids),
+            letters=self.head.letters + letters,
         )
         entries: list[Entry] = []
         tails: dict[str, _Tail] = {}
+        chains: dict[str, _Chain] = {}
         wide: list[tuple[str, int, int]] = []
         for run_id, payload in changed.items():
             tail = self._grown(run_id, payload, head.sequence)
-            parts = _segment_entries(run_id, tail)
+            whole = None if self._is_sealed(payload) else self._put_together(run_id, tail)
+            tail, chain = whole or tail, self._chain(run_id)
+            alone = whole is not None or self._is_sealed(payload)
+            parts = segment_entries(run_id, tail.number, tail.value, tail.sequence, alone=alone)
             entries += parts
             wide.append((run_id, tail.number, len(parts)))
-            if self._is_sealed(payload):
-                entries += self._tombstones(run_id, tail.number)
+            if alone:
+                entries += self._tombstones(run_id, chain.first, tail.number)
+                chain = self._alone(tail)
             closed = len(tail.value) >= self._tail_bytes or self._is_sealed(payload)
             tails[run_id] = tail._replace(value=_CLOSED) if closed else tail
+            chains[run_id] = chain.closing(tail.value) if closed else chain
         entries.append(Entry(HEAD_KEY, msgspec.json.encode(head)))
-        return Write(head, entries, tails, wide)
+        return Write(head, entries, tails, chains, wide)
 
     def adopt(self, write: Write) -> None:
         """The transaction of `write` is committed."""
         self.head = write.head
         self._tails.update(write.tails)
+        self._chains.update(write.chains)
         for run_id, number, parts in write.wide:
             self._note_width(run_id, number, parts)
 
@@ -170,10 +196,24 @@ class Ledger(Generic[P]):
         if parts > 1:
             self._wide[run_id, number] = parts
 
-    def _tombstones(self, run_id: str, before: int) -> list[Entry]:
+    def _chain(self, run_id: str) -> _Chain:
+        return self._chains.get(run_id) or _Chain(limit_bytes=self._closed_bytes)
+
+    def _alone(self, tail: _Tail) -> _Chain:
+        return _Chain(tail.number, 0, max(self._closed_bytes, TIMES * len(tail.value)))
+
+    def _put_together(self, run_id: str, tail: _Tail) -> _Tail | None:
+        """The run's state in the place of its tail, where that is about to be closed and too much is already."""
+        chain, size = self._chain(run_id), len(tail.value)
+        if size < self._tail_bytes or chain.closed_bytes + size <= chain.limit_bytes:
+            return None
+        whole = self._whole(run_id)
+        return None if whole is None else tail._replace(value=whole.encode())
+
+    def _tombstones(self, run_id: str, first: int, before: int) -> list[Entry]:
         return [
-            Entry(_encode_key(run_id, number, part), None)
-            for number in range(before)
+            Entry(encode_key(run_id, number, part), None)
+            for number in range(first, before)
             for part in range(self._wide.get((run_id, number), 1))
         ]
 
@@ -184,45 +224,3 @@ class Ledger(Generic[P]):
         if tail.value == _CLOSED:
             return _Tail(tail.number + 1, sequence, payload.encode())
         return _Tail(tail.number, sequence, self._decode(tail.value).merge(payload).encode())
-
-
-def _segment_entries(run_id: str, tail: _Tail) -> list[Entry]:
-    parts = [tail.value[at : at + PART_BYTES] for at in range(0, len(tail.value), PART_BYTES)] or [b""]
-    notes = [(_SEQUENCE, b"%d" % tail.sequence), (PARTS, b"%d" % len(parts))]
-    return [Entry(_encode_key(run_id, tail.number, part), value, notes) for part, value in enumerate(parts)]
-
-
-def _encode_key(run_id: str, number: int, part: int) -> bytes:
-    return msgspec.json.encode((run_id, number, part))
-
-
-def decode_key(key: bytes) -> tuple[str, int, int]:
-    """The run, segment and part that a key names. Raises LedgerUnreadable."""
-    try:
-        return msgspec.json.decode(key, type=tuple[str, int, int])
-    except msgspec.MsgspecError as error:
-        raise LedgerUnreadable(f"the ledger holds a key that is none of ours, {key[:80]!r}; {_REMEDY}") from error
-
-
-def decode_head(value: bytes) -> Head:
-    """The head as it was written. Raises LedgerUnreadable, also for a format that this version does not read."""
-    try:
-        head = msgspec.json.decode(value, type=Head)
-    except msgspec.MsgspecError as error:
-        raise LedgerUnreadable(f"the ledger's head is unreadable ({error}); {_REMEDY}") from error
-    if head.format not in _READABLE:
-        raise LedgerUnreadable(f"the ledger has format {head.format}, this version reads {_READABLE}; {_REMEDY}")
-    return head
-
-
-def _upgraded(head: Head, reread: Sequence[str]) -> Head:
-    """An older head as of this format. The next transaction writes it; until then it is read, and upgraded, again."""
-    if head.format == FORMAT:
-        return head
-    applied = {topic: offset for topic, offset in head.applied.items() if topic not in reread}
-    return msgspec.structs.replace(head, format=FORMAT, applied=applied)
-
-
-_REMEDY = (
-    "run the version that wrote it, or fold the log anew into another prefix with `imageledger replay --into PREFIX`"
-)

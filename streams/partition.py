@@ -19,9 +19,11 @@ from faust.types import TP, EventT
 from events.refusals import DeadLetter
 from events.topics import Name
 
+from .entries import Entry
 from .errors import Fenced, WriteRefused
-from .ledger import Entry, Ledger, P
+from .ledger import Ledger, P
 from .positions import Chunk
+from .posting import all_of, post
 from .recovery import EXPIRING, records_to_end, require_same_topics, require_start, require_whole_log, started
 from .setup import Outgoing, StageSetup, Step, Surroundings
 
@@ -56,7 +58,7 @@ class Partition(Generic[P]):
         self._setup = setup
         self._shared = shared
         self._state = setup.new_state(number, shared.partitions)
-        self._ledger = Ledger(setup.decode, setup.is_sealed, reread=setup.reread)
+        self._ledger = Ledger(setup.decode, setup.is_sealed, self._state.whole, reread=setup.reread)
         self._topic_ids: dict[str, str] = {name: shared.topic_ids[name] for name in (*setup.sources, *setup.rests_on)}
         self._inbox: asyncio.Queue[EventT[Any] | Tick | Reopen | None] = asyncio.Queue()
         self._tick_waits = False
@@ -83,6 +85,11 @@ class Partition(Generic[P]):
     async def ended(self) -> None:
         """Wait until the partition, revoked before, has ended."""
         await asyncio.wait([self._task])
+
+    @property
+    def letters(self) -> int:
+        """How many records were refused here, since the ledger counts them."""
+        return self._ledger.head.letters
 
     @property
     def applied(self) -> dict[str, int]:
@@ -177,7 +184,11 @@ class Partition(Generic[P]):
             records = chunk.records
             if chunk.first < expected:
                 records = [record for record in records if record.offset >= expected]
-            await self._write(self._state.take(name, records), {name: chunk.last})
+            while records:
+                step = self._state.take(name, records)
+                records = step.rest
+                await self._write(step, {name: records[0].offset - 1 if records else chunk.last})
+                self.progress += 1
         event.ack()
         self.acked[name] = chunk.last
         self.progress += 1
@@ -200,7 +211,7 @@ class Partition(Generic[P]):
             await self._write(step, {})
 
     async def _write(self, step: Step[P], applied: Mapping[str, int]) -> None:
-        write = self._ledger.write(step.changed, applied, self._topic_ids)
+        write = self._ledger.write(step.changed, applied, self._topic_ids, len(step.letters))
         await self._say(step.passed_on)
         await self._commit(write.entries, step.letters)
         self._ledger.adopt(write)
@@ -215,14 +226,13 @@ class Partition(Generic[P]):
                 await fence.send(ledger, entry.value, entry.key, self.number, headers=entry.headers)
                 for entry in entries
             ]
-            sent += [await fence.send(dlq, letter.value, letter.key, headers=letter.headers) for letter in letters]
-            await _all_of(sent)
+            await all_of(sent + await post(fence, dlq, letters))
             await fence.commit_transaction()
 
     async def _say(self, outgoing: Sequence[Outgoing]) -> None:
         cluster, said = self._shared.cluster, self._shared.said
         with self._taken():
-            await _all_of([await said.send(cluster.topic(topic), value, key) for topic, key, value in outgoing])
+            await all_of([await said.send(cluster.topic(topic), value, key) for topic, key, value in outgoing])
 
     @contextmanager
     def _taken(self) -> Iterator[None]:
@@ -241,10 +251,3 @@ class Partition(Generic[P]):
 def chunk_of(event: EventT[Any]) -> Chunk:
     """What the batched transport put into Faust's message."""
     return cast("Chunk", event.value)
-
-
-async def _all_of(sent: Sequence["asyncio.Future[object]"]) -> None:
-    """Wait for every send; raises the first failure once all have ended."""
-    for result in await asyncio.gather(*sent, return_exceptions=True):
-        if isinstance(result, BaseException):
-            raise result

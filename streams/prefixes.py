@@ -7,6 +7,7 @@ import asyncio
 import multiprocessing
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, wait
+from functools import partial
 from typing import Any, NamedTuple
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
@@ -30,6 +31,8 @@ _RECORDS = 5_000
 _READ_TIMEOUT_MS = 500
 _PATIENCE_S = 60.0
 _LOOK_S = 0.1
+WORTH_A_PROCESS = 50_000
+"""Records: about what one folds in the second that another takes to start."""
 
 
 class Task(NamedTuple):
@@ -59,8 +62,8 @@ def refold(tasks: Sequence[Task], processes: int, moved: Callable[[int], None]) 
         LogTruncated: a log does not begin at offset 0.
         Stalled: records that should be there cannot be read.
     """
-    if not tasks:
-        return []
+    if processes == 1 or sum(task.end for task in tasks) < WORTH_A_PROCESS:
+        return asyncio.run(_one_by_one(tasks, moved))
     context = multiprocessing.get_context("spawn")
     places: Any = context.Array("Q", len(tasks))
     order = sorted(range(len(tasks)), key=lambda number: -tasks[number].end)
@@ -73,6 +76,19 @@ def refold(tasks: Sequence[Task], processes: int, moved: Callable[[int], None]) 
             _, waiting = wait(waiting, _LOOK_S)
             moved(sum(places))
         return [future.result() for future in futures]
+
+
+async def _one_by_one(tasks: Sequence[Task], moved: Callable[[int], None]) -> list[Refolded]:
+    found = []
+    behind = 0
+    for task in tasks:
+        found.append(await _refold(task, partial(_add, moved, behind)))
+        behind += task.end
+    return found
+
+
+def _add(moved: Callable[[int], None], behind: int, offset: int) -> None:
+    moved(behind + offset)
 
 
 _places: Any = None

@@ -8,8 +8,8 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPa
 from events.topics import Name
 
 from .cluster import Cluster
+from .entries import Head
 from .errors import LogReplaced, LogTruncated
-from .ledger import Head
 
 _READ_TIMEOUT_MS = 200
 

@@ -80,6 +80,10 @@ class Runs:
                 taken.letters.append(letter(record, refused))
         return Step(self._changed(taken.touched), taken.letters, taken.passed_on)
 
+    def whole(self, run_id: str) -> RunSegment:
+        """A run's registers."""
+        return self._runs[run_id].everything()
+
     def tick(self, now_ms: int) -> Step[RunSegment] | None:
         """Take a snapshot of each run that changed or whose `as_of` moved, as of now; published once it is recorded."""
         due: dict[str, int] = {}

@@ -27,12 +27,14 @@ class Step(NamedTuple, Generic[P]):
 
     `passed_on` is said before the commit, so that it is said at least once: what is another partition's to keep.
     `outgoing` is said after the commit, and called with the transaction's sequence: it speaks of what is written.
+    `rest`: records that were given and left for a step of their own, because one would have too much to do.
     """
 
     changed: Mapping[str, P]
     letters: Sequence[DeadLetter] = ()
     passed_on: Sequence[Outgoing] = ()
     outgoing: Callable[[int], Sequence[Outgoing]] = lambda _sequence: ()
+    rest: Sequence[ConsumerRecord] = ()
 
 
 class State(Protocol[P]):
@@ -42,7 +44,10 @@ class State(Protocol[P]):
         """Take in what the ledger holds, in segment order, before anything else."""
 
     def take(self, topic: Name, records: Sequence[ConsumerRecord], /) -> Step[P]:
-        """Fold consecutive records of one source topic (its name without prefix)."""
+        """Fold consecutive records of one source topic (its name without prefix), one or more of the first of them."""
+
+    def whole(self, run_id: str, /) -> P | None:
+        """All that is known of a run, as if it had been one segment; None where that is too much for one."""
 
     def tick(self, now_ms: int, /) -> Step[P] | None:
         """A second has passed; None where nothing follows from that."""

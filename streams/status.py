@@ -10,10 +10,11 @@ WorkerState = Literal["starting", "recovering", "ready", "stopping", "failed"]
 
 
 class PartitionStatus(msgspec.Struct, kw_only=True, frozen=True):
-    """`applied`: the last offset folded, by topic (without prefix)."""
+    """`applied`: the last offset folded, by topic (without prefix). `letters`: how many records were refused."""
 
     ready: bool
     applied: dict[str, int]
+    letters: int = 0
 
 
 class WorkerStatus(msgspec.Struct, kw_only=True, frozen=True):

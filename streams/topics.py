@@ -129,10 +129,7 @@ async def describe(cluster: Cluster, names: Iterable[str]) -> dict[str, KnownTop
             await client.bootstrap()
             answer = await client.send(client.get_random_node(), _DescribeByName(list(names)))
     except (KafkaError, OSError, TimeoutError) as error:
-        raise KafkaUnreachable(
-            f"Kafka at {cluster.bootstrap} does not answer ({error or type(error).__name__}): start one with "
-            "`imageledger up`, or check the address in IMAGELEDGER_KAFKA"
-        ) from error
+        raise KafkaUnreachable(cluster.bootstrap, error) from error
     finally:
         await client.close()
     return {

@@ -21,8 +21,8 @@ from metrics.segment import Segment, is_kept, row_key
 
 from .cluster import Cluster
 from .deadletters import RETRIED
+from .entries import HEAD_KEY, PARTS, Head, decode_head, decode_key
 from .errors import LedgerUnreadable
-from .ledger import HEAD_KEY, PARTS, Head, decode_head, decode_key
 from .recovery import started
 
 _READ_TIMEOUT_MS = 500

@@ -101,7 +101,7 @@ def source(
 ) -> str:
     """A part whose bound places are filled from `url` by static/sources.js, with the filters of the address.
 
-    `html` is drawn from an empty Sheet, or (`filled`) from the answer as it is now. While it loads the places are faint;
+    `html` is drawn from an empty Sheet, or (`filled`) from the answer as it is now. While it loads it is faint;
     where the answer is an error its `detail`
     stands there instead; where the list at `empty_when` is empty, `nothing` does. `refresh_s` asks again while the page
     is seen. Each answer also fires a `filled` event on the element (`detail`: the body), for plots and what else a

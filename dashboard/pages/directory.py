@@ -58,5 +58,5 @@ PAGES: tuple[Page, ...] = (
     Page("/lineage", "Lineage", "Lineage", lineage.draw, script="lineage.js", style="history.css"),
     Page("/alerts", "Alerts", "Alerts", alerts.draw, script="alerts.js"),
     Page("/queries", "Queries", "Queries", queries.draw, script="queries.js", style="history.css"),
-    Page("/reports", "Reports", "Reports", reports.draw, of_run=True),
+    Page("/reports", "Reports", "Reports", reports.draw, of_run=True, script="reports.js"),
 )

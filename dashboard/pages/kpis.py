@@ -21,9 +21,9 @@ async def draw(view: View) -> str:
     run = quote(view.run.body.run_id, safe="")
     return "\n".join(
         [
+            panel("executive", "Executive summary", _summary(run), aside=_links(run)),
             components.of_snapshot(view.run, _scores, name="kpis"),
             panel("trends", "Trends", _trends(), aside="each indicator over the run"),
-            panel("executive", "Executive summary", _summary(run), aside=_links(run)),
         ]
     )
 

@@ -127,7 +127,9 @@ def costs(sheet: Sheet) -> str:
     )
     versus = f"vs {sheet.text('costs.baselineName')}"
     baseline = sheet.shown(
-        "costs.baselineTotal", _figure(versus, sheet.text("costs.baselineTotal", "usd"), save), css="versus"
+        "costs.baselineTotal",
+        f'<dt>{versus}</dt><dd>{sheet.text("costs.baselineTotal", "usd")}<div class="note">{save}</div></dd>',
+        css="figure versus",
     )
     a_minute = f"{sheet.text('current.costPerMinute', 'unitUsd')} a minute"
     models = sheet.rows("costs.byModel", "model", _model, tag="tbody", css="models", row_tag="tr")

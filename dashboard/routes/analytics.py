@@ -35,7 +35,7 @@ Cursor = Annotated[
 ]
 
 
-@get("/api/metrics/analytics", tags=["metrics"], responses={200: ResponseSpec(AnalyticsBody)})
+@get("/api/metrics/analytics", tags=["metrics"], responses={200: ResponseSpec(AnalyticsBody, generate_examples=False)})
 async def metrics_analytics(
     parts: NamedDependency[Parts],
     request: AnyRequest,
@@ -72,7 +72,11 @@ def _width(time_range: str) -> timedelta | None:
     return None if time_range == "all" else timedelta(seconds=int(time_range[:-1]) * _UNITS[time_range[-1]])
 
 
-@get("/api/metrics/vehicle/{vehicle_id:str}", tags=["metrics"], responses={200: ResponseSpec(VehicleBody)})
+@get(
+    "/api/metrics/vehicle/{vehicle_id:str}",
+    tags=["metrics"],
+    responses={200: ResponseSpec(VehicleBody, generate_examples=False)},
+)
 async def vehicle_metrics(
     parts: NamedDependency[Parts], request: AnyRequest, vehicle_id: FromPath[str]
 ) -> Response[bytes]:
@@ -96,7 +100,7 @@ def _vehicle(history: History, vehicle_id: str) -> VehicleBody:
     )
 
 
-@get("/api/metrics/vehicles", tags=["metrics"], responses={200: ResponseSpec(VehiclesBody)})
+@get("/api/metrics/vehicles", tags=["metrics"], responses={200: ResponseSpec(VehiclesBody, generate_examples=False)})
 async def list_vehicles(
     parts: NamedDependency[Parts],
     request: AnyRequest,

@@ -10,7 +10,11 @@ from litestar.params import FromPath
 
 from dashboard.parts import Parts
 
-_SPEC = {200: ResponseSpec(dict[str, Any], description="`about` (a node's id), `nodes`, `edges`, `steps`")}
+_SPEC = {
+    200: ResponseSpec(
+        dict[str, Any], generate_examples=False, description="`about` (a node's id), `nodes`, `edges`, `steps`"
+    )
+}
 
 
 @get("/api/lineage/image/{image_id:str}", tags=["store"], responses=_SPEC)

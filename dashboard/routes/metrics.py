@@ -7,12 +7,13 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromQuery
 
 from dashboard.bodies import CostProjection, DashboardBody, RealtimeBody
+from dashboard.filters import Model, Tier
 from dashboard.parts import Parts
 from dashboard.readings import cost_projection, realtime_body
 from dashboard.routes.reading import AnyRequest, json_answer
 
 
-@get("/api/metrics/dashboard", tags=["metrics"], responses={200: ResponseSpec(DashboardBody)})
+@get("/api/metrics/dashboard", tags=["metrics"], responses={200: ResponseSpec(DashboardBody, generate_examples=False)})
 async def dashboard(
     parts: NamedDependency[Parts], request: AnyRequest, run: FromQuery[str | None] = None
 ) -> Response[bytes]:
@@ -22,14 +23,20 @@ async def dashboard(
 
 
 @get("/api/metrics/realtime", tags=["metrics"])
-async def realtime(parts: NamedDependency[Parts], run: FromQuery[str | None] = None) -> RealtimeBody:
-    """S0's RealtimeMetrics: the last 60 s, and a sample of the results of the last 30."""
+async def realtime(
+    parts: NamedDependency[Parts], run: FromQuery[str | None] = None, tier: Tier = None, model: Model = None
+) -> RealtimeBody:
+    """S0's RealtimeMetrics: the last 60 s, and a sample of the results of the last 30 (of a tier, of a model)."""
     event = (await parts.snapshot(run)).event
     run_id = event.run_id or ""
-    return realtime_body(event, parts.feed.rows(run_id), parts.feed.errors(run_id))
+    return realtime_body(event, parts.feed.rows(run_id, tier, model), parts.feed.errors(run_id, tier, model))
 
 
-@get("/api/metrics/cost-projection", tags=["metrics"], responses={200: ResponseSpec(CostProjection)})
+@get(
+    "/api/metrics/cost-projection",
+    tags=["metrics"],
+    responses={200: ResponseSpec(CostProjection, generate_examples=False)},
+)
 async def projection(
     parts: NamedDependency[Parts], request: AnyRequest, run: FromQuery[str | None] = None
 ) -> Response[bytes]:

@@ -35,7 +35,9 @@ SOURCE = "imageledger.dashboard"
 MESSAGE_CHARACTERS = 4_000
 
 
-@get("/api/analytics/models", tags=["models"], responses={200: ResponseSpec(ModelAnalyticsBody)})
+@get(
+    "/api/analytics/models", tags=["models"], responses={200: ResponseSpec(ModelAnalyticsBody, generate_examples=False)}
+)
 async def model_analytics(
     parts: NamedDependency[Parts],
     request: AnyRequest,
@@ -51,7 +53,11 @@ async def model_analytics(
     return stored_answer(request, analytics(counted, about, days, group_by))
 
 
-@get("/api/analytics/models/recommend", tags=["models"], responses={200: ResponseSpec(RecommendationBody)})
+@get(
+    "/api/analytics/models/recommend",
+    tags=["models"],
+    responses={200: ResponseSpec(RecommendationBody, generate_examples=False)},
+)
 async def recommend_model(
     parts: NamedDependency[Parts],
     request: AnyRequest,
@@ -104,7 +110,11 @@ async def take_feedback(parts: NamedDependency[Parts], request: Request[Any, Any
     return FeedbackTaken(success=True, event_id=event.event_id, rating=said.rating)
 
 
-@get("/api/analytics/experiments", tags=["models"], responses={200: ResponseSpec(ExperimentsBody)})
+@get(
+    "/api/analytics/experiments",
+    tags=["models"],
+    responses={200: ResponseSpec(ExperimentsBody, generate_examples=False)},
+)
 async def list_experiments(
     parts: NamedDependency[Parts],
     request: AnyRequest,

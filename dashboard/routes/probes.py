@@ -1,6 +1,7 @@
 """Is it alive, is it ready, and what would Prometheus like to know."""
 
 import time
+from collections.abc import Mapping
 
 import msgspec
 import psutil
@@ -32,7 +33,7 @@ async def readyz(parts: NamedDependency[Parts]) -> Response[Readiness]:
 
 @get("/metrics", media_type="text/plain; version=0.0.4; charset=utf-8", sync_to_thread=False, tags=["probes"])
 def prometheus(parts: NamedDependency[Parts]) -> str:
-    """Prometheus text: this process, and the totals of the ten newest runs."""
+    """Prometheus text: this process, dead letters of each stage, the sink's lag, the totals of the ten newest runs."""
     tail, memory, cpu = parts.metrics_tail, _PROCESS.memory_info(), _PROCESS.cpu_times()
     lines = [
         *_metric("process_resident_memory_bytes", "gauge", memory.rss),
@@ -45,6 +46,10 @@ def prometheus(parts: NamedDependency[Parts]) -> str:
         *_metric("imageledger_dashboard_runs", "gauge", len(parts.live)),
         *_metric("imageledger_dashboard_unreadable_snapshots_total", "counter", parts.live.unreadable),
     ]
+    lines.append("# TYPE imageledger_dead_letters_total counter")
+    refused = parts.config.refused()
+    lines += [f'imageledger_dead_letters_total{{stage="{stage}"}} {count}' for stage, count in refused.items()]
+    lines += sink_lines(parts.config.sink_lag())
     events = [snapshot.event for snapshot in parts.live.newest_first()[:NAMED_RUNS]]
     for counter in COUNTERS:
         name = f"imageledger_run_{counter}_total"
@@ -54,6 +59,15 @@ def prometheus(parts: NamedDependency[Parts]) -> str:
     ages = [(event.run_id or "", time.time() - event.as_of.timestamp()) for event in events]
     lines += [f'imageledger_run_snapshot_age_seconds{{run="{_label(run)}"}} {age:.3f}' for run, age in ages]
     return "\n".join(lines) + "\n"
+
+
+def sink_lines(lag: Mapping[str, int] | None) -> list[str]:
+    """The sink's lag by topic; None: it has said nothing of late."""
+    lines = _metric("imageledger_sink_up", "gauge", int(lag is not None))
+    if lag:
+        lines.append("# TYPE imageledger_sink_lag_records gauge")
+        lines += [f'imageledger_sink_lag_records{{topic="{_label(topic)}"}} {lag[topic]}' for topic in sorted(lag)]
+    return lines
 
 
 def _metric(name: str, kind: str, value: float) -> list[str]:

@@ -20,7 +20,11 @@ from sinks.history import History
 from sinks.prices import prices
 
 
-@get("/api/recommendations", tags=["metrics"], responses={200: ResponseSpec(RecommendationsBody)})
+@get(
+    "/api/recommendations",
+    tags=["metrics"],
+    responses={200: ResponseSpec(RecommendationsBody, generate_examples=False)},
+)
 async def recommendations(
     parts: NamedDependency[Parts], request: AnyRequest, chosen: NamedDependency[Chosen], days: Days = WINDOW_DAYS
 ) -> Response[bytes]:

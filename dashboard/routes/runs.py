@@ -43,7 +43,11 @@ async def list_runs(parts: NamedDependency[Parts]) -> Response[list[RunRow]]:
     "/api/runs/{run:str}/metrics",
     tags=["runs"],
     responses={
-        200: ResponseSpec(dict[str, Any], description="the run.metrics event; its JSON Schema is in schemas/events")
+        200: ResponseSpec(
+            dict[str, Any],
+            generate_examples=False,
+            description="the run.metrics event; its JSON Schema is in schemas/events",
+        )
     },
 )
 async def run_metrics(parts: NamedDependency[Parts], request: AnyRequest, run: FromPath[str]) -> Response[bytes]:
@@ -52,7 +56,7 @@ async def run_metrics(parts: NamedDependency[Parts], request: AnyRequest, run: F
     return json_answer(request, snapshot.value, snapshot.version)
 
 
-@get("/api/runs/{run:str}/series", tags=["runs"], responses={200: ResponseSpec(SeriesBody)})
+@get("/api/runs/{run:str}/series", tags=["runs"], responses={200: ResponseSpec(SeriesBody, generate_examples=False)})
 async def run_series(parts: NamedDependency[Parts], request: AnyRequest, run: FromPath[str]) -> Response[bytes]:
     """The run's course since it was first seen, in at most 600 points: what the chart draws."""
     run_id = unquote(run)

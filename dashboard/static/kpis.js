@@ -18,9 +18,8 @@ function show() {
   line(place, { at, series });
 }
 
-// ClickHouse writes "2026-11-21 15:53:00.000" and means UTC.
 function moment(row) {
-  return Date.parse(`${row.as_of.replace(" ", "T").replace(/Z?$/, "Z")}`) / 1000;
+  return Date.parse(row.as_of) / 1000;
 }
 
 whenFilled("trend", (rows) => {

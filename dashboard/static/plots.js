@@ -78,7 +78,7 @@ function settings({ series, labels }, colour) {
     axes: [
       x,
       ...sides.map((side) => ({
-        ...axis, scale: side, side: side === "right" ? 1 : 3, size: 58,
+        ...axis, scale: side, side: side === "right" ? 1 : 3, size: 58, space: 46,
         grid: side === sides[0] ? axis.grid : { show: false },
         values: (_, ticks) => ticks.map((value) => formatOf(side)(value).replace(/\.0$/, "")),
       })),

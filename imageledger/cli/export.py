@@ -54,8 +54,7 @@ def export(
     filters = Filters(run, _moment(start, "--from"), _moment(end, "--to"), tier, model, component_type)
     if form is Form.PARQUET and to_file is None and sys.stdout.isatty():
         raise SettingsError("Parquet is not for a terminal: give --to-file, or redirect the output")
-    # Our own statements: the reader's limits of rows and time are for other people's.
-    store = raw(wiring.writer_url(settings_of(context, data)))
+    store = raw(wiring.reader_url(settings_of(context, data)))
     with exported(store, view, form.value, filters) as answer:
         if to_file is None:
             for chunk in answer:

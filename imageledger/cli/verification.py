@@ -15,6 +15,7 @@ partition and offset of the first records that explain it.
 """
 
 import asyncio
+import contextlib
 import os
 import sys
 from collections.abc import Iterator
@@ -26,6 +27,7 @@ import typer
 from imageledger.cli.context import DataOption, JsonOption, settings_of
 
 if TYPE_CHECKING:
+    from imageledger.replay import Replay
     from imageledger.verify import Progress, Verdict
     from streams.comparison import Difference
 
@@ -71,22 +73,26 @@ def verify(
 def replay(
     context: typer.Context,
     into: Annotated[str, typer.Option(help="Prefix of the copy's topics, for instance 'rebuilt.'.")],
+    follow: Annotated[
+        bool, typer.Option("--follow", help="Go on with what still comes to the old prefix, until Ctrl-C.")
+    ] = False,
     json: JsonOption = False,
     data: DataOption = None,
 ) -> None:
     """Copy what is left of the log under another prefix, to be folded anew beside what runs.
 
     For a damaged ledger, a log whose beginning retention took, a topic that was made again. Called again, it copies
-    what has come since. Nothing that runs is touched. docs/decisions/0009-replay.md says how to switch.
+    what has come since. Nothing that runs is touched. With --follow it is the bridge while producers move to the new
+    prefix one by one: docs/decisions/0025-the-switch.md.
     """
     import msgspec
 
-    from imageledger.replay import replay as copy
+    from imageledger import replay as replaying
 
     settings = settings_of(context, data)
     with _drawn() as progress:
         done = asyncio.run(
-            copy(
+            replaying.replay(
                 settings.kafka_address(),
                 settings.prefix,
                 into,
@@ -96,14 +102,28 @@ def replay(
         )
     if json:
         sys.stdout.buffer.write(msgspec.json.encode(done) + b"\n")
-        return
+    else:
+        _say_replayed(done)
+    if follow:
+        with contextlib.suppress(KeyboardInterrupt):
+            asyncio.run(
+                replaying.follow(
+                    settings.kafka_address(),
+                    settings.prefix,
+                    into,
+                    lambda count: typer.echo(f"{count:,} more copied", err=True),
+                )
+            )
+
+
+def _say_replayed(done: "Replay") -> None:
     for topic, offsets in done.missing.items():
         typer.echo(f"{topic}: {offsets:,} offsets are gone from the log, and from its copy", err=True)
-    typer.echo(f"{sum(done.copied.values()):,} records copied to {into}*; {done.waiting:,} came meanwhile")
+    typer.echo(f"{sum(done.copied.values()):,} records copied to {done.into}*; {done.waiting:,} came meanwhile")
     typer.echo(
-        f"fold them:   IMAGELEDGER_PREFIX={into} imageledger up --data NEW\n"
-        f"check them:  IMAGELEDGER_PREFIX={into} imageledger verify --data NEW\n"
-        f"switch:      stop the producers, `imageledger replay --into {into}` again, start them with that prefix"
+        f"fold them:   IMAGELEDGER_PREFIX={done.into} imageledger up --data NEW\n"
+        f"check them:  IMAGELEDGER_PREFIX={done.into} imageledger verify --data NEW\n"
+        f"switch:      `imageledger replay --into {done.into} --follow` while you start each producer with that prefix"
     )
 
 

@@ -1,6 +1,6 @@
 """Every view of the database (DESIGN.md 4.4)."""
 
-from . import calls, feedback, images, kpis, lineage, models, plans, runs, snapshots
+from . import calls, feedback, images, kpis, lineage, models, plans, ratios, runs, snapshots
 from .view import View
 
 # Each after those that it reads.
@@ -8,6 +8,7 @@ VIEWS: tuple[View, ...] = (
     *feedback.views(),
     *runs.views(),
     *plans.views(),
+    *ratios.views(),
     *images.views(),
     *lineage.views(),
     *calls.views(),

@@ -1,134 +1,73 @@
-"""S3's fifteen indicators over a row of `snapshots` joined with its run's plan (DETAILS.md, KPIs).
-
-Two cannot be told from a snapshot: `system_responsiveness` needs the latency histogram, which it does not carry, and
-the targets are S3's own until a run's plan has some.
-"""
+"""S3's fifteen indicators out of the stored snapshots: `metrics.kpis` said in SQL (DETAILS.md, KPIs)."""
 
 # ruff: noqa: S608 - these texts are made of this package's own constants; no input reaches them
 
-from typing import NamedTuple
+from metrics import derived
+from metrics.kpis import INDICATORS, NEAR_TARGET, OF_PLAN, ON_TARGET, STEADY, Indicator, has_trend
+from metrics.throughput import ENOUGH_RESULTS
 
-from .snapshot_json import AS_OF, total
-from .view import Column, View
-
-
-class Indicator(NamedTuple):
-    """`sql`: a nullable number over the snapshot's JSON `metrics`; `target` as S3 gives it, None for none."""
-
-    name: str
-    category: str
-    unit: str
-    sql: str
-    target: float | None
-
-
-def _share(part: str, whole: str) -> str:
-    return f"if({whole} = 0, NULL, ({part}) / ({whole}))"
-
-
-def _mean_score(name: str) -> str:
-    count = f"JSONExtractInt(metrics, 'totals', 'scores', '{name}', 'count')"
-    return f"if({count} = 0, NULL, JSONExtractInt(metrics, 'totals', 'scores', '{name}', 'sum_micro') / {count} / 1e6)"
-
-
-_TOKENS = f"({total('input_tokens')} + {total('output_tokens')} + {total('tokens_saved')})"
-_THUMBS = f"({total('thumbs_up')} + {total('thumbs_down')})"
-_VALUE = (
-    "arraySum(arrayMap(r -> r.2 * value_weights_usd[r.1],"
-    " JSONExtractKeysAndValues(metrics, 'totals', 'records', 'Int64')))"
-)
-_COST = f"({total('cost_nano_usd')} / 1e9)"
-_MEAN_MS = f"({total('latency_ms_sum')} / {total('latency_count')})"
-_BUDGET = "JSONExtract(metrics, 'budget', 'spent_fraction', 'Nullable(Float64)')"
-_WORK = "JSONExtract(metrics, 'progress', 'percent', 'Nullable(Float64)') / 100"
-
-KPIS = (
-    Indicator("token_reduction_rate", "performance", "ratio", _share(total("tokens_saved"), _TOKENS), 0.6),
-    Indicator("cache_hit_rate", "performance", "ratio", _share(total("cache_hits"), total("results")), 0.8),
-    Indicator(
-        "response_time_improvement",
-        "performance",
-        "ratio",
-        f"if({total('latency_count')} = 0 OR ifNull(baseline_latency_ms, 0) = 0, NULL,"
-        f" 1 - {_MEAN_MS} / baseline_latency_ms)",
-        0.3,
-    ),
-    Indicator(
-        "daily_cost_savings",
-        "cost",
-        "usd",
-        f"({total('processed_subjects')} - processed_before) * baseline_unit_cost_usd"
-        f" - ({total('cost_nano_usd')} - cost_before) / 1e9",
-        50.0,
-    ),
-    Indicator(
-        "roi_percentage",
-        "cost",
-        "ratio",
-        f"if({total('cost_nano_usd')} = 0 OR empty(value_weights_usd), NULL, ({_VALUE} - {_COST}) / {_COST})",
-        3.0,
-    ),
-    Indicator(
-        "budget_utilization_efficiency",
-        "cost",
-        "ratio",
-        f"if(ifNull({_BUDGET}, 0) = 0, NULL, least(1, {_WORK} / {_BUDGET}))",
-        None,
-    ),
-    Indicator("compression_quality", "quality", "ratio", _mean_score("compression_quality"), 0.85),
-    Indicator("content_integrity", "quality", "ratio", _mean_score("content_integrity"), 0.95),
-    Indicator(
-        "system_accuracy",
-        "quality",
-        "ratio",
-        _share(total("confirmed"), f"({total('confirmed')} + {total('rejected')})"),
-        None,
-    ),
-    Indicator("user_satisfaction", "user_experience", "stars", _share(f"5 * {total('thumbs_up')}", _THUMBS), 4.0),
-    Indicator(
-        "task_completion_rate",
-        "user_experience",
-        "ratio",
-        _share(total("processed_subjects"), total("subjects")),
-        0.95,
-    ),
-    Indicator("system_responsiveness", "user_experience", "ratio", "NULL", None),
-    Indicator(
-        "system_availability",
-        "system_health",
-        "ratio",
-        _share(total("minutes_with_success"), total("minutes_with_result")),
-        0.995,
-    ),
-    Indicator("error_rate", "system_health", "ratio", _share(total("failed"), total("results")), 0.01),
-    Indicator(
-        "resource_utilization",
-        "system_health",
-        "ratio",
-        _share(
-            "JSONExtractInt(metrics, 'operations', 'active_requests')",
-            "JSONExtractInt(metrics, 'operations', 'capacity')",
-        ),
-        0.7,
-    ),
-)
+from .snapshot_json import AS_OF
+from .view import RUN_ID, Column, View
 
 
 def views() -> list[View]:
     """The views of this family."""
-    return [_kpi_results()]
+    return [_kpi_results(), _kpi_scores()]
+
+
+def of_snapshot(name: str) -> str:
+    """A figure of `metrics.derived.figures` out of a snapshot's JSON."""
+    if name in derived.NAMES:
+        return f"JSONExtract(metrics, 'derived', '{name}', 'Nullable(Float64)')"
+    return _counter("'totals'", name)
+
+
+def _of_window(name: str) -> str:
+    return of_snapshot(name) if name in OF_PLAN else _counter("'window_10m', 'counters'", name)
+
+
+def _of_before(name: str) -> str:
+    return of_snapshot(name) if name in OF_PLAN else f"({of_snapshot(name)} - {_of_window(name)})"
+
+
+def _counter(where: str, name: str) -> str:
+    path = ", ".join(f"'{part}'" for part in name.split("."))
+    return f"JSONExtractInt(metrics, {where}, {path})"
+
+
+def _target(indicator: Indicator) -> str:
+    """What the snapshot was made with; S3's own where it was made before there were targets."""
+    default = "NULL" if indicator.target is None else repr(indicator.target)
+    return f"if(empty(stored), {default}, arrayFirst(one -> one.1 = '{indicator.name}', stored).2)"
+
+
+def _spans(indicator: Indicator) -> tuple[str, str]:
+    """The indicator over the last 10 min, and over all before; NULL where there is no trend to tell."""
+    if not has_trend(indicator):
+        return "NULL", "NULL"
+    few = " OR ".join(f"{figure('results')} < {ENOUGH_RESULTS}" for figure in (_of_window, _of_before))
+    recent, before = (f"if({few}, NULL, {indicator.formula.sql(figure)})" for figure in (_of_window, _of_before))
+    return recent, before
+
+
+def _row(indicator: Indicator) -> str:
+    texts = (f"'{text}'" for text in (indicator.name, indicator.category, indicator.unit, indicator.better))
+    numbers = (indicator.formula.sql(of_snapshot), _target(indicator), *_spans(indicator))
+    return f"        ({', '.join((*texts, *numbers))})"
 
 
 def _kpi_results() -> View:
-    rows = ",\n".join(
-        f"        ('{k.name}', '{k.category}', '{k.unit}', {k.sql}, {'NULL' if k.target is None else k.target})"
-        for k in KPIS
-    )
-    value, target = "kpi.4", "kpi.5"
+    rows = ",\n".join(map(_row, INDICATORS))
+    value, target, better, recent, before = "kpi.5", "kpi.6", "kpi.4", "kpi.7", "kpi.8"
     attainment = f"""multiIf(isNull({value}) OR isNull({target}), NULL,
-        kpi.1 = 'error_rate', if({value} <= {target}, 1, {target} / {value}),
-        kpi.1 = 'resource_utilization', greatest(0, 1 - abs({value} - {target}) / {target}),
-        greatest(0, least(1, {value} / {target})))"""
+        {better} = 'lower', if({value} <= {target}, 1, greatest(0, {target} / {value})),
+        {target} <= 0, NULL,
+        greatest(0, least(1, if({better} = 'higher', {value} / {target}, 1 - abs({value} - {target}) / {target}))))"""
+    on_target = f"transform({better}, {list(ON_TARGET)}, {list(ON_TARGET.values())}, 1)"
+    status = f"""multiIf(isNull(attainment), NULL, attainment >= {on_target}, 'on_target',
+        attainment >= {NEAR_TARGET}, 'near_target', 'off_target')"""
+    trend = f"""multiIf(isNull({recent}) OR isNull({before}), NULL,
+        abs({recent} - {before}) <= {STEADY} * abs({before}), 'steady', {recent} > {before}, 'up', 'down')"""
     return View(
         "kpi_results",
         "S3's fifteen indicators, minute by minute, out of the snapshots (DETAILS.md, KPIs).",
@@ -137,29 +76,55 @@ def _kpi_results() -> View:
             *AS_OF,
             Column("name", "kpi.1", "The indicator."),
             Column("category", "kpi.2", "performance, cost, quality, user_experience or system_health."),
-            Column("value", value, "Its value; NULL where there is nothing to divide by, or no snapshot can tell."),
-            Column("unit", "kpi.3", "ratio (0-1), usd or stars (0-5)."),
-            Column("target", target, "S3's target; NULL where it has none."),
+            Column("value", value, "Its value; NULL where there is nothing to divide by, or no plan to tell."),
+            Column("unit", "kpi.3", "ratio (0-1; 3 is 300 %), usd or stars (0-5)."),
+            Column("target", target, "The run's target, else S3's; NULL where it has none."),
             Column("attainment", attainment, "Value / target, at most 1; NULL without value or target.", "0-1"),
-            Column("status", "CAST(NULL, 'Nullable(String)')", "Not yet: NULL."),
-            Column("trend", "CAST(NULL, 'Nullable(String)')", "Not yet: NULL."),
+            Column("status", status, "on_target, near_target (from 0.8 on) or off_target."),
+            Column("trend", trend, "The last 10 min against all before: up, steady (within 5 %) or down."),
         ),
         f"""
 FROM (
     SELECT run_id, as_of, recorded_at, arrayJoin(CAST([
 {rows}
-    ], 'Array(Tuple(String, String, String, Nullable(Float64), Nullable(Float64)))')) AS kpi
+    ], 'Array(Tuple(String, String, String, String, {", ".join(["Nullable(Float64)"] * 4)}))')) AS kpi
     FROM (
-        SELECT *, metrics,
-            max(toInt64({total("processed_subjects")})) OVER a_day_ago AS processed_before,
-            max(toInt64({total("cost_nano_usd")})) OVER a_day_ago AS cost_before
-        FROM (SELECT * FROM snapshots FINAL) AS shown
-        LEFT JOIN run_plans AS plan USING (run_id)
-        WINDOW a_day_ago AS (PARTITION BY run_id ORDER BY minute
-            RANGE BETWEEN UNBOUNDED PRECEDING AND 86400 PRECEDING)
+        SELECT run_id, as_of, recorded_at, metrics,
+            JSONExtract(metrics, 'kpis', 'Array(Tuple(name String, target Nullable(Float64)))') AS stored
+        FROM snapshots FINAL
     )
 )
 """,
-        "SELECT name, value, target, attainment FROM kpi_results WHERE run_id = {run:String}\n"
+        "SELECT name, value, target, attainment, status, trend FROM kpi_results WHERE run_id = {run:String}\n"
         "ORDER BY as_of DESC, category, name LIMIT 15",
+    )
+
+
+def _kpi_scores() -> View:
+    return View(
+        "kpi_scores",
+        "The categories' scores and the overall score, minute by minute (S3).",
+        "a run and a minute",
+        (
+            RUN_ID,
+            Column("as_of", "as_of", "The moment that it describes."),
+            Column("overall_score", "100 * arrayAvg(mapValues(means))", "Mean of the categories.", "0-100"),
+            Column(
+                "category_scores",
+                "mapApply((category, mean) -> (category, 100 * mean), means)",
+                "Category to mean attainment; without those that have none.",
+                "0-100",
+            ),
+        ),
+        """
+FROM (
+    SELECT run_id, as_of, CAST(groupArray((category, mean)), 'Map(String, Float64)') AS means
+    FROM (
+        SELECT run_id, as_of, category, avg(attainment) AS mean
+        FROM kpi_results WHERE isNotNull(attainment) GROUP BY run_id, as_of, category
+    )
+    GROUP BY run_id, as_of
+)
+""",
+        "SELECT as_of, overall_score, category_scores FROM kpi_scores WHERE run_id = {run:String} ORDER BY as_of",
     )

@@ -25,6 +25,12 @@ def _part_of(field: str, name: str, docs: str, unit: str = "") -> Column:
     return Column(name, _newest(f"said.{name}", f"JSONType(raw, '{field}') != 'Null'"), docs, unit)
 
 
+def _map_of(field: str, docs: str) -> Column:
+    """A map that the table has only in the event's JSON."""
+    values = f"JSONExtract(raw, '{field}', 'Map(String, Float64)')"
+    return Column(field, _newest(values, f"JSONType(raw, '{field}') != 'Null'"), docs)
+
+
 def _run_plans() -> View:
     """`metrics.lifecycle` by SQL: the newest event that speaks of a field holds, each event id once."""
     phase = (
@@ -55,6 +61,8 @@ def _run_plans() -> View:
             _part_of("sla", "sla_error_rate", "The share of failed results that was promised.", "0-1"),
             _part_of("sla", "sla_deadline", "The end that was promised."),
             _part_of("value_weights_usd", "value_weights_usd", "What a record of each table is worth.", "USD"),
+            _map_of("targets", "Targets of indicators, where the run has its own."),
+            _map_of("baselines", "Indicators as they were measured before."),
         ),
         """
 FROM (
@@ -115,16 +123,17 @@ LEFT JOIN (
     GROUP BY run_id, tier
 ) AS plan USING (run_id, tier)
 LEFT JOIN (
-    SELECT run_id, tier, any(counted.results) AS results, any(counted.cost_nano_usd) AS cost_nano_usd,
-        any(counted.batches) AS batches, any(counted.first_ms) AS first_ms, any(counted.last_ms) AS last_ms,
-        sum(subjects.processed) AS complete
-    FROM run_subject_tiers AS subjects
-    INNER JOIN (
+    SELECT run_id, tier, counted.results AS results, counted.cost_nano_usd AS cost_nano_usd,
+        counted.batches AS batches, counted.first_ms AS first_ms, counted.last_ms AS last_ms,
+        subjects.complete AS complete
+    FROM (
         SELECT run_id, tier, count() AS results, sum(ifNull(cost_nano_usd, 0)) AS cost_nano_usd,
             uniqExact(batch_id) AS batches, min(effective_ms) AS first_ms, max(effective_ms) AS last_ms
         FROM results FINAL GROUP BY run_id, tier
-    ) AS counted USING (run_id, tier)
-    GROUP BY run_id, tier
+    ) AS counted
+    INNER JOIN (
+        SELECT run_id, tier, sum(processed) AS complete FROM run_subject_tiers GROUP BY run_id, tier
+    ) AS subjects USING (run_id, tier)
 ) AS actual USING (run_id, tier)
 """,
         "SELECT tier, name, planned_images, actual_images, planned_minutes, actual_minutes, planned_usd, actual_usd\n"

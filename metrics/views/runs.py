@@ -1,12 +1,13 @@
 """A run's counters by SQL: the same figures as its snapshot's, exactly (the parity law, DESIGN.md 4.3).
 
 `results` keeps repeats until ClickHouse merges them away, so everything reads FINAL, which keeps the lowest offset of
-an event (docs/decisions/0012-views.md). A condition on `run_id` reaches the table.
+an event (docs/decisions/0012-views.md). A condition on `run_id` reaches the table. What is late needs the order of the
+log, so it is counted on its own, in the partitions of a run that span more than a day (0026).
 """
 
 # ruff: noqa: S608 - these texts are made of this package's own constants; no input reaches them
 
-from metrics import buckets, context
+from metrics import buckets, confidence, context
 from metrics.counters import ADDITIVE, SUBJECT_COUNTERS
 from metrics.groups import LABELS
 
@@ -21,13 +22,29 @@ _SUBJECT_COLUMNS = (
     Column("subject_id", "subject_id", "The image, component or message."),
 )
 
+
+def _counted_names(column: str) -> str:
+    return f"sumMap(mapApply((name, amount) -> (name, toUInt64(1)), {column}))"
+
+
 _FAMILIES = (
     Column("scores_sum_micro", "sumMap(r.scores_micro)", "Sum of each score, by its name.", "millionths"),
+    Column("scores_count", _counted_names("r.scores_micro"), "How many results have each score."),
     Column(
-        "scores_count",
-        "sumMap(mapApply((name, score) -> (name, toUInt64(1)), r.scores_micro))",
-        "How many results have each score.",
+        "stages_ms_sum",
+        "sumMap(mapApply((name, ms) -> (name, toInt64(roundBankers(ms))), r.stages))",
+        "Time of each stage, by its name.",
+        "ms",
     ),
+    Column("stages_count", _counted_names("r.stages"), "How many results say the time of each stage."),
+    Column(
+        "stage_costs_nano_usd_sum",
+        "sumMap(mapApply((name, usd) -> (name, toInt64(roundBankers(usd * 1e9))), r.stage_costs))",
+        "Cost of each stage, by its name.",
+        "nano-USD",
+    ),
+    Column("stage_costs_count", _counted_names("r.stage_costs"), "How many results say the cost of each stage."),
+    Column("confidence_bins", confidence.BINS_SQL, "Results by confidence: step of 5 % (0-20) to how many."),
     Column("findings", "sumMap(mapFilter((kind, n) -> n > 0, r.findings))", "Findings, by their kind."),
     Column("records", "sumMap(mapFilter((name, n) -> n > 0, r.tables))", "Records written, by table."),
 )
@@ -43,7 +60,10 @@ _LABEL_SQL = {
 }
 """A result's value of a label; empty where it carries none."""
 
-_COUNTED = [*of_metrics(ADDITIVE), *_FAMILIES]
+_LATE = Column(
+    "late_events", "late.late_events", next(metric.docs for metric in ADDITIVE if metric.name == "late_events")
+)
+_COUNTED = [*(column for column in of_metrics(ADDITIVE) if column.name != _LATE.name), *_FAMILIES]
 _SUBJECTS = of_metrics(SUBJECT_COUNTERS)
 
 
@@ -51,6 +71,7 @@ def views() -> list[View]:
     """The views of this family."""
     return [
         _run_results(),
+        _run_late_results(),
         _run_subject_tiers(),
         _run_subjects(),
         _run_totals(),
@@ -58,12 +79,15 @@ def views() -> list[View]:
     ]
 
 
-def _run_results() -> View:
-    """Lateness is judged against the highest time before it in its partition, in the order of offsets."""
-    skewed_us = f"(toUnixTimestamp64Milli(recorded_at) + {buckets.SKEW_MS + 1}) * 1000"
-    late = f"""effective_ms < max(effective_ms) OVER (
+_SKEWED = f"toUnixTimestamp64Micro(event_time) >= (toUnixTimestamp64Milli(recorded_at) + {buckets.SKEW_MS + 1}) * 1000"
+_IS_LATE = f"""effective_ms < max(effective_ms) OVER (
         PARTITION BY run_id, source_partition ORDER BY source_offset
         ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) - {buckets.LATE_MS}"""
+"""Judged against the highest time before it in its partition, in the order of offsets."""
+_COUNTABLE = f"(SELECT *, {_SKEWED} AS is_skewed FROM results FINAL) AS r"
+
+
+def _run_results() -> View:
     return View(
         "run_results",
         "Every result once, whether it came late, and whether its clock was ahead.",
@@ -72,16 +96,40 @@ def _run_results() -> View:
             Column(
                 "*", "*", "Every column of the table `results`: the event's fields, flat, and its place in the log."
             ),
-            Column("is_late", late, "Over 24 h behind its run: in the totals, in no bucket."),
-            Column(
-                "is_skewed",
-                f"toUnixTimestamp64Micro(event_time) >= {skewed_us}",
-                "Dated over 5 min after its arrival: counted at arrival.",
-            ),
+            Column("is_late", _IS_LATE, "Over 24 h behind its run: in the totals, in no bucket."),
+            Column("is_skewed", _SKEWED, "Dated over 5 min after its arrival: counted at arrival."),
         ),
         "FROM results FINAL",
         "SELECT event_time, subject_id, model, status FROM run_results WHERE run_id = {run:String}\n"
         "ORDER BY effective_ms DESC LIMIT 10",
+    )
+
+
+def _run_late_results() -> View:
+    """Where a run's results in a partition all lie within a day, none can be late: they are not even looked at."""
+    labels = ("tier", "model", "provider", "context_score", "task_type", "component_type", "variant")
+    named = ", ".join(labels)
+    return View(
+        "run_late_results",
+        "The results that came late: in the totals, in no bucket.",
+        "a result over 24 h behind its run",
+        (
+            RUN_ID,
+            *(Column(name, name, f"Its {name.replace('_', ' ')}.") for name in ("source_partition", *labels)),
+            Column("source_offset", "source_offset", "Where it stands in the log."),
+        ),
+        f"""
+FROM (
+    SELECT run_id, source_partition, source_offset, {named}, {_IS_LATE} AS is_late
+    FROM (SELECT run_id, source_partition, source_offset, effective_ms, {named} FROM results FINAL) AS r
+    INNER JOIN (
+        SELECT run_id, source_partition FROM results GROUP BY run_id, source_partition
+        HAVING max(effective_ms) - min(effective_ms) > {buckets.LATE_MS}
+    ) AS spanning USING (run_id, source_partition)
+)
+WHERE is_late
+""",
+        "SELECT model, count() AS late FROM run_late_results WHERE run_id = {run:String} GROUP BY model ORDER BY model",
     )
 
 
@@ -106,27 +154,26 @@ def _run_subject_tiers() -> View:
 
 
 def _run_subjects() -> View:
+    """More successes than tiers with a success: one tier had two."""
+    tiers_done = "bitCount(groupBitOrIf(bitShiftLeft(toUInt16(1), tier), status = 'success'))"
     return View(
         "run_subjects",
         "What became of each subject over all tiers.",
         "a run and a subject",
         (
             *_SUBJECT_COLUMNS,
-            Column("processed", "max(plan_done)", "1: its plan is done."),
-            Column("failed", "argMax(tiers.failed, last_offset)", "1: its latest result failed."),
-            Column("reprocessed", "max(tiers.reprocessed)", "1: more than one success at one tier."),
-            Column("band", "any(bands.band)", "Band of its latest scored result; empty without one."),
+            Column("processed", "max(final AND status != 'failed')", "1: its plan is done."),
+            Column("failed", "argMax(status, source_offset) = 'failed'", "1: its latest result failed."),
+            Column(
+                "reprocessed", f"countIf(status = 'success') > {tiers_done}", "1: more than one success at one tier."
+            ),
+            Column(
+                "band",
+                f"argMaxIf({context.band_sql('context_score')}, source_offset, isNotNull(context_score))",
+                "Band of its latest scored result; empty without one.",
+            ),
         ),
-        f"""
-FROM run_subject_tiers AS tiers
-LEFT JOIN (
-    SELECT {_SUBJECT}, argMax({context.band_sql("context_score")}, source_offset) AS band
-    FROM results FINAL
-    WHERE isNotNull(context_score)
-    GROUP BY {_SUBJECT}
-) AS bands USING ({_SUBJECT})
-GROUP BY {_SUBJECT}
-""",
+        f"FROM results FINAL\nGROUP BY {_SUBJECT}",
         "SELECT subject_id FROM run_subjects WHERE run_id = {run:String} AND failed ORDER BY subject_id",
     )
 
@@ -147,6 +194,7 @@ def _run_totals() -> View:
             RUN_ID._replace(sql="runs.run_id"),
             *counted,
             *both,
+            _LATE,
             *taken("subjects", _SUBJECTS),
             *taken("words", WORDS),
         ),
@@ -155,8 +203,9 @@ FROM (SELECT run_id FROM results UNION DISTINCT SELECT run_id FROM feedback) AS 
 LEFT JOIN (
     SELECT run_id,
 {listed(_COUNTED, "        ")}
-    FROM run_results AS r GROUP BY run_id
+    FROM {_COUNTABLE} GROUP BY run_id
 ) AS counted USING (run_id)
+LEFT JOIN (SELECT run_id, count() AS late_events FROM run_late_results GROUP BY run_id) AS late USING (run_id)
 LEFT JOIN (
     SELECT run_id,
 {listed(_SUBJECTS, "        ")}
@@ -176,9 +225,12 @@ def _run_by(label: str) -> View:
 FROM (
     SELECT run_id, {_LABEL_SQL[label]} AS value,
 {listed(_COUNTED, "        ")}
-    FROM run_results AS r{carried}
+    FROM {_COUNTABLE}{carried}
     GROUP BY run_id, value
 ) AS counted
+LEFT JOIN (
+    SELECT run_id, {_LABEL_SQL[label]} AS value, count() AS late_events FROM run_late_results GROUP BY run_id, value
+) AS late USING (run_id, value)
 """
     if subjects:
         source += f"LEFT JOIN (\n{_subjects_by(label)}\n) AS subjects USING (run_id, value)\n"
@@ -186,7 +238,13 @@ FROM (
         f"run_by_{label}",
         f"A run's counters by {words}; a result that carries none is in no row.",
         f"a run and a {words}",
-        (RUN_ID, Column(label, "value", f"The {words}."), *taken("counted", _COUNTED), *taken("subjects", subjects)),
+        (
+            RUN_ID,
+            Column(label, "value", f"The {words}."),
+            *taken("counted", _COUNTED),
+            _LATE,
+            *taken("subjects", subjects),
+        ),
         source,
         f"SELECT {label}, results, failed, cost_nano_usd / 1e9 AS usd FROM run_by_{label}\n"
         f"WHERE run_id = {{run:String}} ORDER BY results DESC, {label}",

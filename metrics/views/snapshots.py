@@ -141,6 +141,23 @@ def _system_snapshots() -> View:
         Column("subjects", total("subjects"), "Distinct subjects."),
         Column("processed_subjects", total("processed_subjects"), "Of these, those whose plan is done."),
         Column(
+            "health_score",
+            "JSONExtract(metrics, 'health', 'score', 'Nullable(Float64)')",
+            "Mean of success, availability, responsiveness, headroom and flow; NULL before a first result.",
+            "0-100",
+        ),
+        Column(
+            "health_status",
+            "JSONExtract(metrics, 'health', 'status', 'Nullable(String)')",
+            "healthy (from 90), degraded (from 70) or unhealthy.",
+        ),
+        Column(
+            "overall_score",
+            "JSONExtract(metrics, 'kpi_scores', 'overall', 'Nullable(Float64)')",
+            "Mean of the indicators' categories.",
+            "0-100",
+        ),
+        Column(
             "percent_complete",
             "JSONExtract(metrics, 'progress', 'percent', 'Nullable(Float64)')",
             "Of the images planned.",

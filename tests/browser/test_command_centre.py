@@ -22,6 +22,8 @@ DESKTOP: ViewportSize = {"width": 1440, "height": 900}
 PHONE: ViewportSize = {"width": 390, "height": 844}
 NOISE = {"error", "warning"}
 STALE = re.compile("stale")
+WORDS = {"tier", "state", "velocity", "band", "plain", "mark", "moment", "words"}
+"""Formats of words; the others write numbers."""
 MOVE_MS = 15_000
 """How long a change may take to show; it takes less than a second."""
 
@@ -92,7 +94,7 @@ def test_everything_of_the_drawing_is_there(context: BrowserContext, dashboard: 
     expect(costs.get_by_role("row", name="claude-haiku")).to_have_text(
         re.compile(r"1,872\s*imgs\s*\S\s*\$0.00008\s*=\s*\$0.15\s[\s\S]*57%")
     )
-    expect(panel(page, "Context quality")).to_contain_text("43% of images have poor context")
+    expect(panel(page, "Context quality")).to_contain_text("43% of images need more documentation!")
     expect(panel(page, "Quality metrics")).to_contain_text("87.3%")
     expect(page.get_by_text("12 results came without a price")).to_be_visible()
     expect(page.locator("[data-chart]")).to_be_visible()
@@ -161,7 +163,7 @@ def test_the_server_and_the_script_write_every_figure_alike(context: BrowserCont
         1e7,
     ]
     values = [0.0, *sizes, *(-size for size in sizes)]
-    numbers = [name for name in FORMATS if name not in {"tier", "state", "velocity", "band", "plain"}]
+    numbers = [name for name in FORMATS if name not in WORDS]
     script = """async ([names, values]) => {
         const { FORMATS } = await import("/static/formats.js");
         return names.map((name) => values.map((value) => FORMATS[name](value)));
@@ -169,12 +171,14 @@ def test_the_server_and_the_script_write_every_figure_alike(context: BrowserCont
     written = page.evaluate(script, [numbers, values])
     assert written == [[FORMATS[name](value) for value in values] for name in numbers]
     words = page.evaluate(
-        script, [["state", "velocity", "band", "tier"], ["running", "stalled", "up", "poor", "rich", "warming_up"]]
+        script, [sorted(WORDS - {"moment"}), ["running", "stalled", "up", "poor", "rich", "warming_up", "green"]]
     )
     assert words == [
-        [FORMATS[name](value) for value in ("running", "stalled", "up", "poor", "rich", "warming_up")]
-        for name in ("state", "velocity", "band", "tier")
+        [FORMATS[name](value) for value in ("running", "stalled", "up", "poor", "rich", "warming_up", "green")]
+        for name in sorted(WORDS - {"moment"})
     ]
+    moments = ["2026-11-21T15:53:07.5Z", "2026-02-01T01:02:03+02:00"]
+    assert page.evaluate(script, [["moment"], moments]) == [[FORMATS["moment"](moment) for moment in moments]]
 
 
 def test_the_first_move_changes_nothing_that_the_server_wrote(chromium: Browser, dashboard: Served) -> None:

@@ -9,6 +9,6 @@ from serving import Served, new_prefix, served, wait_for
 @pytest.fixture(scope="session")
 def dashboard(kafka: str) -> Iterator[Served]:
     """Ready: both tails have read to the end."""
-    with served(kafka, new_prefix(kafka)) as running:
+    with served(kafka, new_prefix(kafka), refused=lambda: {"combine": 7}) as running:
         wait_for(lambda: running.get("/readyz").status_code == 200)
         yield running

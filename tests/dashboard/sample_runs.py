@@ -18,6 +18,7 @@ from events.snapshots import (
     TierProgress,
     Window,
 )
+from metrics import derived, kpis, ratios
 
 TOTAL = 2_741
 NANO = 1_000_000_000
@@ -115,7 +116,21 @@ def snapshot(
         fields["budget"] = Budget(
             allocated_nano_usd=10 * NANO, remaining_nano_usd=10 * NANO - spent, spent_fraction=spent / (10 * NANO)
         )
-    return RunMetrics(**fields | changes)
+    fields |= changes
+    fields["derived"] = _derived(fields, plan)
+    fields["ratios"] = ratios.of_run(derived.figures(fields["totals"], fields["derived"]))
+    kpis_ = kpis.kpis(derived.figures(fields["totals"], fields["derived"]), {}, None)
+    return RunMetrics(**{"kpis": kpis_, "kpi_scores": kpis.scores(kpis_)} | fields)
+
+
+def _derived(fields: dict[str, Any], plan: bool) -> dict[str, float]:
+    images = {band: group["subjects"] for band, group in fields["by_band"].items()}
+    cheap = sum(fields["by_model"].get(model, {}).get("results", 0) for model in ("claude-haiku", "gpt-4o-mini"))
+    found = {f"{band}_subjects": n for band, n in images.items()} | {"scored_subjects": sum(images.values())}
+    found |= {"active_requests": fields["operations"].active_requests, "capacity": fields["operations"].capacity}
+    if plan:
+        found |= {"cheap_results": cheap, "expensive_results": fields["totals"].get("results", 0) - cheap}
+    return found
 
 
 def result(number: int, run_id: str | None = "backfill-2026-11", **changes: Any) -> ImageResult:

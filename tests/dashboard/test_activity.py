@@ -75,6 +75,19 @@ def test_failures_are_errors_of_the_feed() -> None:
     assert (error.error, error.retry_count, error.resolved) == ("429 from the provider", 2, False)
 
 
+def test_an_error_is_resolved_by_a_later_success_of_its_image() -> None:
+    feed, _ = feed_of(Clock())
+    feed.take(records(1, status="success", tier=1))
+    feed.take(records(1, status="failed", tier=2, model="a"))
+    assert [error.resolved for error in feed.errors("backfill-2026-11")] == [False]
+    feed.take(records(1, status="success", tier=2, model="b"))
+    assert [error.resolved for error in feed.errors("backfill-2026-11")] == [True]
+    assert [error.resolved for error in feed.errors("backfill-2026-11", 2, "a")] == [True]
+    assert feed.errors("backfill-2026-11", 1) == []
+    assert [row.tier for row in feed.rows("backfill-2026-11", 2)] == [2, 2]
+    assert [row.model for row in feed.rows("backfill-2026-11", 2, "b")] == ["b"]
+
+
 def test_a_result_without_a_run_is_shown_under_the_default_run_of_its_month() -> None:
     arrived = datetime(2026, 11, 21, tzinfo=UTC)
     for when, run in (("2026-10-31T23:59:59Z", "default-2026-10"), ("2027-02-01T00:00:00Z", "default-2026-11")):

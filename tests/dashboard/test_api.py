@@ -217,6 +217,7 @@ def test_probes_and_prometheus(dashboard: Served) -> None:
     assert dashboard.get("/livez").status_code == 200
     text = dashboard.get("/metrics").text
     assert 'imageledger_run_results_total{run="say \\"hi\\"\\n"} 3300' in text
+    assert 'imageledger_dead_letters_total{stage="combine"} 7' in text
     for line in text.splitlines():
         assert line.startswith("# TYPE ") or float(line.rpartition(" ")[2]) is not None
 

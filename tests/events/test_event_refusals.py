@@ -1,11 +1,15 @@
 """Every reason for a refusal, with the path it names; every limit at its edge; the dead letter."""
 
 import hashlib
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from event_documents import encoded, minimal
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
+from events import inspection
 from events.codec import Kind, decode
 from events.feedback import FeedbackRecorded
 from events.heartbeats import ProcessorHeartbeat
@@ -157,6 +161,40 @@ def test_a_run_event_names_its_run() -> None:
 )
 def test_the_edge_itself_is_accepted(fields: dict[str, Any]) -> None:
     assert decode("results", image(**fields)).image_id == "a"
+
+
+SHAPES = st.recursive(
+    st.sampled_from(["1", '""', '"[,{\\""', "null", '"\\\\"', '"', "\\", ",", "]", "}"]),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3).map(lambda items: "[" + ",".join(items) + "]"),
+        st.lists(inner, max_size=3).map(lambda items: "{" + ",".join(f'"a": {item}' for item in items) + "}"),
+        st.tuples(inner, st.sampled_from([1_000, 1_001])).map(lambda pair: "[" + ",".join([pair[0]] * pair[1]) + "]"),
+        inner.map(lambda item: "[" * 7 + item),
+    ),
+    max_leaves=6,
+)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(SHAPES)
+def test_a_shape_is_in_order_exactly_where_no_token_breaks_a_limit(text: str) -> None:
+    value = text.encode()
+    assert _is_taken(inspection.require_shape, value) == _is_taken(inspection._refuse_shape, value)
+
+
+def _is_taken(require: Callable[[bytes], None], value: bytes) -> bool:
+    try:
+        require(value)
+    except Refused:
+        return False
+    return True
+
+
+def test_a_string_without_an_end_costs_no_more_than_its_bytes() -> None:
+    """It took the square of them: one such record stopped a partition for hours."""
+    value = b'{"a": [[], [], [], [], [], [], [], []], "b": "' + b'\\"' * 400_000
+    with pytest.raises(Refused, match="not_json"):
+        decode("results", value)
 
 
 def test_a_record_of_exactly_one_mebibyte_is_accepted() -> None:

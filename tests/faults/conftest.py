@@ -1,11 +1,13 @@
 """Faults on the whole product. The short set runs with every other test; what is marked `faults` only by `make faults`.
 
-`--fault-seed N` repeats the moments of a run; the seed of each is printed. One scenario alone:
-`pytest -m faults tests/faults/test_kills.py::NAME`.
+`--fault-seed N` repeats the moments of a run; the seed of each is printed, and stands in the table at the end. One
+scenario alone: `pytest -m faults -s tests/faults/test_kills.py::NAME`; on a machine that is slow or busy with a
+`--fault-scale` below 1.
 """
 
 import random
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,11 +19,17 @@ for room in ("properties", "streams"):
 
 pytest.register_assert_rewrite("verdict", "site_under_test")
 
-from site_under_test import Site  # noqa: E402 - found where the lines above look
+from site_under_test import Site, say  # noqa: E402 - found where the lines above look
+
+_BEGAN = time.monotonic()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--fault-seed", type=int, help="seed of the faults' moments and the load")
+    parser.addoption(
+        "--fault-scale", type=float, default=1, help="share of the load's rate and of the counts of records"
+    )
+    parser.addoption("--fault-minutes", type=float, help="no scenario begins after so long: it fails as not run")
     parser.addoption("--away-minutes", type=float, default=10, help="how long ClickHouse is away in the long outage")
     parser.addoption("--soak-minutes", type=float, default=20, help="how long the soak lasts")
 
@@ -30,8 +38,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def chance(request: pytest.FixtureRequest) -> random.Random:
     given: int | None = request.config.getoption("--fault-seed", None)
     seed = random.SystemRandom().randrange(10_000) if given is None else given
-    print(f"\n{request.node.name}: --fault-seed {seed}")  # noqa: T201 - how to repeat it
+    request.node.user_properties.append(("seed", seed))
+    say(f"{request.node.name}: --fault-seed {seed}")  # how to repeat it
     return random.Random(seed)
+
+
+@pytest.fixture
+def scale(request: pytest.FixtureRequest) -> float:
+    """What counts of records are multiplied with."""
+    return float(request.config.getoption("--fault-scale", 1))
+
+
+@pytest.fixture
+def rate(scale: float) -> int:
+    """The load's records a second: on two cores it leaves half of one free."""
+    return int(2_000 * scale)
 
 
 @pytest.fixture
@@ -56,3 +77,22 @@ def site(tmp_path: Path) -> Iterator[Site]:
         yield found
     finally:
         found.end()
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """The hour is kept, whatever the machine: what has not begun by then is named, and has failed."""
+    minutes = item.config.getoption("--fault-minutes", None)
+    if minutes is not None and item.get_closest_marker("faults") and time.monotonic() - _BEGAN > 60 * minutes:
+        pytest.fail(f"not run: {minutes:.0f} minutes are over", pytrace=False)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Every scenario: its verdict, its time, its seed."""
+    if "faults" not in (config.option.markexpr or ""):
+        return
+    terminalreporter.section("faults")
+    for verdict in ("passed", "failed", "error"):
+        for report in terminalreporter.stats.get(verdict, ()):
+            seed = dict(report.user_properties).get("seed", "")
+            name = report.nodeid.rpartition("/")[2]
+            terminalreporter.write_line(f"{verdict:7} {report.duration:6.0f} s  seed {seed:<6} {name}")

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 FOLDER = Path(__file__).parents[2] / "benchmarks" / "results" / "faults"
 
 
@@ -31,6 +33,18 @@ def peak_mb(pid: int) -> float:
         if line.startswith("VmHWM"):
             return round(int(line.split()[1]) / 1000, 1)
     raise AssertionError(f"process {pid} says nothing of its memory")
+
+
+def together_mb(pid: int) -> float:
+    """What a process and its children hold now (resident, MB)."""
+    total = 0
+    try:
+        process = psutil.Process(pid)
+        for one in (process, *process.children(recursive=True)):
+            total += one.memory_info().rss
+    except psutil.NoSuchProcess:
+        return 0.0
+    return round(total / 1e6, 1)
 
 
 def plot(scenario: str, samples: Sequence[dict[str, Any]], across: str) -> None:

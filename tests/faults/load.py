@@ -10,6 +10,7 @@ from typing import Any
 import logs
 import msgspec
 from confluent_kafka import Producer
+from site_under_test import say
 
 from events.codec import encode
 from events.sdk.ids import uuid7
@@ -36,7 +37,7 @@ class Load:
     """Publishes about `rate` records a second until stopped, from a thread of its own.
 
     `repeats`, `malformed`: shares of them. `runs`, `subjects`: run ids to choose from, how many subjects. `judged`:
-    after so many records only a trickle, however long the faults take, because the judge is slow.
+    after so many records, by default those of 75 s, only a trickle, however long the faults take: the judge is slow.
     """
 
     def __init__(
@@ -50,7 +51,7 @@ class Load:
         malformed: float = 0.01,
         runs: list[str | None] = RUNS,
         subjects: int = 20_000,
-        judged: int = 150_000,
+        judged: int | None = None,
     ) -> None:
         # Whatever happens to the broker, nothing is given up and nothing is sent in another order.
         self._producer = Producer(
@@ -67,7 +68,7 @@ class Load:
         )
         self._prefix = prefix
         self._chance = random.Random(chance.random())
-        self._rate, self._judged = rate, judged
+        self._rate, self._judged = rate, 75 * rate if judged is None else judged
         self._repeats, self._malformed, self._runs, self._subjects = repeats, malformed, runs, subjects
         self._templates = self._make_templates()
         self._sent: deque[tuple[str, bytes, bytes]] = deque(maxlen=_REMEMBERED)
@@ -83,7 +84,8 @@ class Load:
         """No more; returns when the broker has everything."""
         self._ended.set()
         self._thread.join()
-        assert self._producer.flush(120) == 0, "the broker does not take the rest"
+        assert self._producer.flush(240) == 0, "the broker does not take the rest"
+        say(f"{self.published:,} records published")
 
     def publish(self, count: int) -> None:
         """So many at once, as fast as it goes."""

@@ -21,8 +21,14 @@ from servers import kafka as kafka_server
 from servers.warmup import set_up_kafka
 from streams import status
 
-DEADLINE_S = 120.0
+DEADLINE_S = 240.0
 PREFIX = DEFAULT_PREFIX
+_BEGAN = time.monotonic()
+
+
+def say(text: str) -> None:
+    """What a long scenario is doing, for whoever waits for it (`pytest -s`)."""
+    print(f"{time.monotonic() - _BEGAN:7.1f} s  {text}", flush=True)  # noqa: T201
 
 
 def eventually(holds: Callable[[], Any], what: str, deadline_s: float = DEADLINE_S, pause_s: float = 0.05) -> Any:
@@ -68,6 +74,7 @@ class Site:
     def kill_kafka(self) -> None:
         assert self._kafka is not None
         self._kafka.kill()
+        say("Kafka is killed")
 
     def start_clickhouse(self) -> None:
         self._clickhouse = clickhouse_server.start(self.folder)
@@ -75,10 +82,12 @@ class Site:
     def stop_clickhouse(self) -> None:
         assert self._clickhouse is not None
         self._clickhouse.stop()
+        say("ClickHouse is stopped")
 
     def kill_clickhouse(self) -> None:
         assert self._clickhouse is not None
         self._clickhouse.kill()
+        say("ClickHouse is killed")
 
     # The product.
 
@@ -91,16 +100,18 @@ class Site:
             return self.is_ready() and health.of_sink(self.data) is None
 
         eventually(serves, "the first worker folds and the sink follows")
+        say("up")
 
     def migrate(self) -> None:
         assert self.start("migrate").wait(DEADLINE_S) == 0
 
     def start(self, *words: str, **settings: str) -> subprocess.Popen[bytes]:
-        """A command of the product as a process, its output in `FOLDER/NAME.log`."""
+        """A command of the product as a process, its output in `FOLDER/NAME.log`, a worker's in one by its slot."""
         ours = {name: value for name, value in os.environ.items() if not name.startswith("IMAGELEDGER_")}
         ours |= {"IMAGELEDGER_KAFKA": self.bootstrap, "IMAGELEDGER_CLICKHOUSE": self.clickhouse.migrator}
         ours |= {f"IMAGELEDGER_{name.upper()}": value for name, value in settings.items()}
-        with (self.folder / f"{words[0]}.log").open("ab") as log:
+        name = "-".join(word for word in words if not word.startswith("--") and words[0] in (word, "worker"))
+        with (self.folder / f"{name}.log").open("ab") as log:
             process = subprocess.Popen(
                 [sys.executable, "-m", "imageledger", "--data", str(self.data), *words],
                 env=ours,
@@ -131,14 +142,18 @@ class Site:
         return self._killed(self.worker_pid(), lambda pid: self.is_ready() and self.worker_pid() != pid)
 
     def kill_sink(self) -> float:
-        """The same for the sink, whose readiness is that it runs."""
-        return self._killed(int(self.pids()["sink"]), lambda pid: int(self.pids()["sink"]) != pid)
+        """The same for the sink, which is ready when it follows Kafka."""
+        return self._killed(
+            int(self.pids()["sink"]), lambda pid: int(self.pids()["sink"]) != pid and health.sink_follows(self.data)
+        )
 
     def _killed(self, pid: int, is_back: Callable[[int], bool]) -> float:
         begin = time.monotonic()
         os.kill(pid, signal.SIGKILL)
         eventually(lambda: is_back(pid), f"the successor of process {pid}")
-        return time.monotonic() - begin
+        took_s = time.monotonic() - begin
+        say(f"process {pid} is killed, its successor ready after {took_s:.1f} s")
+        return took_s
 
     def is_ready(self, slot: int = 0) -> bool:
         """As `/readyz` asks it."""
@@ -150,6 +165,14 @@ class Site:
         if found is None or not psutil.pid_exists(found.pid):
             return set()
         return {number for number, partition in found.stages.get("combine", {}).items() if partition.ready}
+
+    def shared_by(self, *slots: int) -> bool:
+        """Whether these workers are all members, and have all four partitions among them.
+
+        One of three may have none: Faust's assignor moves nothing while nobody has more than his share, rounded up.
+        """
+        owned = set[int]().union(*map(self.owned, slots))
+        return owned == set(range(4)) and all(self.is_ready(slot) for slot in slots)
 
     def end(self) -> None:
         """End everything that was started here, and wait for it."""

@@ -13,13 +13,13 @@ import pytest
 from aiokafka import AIOKafkaProducer
 from confluent_kafka import Producer
 from load import Load
-from site_under_test import PREFIX, Site, eventually
+from site_under_test import PREFIX, Site, eventually, say
 from verdict import require_equal
 
-pytestmark = [pytest.mark.faults, pytest.mark.timeout(540)]
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(1_400)]
 
 MEMORY_MB = 1_000
-GOOD = 40_000
+GOOD, EVIL = 40_000, 200_000
 BASE = {"event_type": "image.result", "status": "success", "run_id": "many"}
 
 
@@ -84,25 +84,29 @@ def hostile(chance: random.Random, count: int) -> Iterator[tuple[bytes | None, b
         yield key or b"k", (oversized if number % 1_000 == 0 else chance.choice(kinds))
 
 
-@pytest.mark.timeout(900)
-def test_two_hundred_thousand_hostile_records_and_one_of_100_mib(site: Site, chance: random.Random) -> None:
+@pytest.mark.timeout(1_400)
+def test_two_hundred_thousand_hostile_records_and_one_of_100_mib(
+    site: Site, chance: random.Random, scale: float
+) -> None:
     site.up()
+    good, evil = int(GOOD * scale), int(EVIL * scale)
     begin = time.monotonic()
-    send(site, (event(number) for number in range(GOOD)))
-    eventually(lambda: folded(site) >= GOOD, "the clean ones", pause_s=1)
+    send(site, (event(number) for number in range(good)))
+    eventually(lambda: folded(site) >= good, "the clean ones", pause_s=1)
     clean_s = time.monotonic() - begin
 
     begin = time.monotonic()
-    evil = hostile(chance, 200_000)
-    send(site, mixed(evil, (event(number) for number in range(GOOD, 2 * GOOD)), 5), **{"compression.type": "lz4"})
+    many = hostile(chance, evil)
+    send(site, mixed(many, (event(number) for number in range(good, 2 * good)), 5), **{"compression.type": "lz4"})
     asyncio.run(send_huge(site))
     load = Load(site.bootstrap, PREFIX, chance, 100).start()
-    eventually(lambda: folded(site) >= 2 * GOOD, "the good among the hostile", 360, pause_s=1)
+    eventually(lambda: folded(site) >= 2 * good, "the good among the hostile", 900, pause_s=1)
     mixed_s = time.monotonic() - begin
     load.stop()
     worker_mb, sink_mb = figures.peak_mb(site.worker_pid()), figures.peak_mb(int(site.pids()["sink"]))
-    expected = require_equal(site, deadline_s=240)
-    assert sum(expected.refused.values()) > 200_000
+    expected = require_equal(site)
+    assert sum(expected.refused.values()) > evil
+    say(f"{good:,} clean ones took {clean_s:.1f} s, as many among {evil:,} hostile ones {mixed_s:.1f} s")
     figures.keep(
         "hostile", clean_s=round(clean_s, 1), mixed_s=round(mixed_s, 1), worker_peak_mb=worker_mb, sink_peak_mb=sink_mb
     )
@@ -137,7 +141,7 @@ def folded(site: Site, run_id: str = "many") -> int:
 
 
 @pytest.mark.parametrize("case", ["runs", "models", "hot key"])
-def test_more_of_everything_than_anybody_has(site: Site, chance: random.Random, case: str) -> None:
+def test_more_of_everything_than_anybody_has(site: Site, chance: random.Random, case: str, scale: float) -> None:
     """20,000 runs; 100,000 model names; one subject for all. First all at once, so in as few chunks as can be."""
     many: dict[str, list[dict[str, Any]]] = {
         "runs": [{"run_id": f"run {number}"} for number in range(20_000)],
@@ -145,16 +149,17 @@ def test_more_of_everything_than_anybody_has(site: Site, chance: random.Random, 
         "hot key": [{"image_id": "the one", "attempt": 1 + number % 3} for number in range(60_000)],
     }
     site.migrate()
-    send(site, (event(number, **fields) for number, fields in enumerate(many[case])))
+    chosen = many[case][: int(len(many[case]) * scale)]
+    send(site, (event(number, **fields) for number, fields in enumerate(chosen)))
     site.up()
-    load = Load(site.bootstrap, PREFIX, chance, 300, judged=20_000).start()
+    load = Load(site.bootstrap, PREFIX, chance, 300, judged=5_000).start()
     try:
         time.sleep(5)
         site.kill_worker()
         time.sleep(5)
     finally:
         load.stop()
-    require_equal(site, sql=case != "models", deadline_s=300)
+    require_equal(site, sql=case != "models")
     largest = largest_record(site)
     figures.keep(f"many_{case.replace(' ', '_')}", worker_peak_mb=figures.peak_mb(site.worker_pid()), **largest)
     assert max(largest.values()) < 8 << 20
@@ -173,15 +178,24 @@ def largest_record(site: Site) -> dict[str, int]:
     }
 
 
-def test_recovery_of_a_million_subjects(site: Site) -> None:
-    count = 1_000_000
+def test_recovery_of_a_million_subjects(site: Site, scale: float) -> None:
+    count = int(1_000_000 * scale)
     site.up()
     send(site, (event(number) for number in range(count)), **{"compression.type": "lz4"})
-    eventually(lambda: folded(site) >= count, "a million results", 400, pause_s=2)
+    eventually(lambda: folded(site) >= count, "a million results", 900, pause_s=2)
     recovered_s = [site.kill_worker() for _ in range(3)]
     assert folded(site) == count
+    begin = time.monotonic()
+    verify = site.start("verify", "--wait", "600")
+    seen_mb = [0.0]
+    while verify.poll() is None:
+        seen_mb.append(figures.together_mb(verify.pid))
+        time.sleep(0.2)
+    assert verify.returncode == 0, (site.folder / "verify.log").read_text()
     figures.keep(
         "recovery",
+        verify_s=round(time.monotonic() - begin, 1),
+        verify_peak_mb=max(seen_mb),
         subjects=count,
         ready_again=figures.spread(recovered_s),
         worker_mb=figures.peak_mb(site.worker_pid()),

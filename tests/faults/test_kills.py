@@ -9,16 +9,16 @@ from load import Load
 from site_under_test import Site, eventually
 from verdict import require_equal
 
-pytestmark = [pytest.mark.faults, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(1_400)]
 
 PARTS = 3
 WORKER_KILLS, SINK_KILLS = 10, 4
 
 
 @pytest.mark.parametrize("part", range(1, PARTS + 1))
-def test_worker_and_sink_killed_at_any_moment(site: Site, chance: random.Random, part: int) -> None:
+def test_worker_and_sink_killed_at_any_moment(site: Site, chance: random.Random, rate: int, part: int) -> None:
     site.up()
-    load = Load(site.bootstrap, "imageledger.", chance, 2_000).start()
+    load = Load(site.bootstrap, "imageledger.", chance, rate).start()
     worker_s: list[float] = []
     sink_s: list[float] = []
     fates = ["worker"] * WORKER_KILLS + ["sink"] * SINK_KILLS

@@ -8,12 +8,12 @@ from load import Load
 from site_under_test import PREFIX, Site
 from verdict import require_equal
 
-pytestmark = [pytest.mark.faults, pytest.mark.timeout(200)]
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(1_400)]
 
 
-def test_an_undisturbed_load(site: Site, chance: random.Random) -> None:
+def test_an_undisturbed_load(site: Site, chance: random.Random, rate: int) -> None:
     site.up()
-    load = Load(site.bootstrap, PREFIX, chance, 2_000).start()
+    load = Load(site.bootstrap, PREFIX, chance, rate).start()
     time.sleep(5)
     load.stop()
     require_equal(site)

@@ -10,48 +10,52 @@ import figures
 import pytest
 from judge import read
 from load import Load
-from site_under_test import PREFIX, Site, eventually
+from site_under_test import PREFIX, Site, eventually, say
 from verdict import Expected, require_equal_snapshots
 from worker_process import SEAL_MS, WorkerProcess
 
 pytestmark = [pytest.mark.faults]
 
-RUN_S = 10
+RUN_S = 20
 _SAMPLES_S = 15.0
 
 
 @pytest.mark.timeout(2_400)
-def test_a_soak_with_runs_sealed_after_20_s(site: Site, chance: random.Random, minutes: float) -> None:
+def test_a_soak_with_runs_sealed_after_20_s(site: Site, chance: random.Random, rate: int, minutes: float) -> None:
     site.migrate()
     worker = WorkerProcess(site.bootstrap, site.folder, PREFIX, stages="sealing")
     worker.start()
-    load = RunAfterRun(site.bootstrap, PREFIX, chance, 1_000, repeats=0.005, judged=400_000).start()
+    load = RunAfterRun(site.bootstrap, PREFIX, chance, rate // 8, repeats=0.005, judged=500_000).start()
     samples: list[dict[str, Any]] = []
     try:
         begin = time.monotonic()
         while time.monotonic() < begin + 60 * minutes:
             time.sleep(_SAMPLES_S)
+            worker.keep_running()  # as its supervisor would: on a machine that is starved the watchdog may end it
+            eventually(worker.ready, "the worker")
             samples.append(sample(site, worker, time.monotonic() - begin))
+            say(str(samples[-1]))
     finally:
         load.stop()
         figures.keep("soak", seal_after_s=SEAL_MS // 1000, samples=samples)
         figures.plot("soak", samples, "minute")
     try:
         expected = Expected(site.bootstrap, PREFIX, seal_after_ms=SEAL_MS)
-        require_equal_snapshots(site.bootstrap, expected, PREFIX, deadline_s=180)
+        require_equal_snapshots(site.bootstrap, expected, PREFIX)
     finally:
         worker.kill()
     # A third in, everything that is kept for a while is there; what grows from then on grows for ever.
+    # What the run stage keeps of a run that has ended is said in the figures: it is not sealed there (decision 0024).
     settled, last = samples[len(samples) // 3], samples[-1]
     for name in ("worker_mb", "ledger_kb", "open_files"):
         assert last[name] < 1.5 * settled[name] + 20, (name, settled, last)
 
 
 class RunAfterRun(Load):
-    """Every 10 s a new run; the one before gets nothing more but repeats."""
+    """Every 20 s a new run; the one before gets nothing more but repeats. Beside them one that lasts, with little."""
 
     def _one(self) -> None:
-        self._runs = [f"run {int(time.time()) // RUN_S}"]
+        self._runs = [f"run {int(time.time()) // RUN_S}"] * 49 + ["the one that lasts"]
         super()._one()
 
 
@@ -59,15 +63,18 @@ def sample(site: Site, worker: WorkerProcess, at_s: float) -> dict[str, Any]:
     assert worker.process is not None
     folder = Path(f"/proc/{worker.process.pid}")
     status = dict(line.split(":", 1) for line in (folder / "status").read_text().splitlines())
-    newest = {
-        (record.partition, record.key): len(record.value or b"")
-        for record in asyncio.run(read(site.bootstrap, PREFIX + "ledger.combine"))
-    }
+    ledger, registers = (ledger_kb(site, name) for name in ("ledger.combine", "ledger.run"))
     return {
         "minute": round(at_s / 60, 2),
         "worker_mb": round(int(status["VmRSS"].split()[0]) / 1000, 1),
         "open_files": len(list((folder / "fd").iterdir())),
-        "ledger_kb": round(sum(newest.values()) / 1000, 1),
-        "ledger_records": sum(size > 0 for size in newest.values()),
-        "ready": bool(eventually(worker.ready, "the worker")),
+        "ledger_kb": ledger,
+        "registers_kb": registers,
     }
+
+
+def ledger_kb(site: Site, name: str) -> float:
+    """What a ledger holds once the log's cleaner has been through."""
+    records = asyncio.run(read(site.bootstrap, PREFIX + name))
+    newest = {(record.partition, record.key): len(record.value or b"") for record in records}
+    return round(sum(newest.values()) / 1000, 1)

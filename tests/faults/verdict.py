@@ -11,7 +11,7 @@ import msgspec
 from aiokafka import ConsumerRecord
 from judge import read
 from naive import DAY, LABELS, Logged, NaiveRun, deep, differences, naive
-from site_under_test import PREFIX, Site, eventually
+from site_under_test import PREFIX, Site, eventually, say
 
 from events.codec import decode
 from events.envelope import epoch_ms
@@ -50,18 +50,22 @@ class Expected:
             accepted.append(Logged(topic, record.partition, record.offset, record.timestamp, event))
 
 
-def require_equal(site: Site, *, sql: bool = True, prefix: str = PREFIX, deadline_s: float = 180.0) -> Expected:
+def require_equal(site: Site, *, sql: bool = True, prefix: str = PREFIX, deadline_s: float = 400.0) -> Expected:
     """Wait until everything has come to the end of the log; fail with every figure that differs."""
+    say("the judge folds the log")
     expected = Expected(site.bootstrap, prefix)
     moments = require_equal_snapshots(site.bootstrap, expected, prefix, deadline_s)
     letters = Counter(record.key or b"" for record in asyncio.run(read(site.bootstrap, prefix + "dlq")))
     assert letters == expected.refused
     if sql:
         require_equal_sql(site, expected, moments, deadline_s)
+    say(f"equal: {len(expected.runs):,} runs, {expected.refused.total():,} refused records")
     return expected
 
 
-def require_equal_snapshots(bootstrap: str, expected: Expected, prefix: str, deadline_s: float) -> dict[str, int]:
+def require_equal_snapshots(
+    bootstrap: str, expected: Expected, prefix: str, deadline_s: float = 400.0
+) -> dict[str, int]:
     """Run id → `as_of` (ms) of the snapshot that was compared."""
     wanted = {run_id: dict(run.offsets) for run_id, run in expected.runs.items()}
     end = time.monotonic() + deadline_s
@@ -126,9 +130,10 @@ def _nested(row: dict[str, Any]) -> dict[str, Any]:
     """A row of a view in the form of a snapshot."""
     counters: dict[str, Any] = {name: row[name] for name in SQL_COUNTERS if row.get(name)}
     counters |= {family: row[family] for family in ("findings", "records") if row.get(family)}
-    if row.get("scores_count"):
-        counters["scores"] = {
-            name: {"sum_micro": row["scores_sum_micro"].get(name, 0), "count": n}
-            for name, n in row["scores_count"].items()
-        }
+    for family, unit in (("scores", "sum_micro"), ("stages", "ms_sum"), ("stage_costs", "nano_usd_sum")):
+        if row.get(f"{family}_count"):
+            counters[family] = {
+                name: {unit: row[f"{family}_{unit}"].get(name, 0), "count": n}
+                for name, n in row[f"{family}_count"].items()
+            }
     return counters

@@ -19,7 +19,7 @@ from imageledger.cli.main import app
 from imageledger.settings import Settings, meanings, variable
 from servers.artifacts import KAFKA_VERSION
 from servers.kafka import PROPERTIES
-from servers.reader import LIMITS
+from servers.reader import CEILINGS, LIMITS
 from servers.users import Addresses, Role
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -161,7 +161,7 @@ def test_the_reader_s_limits_are_the_embedded_engine_s() -> None:
     limits = {one.tag: int(one.text or "") for one in profile if one.tag not in {"readonly", "constraints"}}
     assert limits == LIMITS
     assert profile.findtext("readonly") == "2"
-    for name, limit in LIMITS.items():
+    for name, limit in CEILINGS.items():
         constraint = profile.find(f"constraints/{name}")
         assert constraint is not None
         assert (constraint.findtext("min"), constraint.findtext("max")) == ("1", str(limit))

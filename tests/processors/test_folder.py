@@ -12,10 +12,11 @@ import pytest
 from PIL import Image as Pillow
 from processor_doubles import Kept, KeptLog, decoded, photograph
 
+from events.commands import Action, CommandIssued
 from events.envelope import Event
 from events.heartbeats import ProcessorHeartbeat
 from events.results import ImageResult
-from events.runs import RunDeclared, RunEvent, RunFinished, RunPaused
+from events.runs import CommandAcknowledged, RunDeclared, RunEvent, RunFinished, RunPaused
 from processors.errors import CallError, FolderError
 from processors.files import image_files, stable_id
 from processors.folder import process_folder
@@ -280,3 +281,55 @@ async def test_started_again_it_measures_only_what_is_new(collection: Path) -> N
     assert [type(event).__name__ for event in kept.of(RunEvent)] == [
         "RunDeclared", "RunFinished", "RunResumed", "RunFinished"
     ]  # fmt: skip
+
+
+def command(action: Action, **args: int) -> CommandIssued:
+    name = f"{action} {args}"
+    return CommandIssued(
+        event_id=name, event_time=datetime.now(UTC), run_id="run-1", command_id=name, action=action, args=args or None
+    )
+
+
+def answers(kept: Kept) -> dict[str, list[str]]:
+    """Action → outcomes, in the order in which they were said."""
+    found: dict[str, list[str]] = {}
+    for event in kept.of(CommandAcknowledged):
+        assert isinstance(event, CommandAcknowledged)
+        found.setdefault(event.command_id.split()[0], []).append(event.outcome)
+    return found
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(30):
+        while not condition():  # noqa: ASYNC110  (what is waited for is in a list that has no event)
+            await asyncio.sleep(0.01)
+
+
+async def test_it_pauses_goes_on_and_takes_more_at_a_time(collection: Path) -> None:
+    kept, stop = Kept(), asyncio.Event()
+    log = KeptLog(kept)
+
+    def moving(done: int, *_: object) -> None:
+        if done == 3:
+            log.say(command("pause"), command("set_concurrency", concurrency=2), command("reprocess"))
+
+    first = asyncio.create_task(
+        process_folder(collection, kept, "run-1", log=log, stop=stop, concurrency=1, progress=moving)
+    )
+    await until(lambda: answers(kept).get("pause") == ["accepted", "effective"])
+    await until(lambda: answers(kept).get("reprocess") == ["refused"])
+    stop.set()
+    assert (await first).stopped
+    assert 3 <= len(kept.results) <= 6, "what was open when it was paused, and no more"
+    assert len(kept.of(RunPaused)) == 1, "a stop in a pause is no second pause"
+
+    second = asyncio.create_task(process_folder(collection, kept, "run-1", log=log))
+    await until(lambda: kept.of(ProcessorHeartbeat)[-1].state == "paused")  # type: ignore[attr-defined]
+    assert kept.of(ProcessorHeartbeat)[-1].capacity == 2  # type: ignore[attr-defined]
+    log.say(command("resume"))
+    summary = await second
+    assert summary.complete
+    assert answers(kept)["resume"] == ["accepted", "effective"]
+    assert answers(kept)["set_concurrency"] == ["accepted", "effective"]
+    assert len({result.image_id for result in kept.results}) == 34
+    assert isinstance(kept.of(RunEvent)[-1], RunFinished)

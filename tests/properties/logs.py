@@ -85,6 +85,7 @@ def _outcome(draw: Random) -> dict[str, Any]:
         "status": draw.choice(["success", "success", "partial", "failed"]),
         "final": draw.random() < 0.5,
         "attempt": draw.randint(1, 3),
+        "will_retry": draw.random() < 0.3,
         "error": draw.choice([None, Failure(), Failure(timeout=True), Failure(timeout=False)]),
         "tier": draw.choice([0, 1, 2, 3, 15]),
     }
@@ -122,6 +123,8 @@ def _amounts(draw: Random) -> dict[str, Any]:
         "findings": table(amount),
         "tables": table(amount),
         "insights": draw.randrange(3),
+        "stages": table(lambda: draw.choice([0.5, 1.5, draw.uniform(0, 1e6)])) if draw.random() < 0.5 else None,
+        "stage_costs": table(lambda: draw.choice([0, 2.5e-9, draw.random()])) if draw.random() < 0.5 else None,
         "gaps": draw.choice([None, [Gap(item="manual")] * draw.randrange(3)]),
     }
 
@@ -160,6 +163,14 @@ class Pipeline:
         self.ledger: dict[int, dict[str, list[Segment]]] = {}
         self.registers: dict[str, RunRegisters] = {}
         self.sequence = 0
+
+    def put_together(self) -> None:
+        """Replaces what the ledger has of each run by its state."""
+        for partition, runs in self.ledger.items():
+            for run_id, segments in runs.items():
+                whole = self.folds[partition].whole(run_id)
+                assert whole is not None
+                segments[:] = [whole]
 
     def feed(self, chunks: Sequence[tuple[int, list[Record]]], *, merged: bool = False) -> None:
         for partition, chunk in chunks:

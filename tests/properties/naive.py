@@ -41,6 +41,7 @@ class Fact:
     subjects: Counter[str] = field(default_factory=Counter)  # became …, in the run
     tier_subjects: Counter[str] = field(default_factory=Counter)  # became …, at its tier
     latency_ms: int | None = None
+    confidence: float | None = None
 
 
 @dataclass
@@ -77,6 +78,9 @@ class NaiveRun:
 
     def first_event_ms(self) -> int | None:
         return min((fact.moment_ms for fact in self.facts if fact.moment_ms is not None), default=None)
+
+    def confidences_below(self, threshold: float) -> int:
+        return sum(round(f.confidence * 1e6) < threshold * 1e6 for f in self.facts if f.confidence is not None)
 
     def expected(self, as_of_ms: int) -> dict[str, Any]:
         counted = [fact for fact in self.facts if fact.moment_ms is not None]
@@ -191,6 +195,7 @@ def _take_result(run: NaiveRun, partition: int, result: Result, moment_ms: int, 
     fact.adds["late_events"], fact.adds["clock_skewed_events"] = int(late), int(skewed)
     if result.latency_ms is not None:
         fact.latency_ms = round(result.latency_ms)
+    fact.confidence = result.confidence
     subject = run.subjects.setdefault((partition, type(result).__name__, result.subject_id), Subject())
     fact.subjects = _move(subject, result)
     run.facts.append(fact)
@@ -265,6 +270,7 @@ def _adds(run: NaiveRun, partition: int, result: Result) -> Counter[str]:
             result.status: 1,
             "timeouts": result.status == "failed" and bool(result.error and result.error.timeout),
             "retries": result.attempt > 1,
+            "retrying": result.status == "failed" and result.will_retry,
             "cost_nano_usd": round((result.cost_usd or 0) * 1e9),
             "unpriced": result.cost_usd is None,
             "input_tokens": result.input_tokens,
@@ -288,10 +294,15 @@ def _adds(run: NaiveRun, partition: int, result: Result) -> Counter[str]:
     for answer in answers:
         if answer.validated_by:
             adds[f"validated_{answer.validated_by}"] += 1
-    for name, score in (result.scores or {}).items():
-        shown = _named(run, partition, "scores", name)
-        adds[f"scores|{shown}|sum_micro"] += round(score * 1e6)
-        adds[f"scores|{shown}|count"] += 1
+    for family, unit, scale, amounts in (
+        ("scores", "sum_micro", 1e6, result.scores),
+        ("stages", "ms_sum", 1, result.stages),
+        ("stage_costs", "nano_usd_sum", 1e9, result.stage_costs),
+    ):
+        for name, amount in (amounts or {}).items():
+            shown = _named(run, partition, family, name)
+            adds[f"{family}|{shown}|{unit}"] += round(amount * scale)
+            adds[f"{family}|{shown}|count"] += 1
     for family, amounts in (("findings", result.findings), ("records", result.tables)):
         for name, amount in (amounts or {}).items():
             if amount:
@@ -314,7 +325,7 @@ def _nested(counters: Counter[str]) -> dict[str, Any]:
         inner = nested
         for part in path:
             inner = inner.setdefault(part, {})
-        if amount or (path and path[0] == "scores"):
+        if amount or (path and path[0] in {"scores", "stages", "stage_costs"}):
             inner[last] = amount
     return nested
 

@@ -1,15 +1,20 @@
 """SQL = the naive fold, before any merge: every counter of every view of a run, on the real ClickHouse engine."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from random import Random
 from typing import Any
 
+import msgspec
 import pytest
 from clickhouse_connect.driver.client import Client
 from logs import log_of
 from naive import DAY, LABELS, Logged, NaiveRun, deep, naive
+from naive_ratios import ratios
 
+from events.envelope import EPOCH
+from events.runs import RunDeclared
 from metrics.counters import ADDITIVE, FEEDBACK_COUNTERS, SUBJECT_COUNTERS
+from metrics.ratios import of_group
 from metrics.views import catalogue
 from servers.users import Addresses
 from sinks import results, rows
@@ -20,6 +25,13 @@ from sinks.writer import insert
 
 COUNTERS = [metric.name for metric in ADDITIVE + SUBJECT_COUNTERS + FEEDBACK_COUNTERS if metric.sql is not None]
 DATABASE = "parity"
+PLAN = RunDeclared(
+    event_id="plan",
+    event_time=EPOCH,
+    run_id="run a",
+    cheap_models=["gpt-4o-mini", "gpt-4o-mini", "never seen"],
+    value_weights_usd={"a": 0.25, "ö 🙂": 1.5},
+)
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +62,7 @@ def client(clickhouse: Addresses, log: list[Logged]) -> Iterator[Client]:
                 )
                 for batch in batches(chunk):
                     insert(writer, topic, [batch])
+    insert(writer, "runs", rows.runs(Chunk("imageledger.runs", 0, [PLAN], [0], [0], [msgspec.json.encode(PLAN)])))
     yield writer
     migrator.command(f"DROP DATABASE {DATABASE}")
 
@@ -67,11 +80,12 @@ def shown(row: dict[str, Any], names: list[str]) -> dict[str, Any]:
     """A row of a view in the nested form of a snapshot."""
     counters: dict[str, Any] = {name: row[name] for name in names if row.get(name)}
     counters |= {family: row[family] for family in ("findings", "records") if row[family]}
-    if row["scores_count"]:
-        counters["scores"] = {
-            name: {"sum_micro": row["scores_sum_micro"].get(name, 0), "count": n}
-            for name, n in row["scores_count"].items()
-        }
+    for family, unit in (("scores", "sum_micro"), ("stages", "ms_sum"), ("stage_costs", "nano_usd_sum")):
+        if row[f"{family}_count"]:
+            counters[family] = {
+                name: {unit: row[f"{family}_{unit}"].get(name, 0), "count": n}
+                for name, n in row[f"{family}_count"].items()
+            }
     return counters
 
 
@@ -96,6 +110,33 @@ def test_groups(client: Client, judge: dict[str, NaiveRun], label: str) -> None:
         groups = {value: expected(counters) for value, counters in run.expected(0)[f"by_{label}"].items()}
         wanted = {value: counters for value, counters in groups.items() if counters}
         assert deep(run_id, wanted, found[run_id]) == []
+
+
+def test_ratios(client: Client, judge: dict[str, NaiveRun]) -> None:
+    found = {row["run_id"]: row for row in rows_of(client, "run_ratios")}
+    assert found.keys() == judge.keys()
+    for run_id, run in judge.items():
+        wanted = ratios(run, PLAN if run_id == PLAN.run_id else None, 0)
+        assert {name: found[run_id][name] for name in wanted} == approximately(wanted), run_id
+
+
+def test_ratios_of_groups(client: Client, judge: dict[str, NaiveRun]) -> None:
+    rows = rows_of(client, "run_label_ratios")
+    found = {(row["run_id"], row["label"], row["label_value"]): row for row in rows}
+    assert len(found) == len(rows)
+    for run_id, run in judge.items():
+        for label in LABELS:
+            for value, counters in run.expected(0)[f"by_{label}"].items():
+                if not counters.get("results"):
+                    continue  # nothing but repeats
+                row = found.pop((run_id, label, value))
+                told = {name: amount for name, amount in row.items() if isinstance(amount, float)}
+                assert told == approximately(of_group(label, counters)), (run_id, label, value)
+    assert not found
+
+
+def approximately(wanted: Mapping[str, float | None]) -> dict[str, Any]:
+    return {name: value if value is None else pytest.approx(value, rel=1e-12) for name, value in wanted.items()}
 
 
 def test_an_image_has_one_row_a_run(client: Client, log: list[Logged], judge: dict[str, NaiveRun]) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from servers.reader import LIMITS
+from servers.reader import CEILINGS, LIMITS
 from servers.users import Addresses
 
 ALLOWED = """
@@ -135,11 +135,13 @@ def test_nothing_was_changed_by_what_was_refused(reader: httpx.Client) -> None:
     assert reader.post("/", content="SELECT * FROM rows").text == "1\tx\n"
 
 
-def test_limits_can_be_tightened_but_not_lifted(reader: httpx.Client) -> None:
+def test_limits_can_be_tightened_and_lifted_no_further_than_an_export_needs(reader: httpx.Client) -> None:
     query = "SELECT getSetting('max_result_rows'), getSetting('readonly')"
-    for asked, held in [("0", LIMITS["max_result_rows"]), ("99999999999", LIMITS["max_result_rows"]), ("5", 5)]:
+    for asked, held in [("0", LIMITS["max_result_rows"]), ("99999999999", CEILINGS["max_result_rows"]), ("5", 5)]:
         answer = reader.post("/", params={"max_result_rows": asked, "readonly": "0"}, content=query)
         assert answer.text == f"{held}\t1\n"
+    memory = reader.post("/", params={"max_memory_usage": "0"}, content="SELECT getSetting('max_memory_usage')")
+    assert memory.text == f"{LIMITS['max_memory_usage']}\n"
     over = reader.post("/", params={"max_result_rows": "5"}, content="SELECT * FROM numbers(10)")
     assert over.headers["x-clickhouse-exception-code"] == "396"
 

@@ -2,8 +2,11 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -102,3 +105,15 @@ async def sink(
         running.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await running
+
+
+@contextlib.contextmanager
+def process(*arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A sink as a process of its own (sink_process.py), killed at the end if it still runs."""
+    script = Path(__file__).with_name("sink_process.py")
+    running = subprocess.Popen([sys.executable, str(script), *arguments], cwd=Path(__file__).parents[2])
+    try:
+        yield running
+    finally:
+        running.kill()
+        running.wait()

@@ -4,16 +4,13 @@ import asyncio
 import random
 import signal
 import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 from aiokafka import AIOKafkaProducer
-from sinking import image, sink, until
+from sinking import image, process, sink, until
 
 from events import numbers
 from servers import clickhouse as clickhouse_server
@@ -64,17 +61,6 @@ class Log:
             "failed": sum(document["status"] == "failed" for document in documents),
             "subjects": len({document["image_id"] for document in documents}),
         }
-
-
-@contextmanager
-def process(*arguments: str) -> Iterator[subprocess.Popen[bytes]]:
-    script = Path(__file__).with_name("sink_process.py")
-    running = subprocess.Popen([sys.executable, str(script), *arguments], cwd=Path(__file__).parents[2])
-    try:
-        yield running
-    finally:
-        running.kill()
-        running.wait()
 
 
 async def sums(history: History) -> dict[str, int]:

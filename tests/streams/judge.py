@@ -8,7 +8,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from tally import Said, Sums, decode
 
 from events.topics import DEFAULT_PARTITIONS
-from streams.ledger import HEAD_KEY, Head
+from streams.entries import HEAD_KEY, Head
 
 
 async def read(bootstrap: str, topic: str, *, committed: bool = True) -> list[ConsumerRecord]:

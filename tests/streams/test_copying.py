@@ -17,6 +17,7 @@ from events.topics import MAX_REQUEST_BYTES
 from imageledger.errors import SettingsError
 from imageledger.replay import Replay, replay
 from imageledger.verify import Progress, Verification
+from servers.topics import migrate
 from streams import witnesses
 from streams.cluster import Cluster
 from streams.copying import SOURCE
@@ -69,8 +70,25 @@ async def test_a_copy_has_every_record_at_its_own_time_and_goes_on_where_it_ende
     async with AIOKafkaProducer(bootstrap_servers=kafka) as producer:
         sent = await producer.send_and_wait(copied_to + "results", b"{}", b"k", timestamp_ms=1)
     assert sent.timestamp > 1, "the topic's own time counts again"
-    with pytest.raises(NotCopied, match="holds records that are no copies"):
-        await copy(kafka, topics, copied_to)
+    await publish(kafka, topics, 3)
+    late = await copy(kafka, topics, copied_to)
+    assert sum(late.copied.values()) > COUNT, "what producers send to the copy is no end of it"
+    found = await read(kafka, copied_to + "results")
+    copies = [dict(record.headers)[SOURCE].decode() for record in found if dict(record.headers).get(SOURCE)]
+    wanted = await read(kafka, topics + "results")
+    assert sorted(copies) == sorted(f"{record.topic}-{record.partition}-{record.offset}" for record in wanted)
+    assert len(found) == len(copies) + 1
+
+
+async def test_a_prefix_that_others_use_is_left_alone(kafka: str, topics: str, copied_to: str) -> None:
+    await migrate(kafka, prefix=copied_to)
+    async with AIOKafkaProducer(bootstrap_servers=kafka) as producer:
+        await producer.send_and_wait(topics + "results", b"{}", b"k", partition=1)
+        await producer.send_and_wait(copied_to + "results", b"{}", b"k", partition=1)
+        with pytest.raises(NotCopied, match="holds records that are no copies"):
+            await copy(kafka, topics, copied_to)
+        sent = await producer.send_and_wait(copied_to + "results", b"{}", b"k", timestamp_ms=1)
+    assert sent.timestamp > 1, "its topics keep their own time"
 
 
 async def test_a_prefix_cannot_be_copied_into_itself(kafka: str, topics: str) -> None:

@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 from tally import Sums, decode
 
 from metrics.registers import RunSegment
+from streams.entries import HEAD_KEY, Entry, Head
 from streams.errors import LedgerUnreadable
-from streams.ledger import HEAD_KEY, Entry, Head, Ledger
+from streams.ledger import Ledger
 
 TAIL = 300
 IDS = {"results": "id-1"}
@@ -80,6 +81,49 @@ def test_reading_gives_what_was_written(
     assert found == wanted
     assert totals == {run_id: len(offsets) for run_id, offsets in wanted.items()}
     assert recovered.head == ledger.head
+
+
+@given(steps=steps, keep_from=st.integers(0, 60), restart_after=st.integers(0, 30))
+def test_a_run_that_lasts_is_put_together_and_costs_what_it_is(
+    steps: list[tuple[dict[str, int], bool]], keep_from: int, restart_after: int
+) -> None:
+    """Whatever the cleaner has left, the state is read; and what is not deleted holds little more than the state."""
+    wanted: dict[str, Sums] = {}
+
+    def begin() -> Ledger[Sums]:
+        return Ledger(decode, whole=wanted.__getitem__, tail_bytes=TAIL, closed_bytes=2 * TAIL)
+
+    log: list[Entry] = []
+    ledger = begin()
+    for number, (counts, fails) in enumerate(steps * 4):
+        if number == restart_after:
+            ledger = begin()
+            for entry in log:
+                ledger.read(entry.key, entry.value, entry.headers)
+            list(ledger.read_to_end())
+        before = dict(wanted)
+        changed = {run_id: Sums(0, [(f"{number}", at) for at in range(count)]) for run_id, count in counts.items()}
+        for run_id, segment in changed.items():  # only the newest transactions of a run count, as rows do
+            newest = [*wanted.get(run_id, Sums()).offsets, *segment.offsets][-20:]
+            segment.total = wanted.get(run_id, Sums()).total + len(segment.offsets)
+            wanted[run_id] = Sums(segment.total, newest)
+        write = ledger.write(changed, {}, IDS, letters=1)
+        if fails:
+            wanted.clear()
+            wanted.update(before)
+            continue
+        ledger.adopt(write)
+        log += write.entries
+    recovered, segments, _ = read(compacted(log, keep_from))
+    assert recovered.head == ledger.head
+    assert recovered.head.letters == sum(not fails for _, fails in steps * 4)
+    found: dict[str, Sums] = {}
+    for run_id, segment in segments:
+        before_it = found.get(run_id, Sums())
+        found[run_id] = Sums(segment.total, [*before_it.offsets, *segment.offsets][-20:])
+    assert found == wanted
+    live = [entry for entry in compacted(log, 0) if entry.value is not None and entry.key != HEAD_KEY]
+    assert sum(len(entry.value or b"") for entry in live) <= len(wanted) * 12 * TAIL
 
 
 def test_the_runs_of_the_last_transaction_are_told() -> None:

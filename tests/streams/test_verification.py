@@ -20,9 +20,9 @@ from events.sdk.ids import uuid7
 from imageledger.verify import Progress, Verdict, Verification
 from metrics.registers import RunSegment
 from metrics.segment import Segment
-from streams import witnesses
+from streams import prefixes, witnesses
 from streams.cluster import Cluster
-from streams.ledger import HEAD_KEY, Head
+from streams.entries import HEAD_KEY, Head
 
 RUNS: list[str | None] = ["spring", "autumn ö", None]
 COUNT = 3_000
@@ -101,7 +101,9 @@ async def altered(
     return sent.partition, sent.offset
 
 
-async def test_what_a_worker_wrote_is_the_fold_of_the_log(kafka: str, log: str) -> None:
+async def test_what_a_worker_wrote_is_the_fold_of_the_log(
+    kafka: str, log: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     found = await verdict(kafka, log)
     assert found.differences == []
     assert found.equal
@@ -110,6 +112,10 @@ async def test_what_a_worker_wrote_is_the_fold_of_the_log(kafka: str, log: str) 
     alone = await verdict(kafka, log, "spring")
     assert [run.run_id for run in alone.runs] == ["spring"]
     assert alone.equal
+    monkeypatch.setattr(prefixes, "WORTH_A_PROCESS", 0)
+    side_by_side = await verdict(kafka, log)
+    assert side_by_side.equal
+    assert (side_by_side.records, side_by_side.runs) == (found.records, found.runs)
 
 
 async def test_an_altered_partial_is_named(kafka: str, log: str) -> None:
@@ -203,3 +209,32 @@ async def test_a_snapshot_that_is_not_the_fold_of_its_prefix_is_named(kafka: str
     found = (await verdict(kafka, log)).differences
     assert {difference.figure for difference in found} == {"latency.totals.p95", "operations.queue_depth"}
     assert [difference.offsets for difference in found] == [[("metrics", *at)]] * 2
+
+
+@pytest.mark.faults
+async def test_a_ledger_of_the_format_before_is_recovered_and_equal(kafka: str, log: str, tmp_path: Path) -> None:
+    """Format 1 kept no positions of run events and heartbeats: these topics are read anew."""
+
+    def as_format_1(key: bytes, value: bytes) -> bytes:
+        document = json.loads(value)
+        if key == HEAD_KEY:
+            return json.dumps({**document, "format": 1}).encode()
+        return json.dumps({name: said for name, said in document.items() if name in ("sources", "rows")}).encode()
+
+    async with AIOKafkaProducer(bootstrap_servers=kafka) as producer:
+        for topic in ("ledger.combine", "ledger.run"):
+            newest = {(one.partition, one.key): one for one in await read(kafka, log + topic) if one.value is not None}
+            for (number, key), one in newest.items():
+                if key == HEAD_KEY or topic == "ledger.run":
+                    value = as_format_1(key, one.value)
+                    await producer.send(log + topic, value, key, number, headers=list(one.headers))
+    (tmp_path / "next").mkdir()
+    worker = WorkerProcess(kafka, tmp_path / "next", log, stages="real")
+    worker.start()
+    try:
+        await publish_everything(kafka, log, 4)
+        await folded(kafka, log)
+    finally:
+        worker.kill()
+    found = await verdict(kafka, log)
+    assert found.differences == []

@@ -28,14 +28,15 @@ LEFT JOIN (
     GROUP BY run_id, tier
 ) AS plan USING (run_id, tier)
 LEFT JOIN (
-    SELECT run_id, tier, any(counted.results) AS results, any(counted.cost_nano_usd) AS cost_nano_usd,
-        any(counted.batches) AS batches, any(counted.first_ms) AS first_ms, any(counted.last_ms) AS last_ms,
-        sum(subjects.processed) AS complete
-    FROM run_subject_tiers AS subjects
-    INNER JOIN (
+    SELECT run_id, tier, counted.results AS results, counted.cost_nano_usd AS cost_nano_usd,
+        counted.batches AS batches, counted.first_ms AS first_ms, counted.last_ms AS last_ms,
+        subjects.complete AS complete
+    FROM (
         SELECT run_id, tier, count() AS results, sum(ifNull(cost_nano_usd, 0)) AS cost_nano_usd,
             uniqExact(batch_id) AS batches, min(effective_ms) AS first_ms, max(effective_ms) AS last_ms
         FROM results FINAL GROUP BY run_id, tier
-    ) AS counted USING (run_id, tier)
-    GROUP BY run_id, tier
+    ) AS counted
+    INNER JOIN (
+        SELECT run_id, tier, sum(processed) AS complete FROM run_subject_tiers GROUP BY run_id, tier
+    ) AS subjects USING (run_id, tier)
 ) AS actual USING (run_id, tier)

@@ -10,6 +10,7 @@ SELECT
     counted.failed AS failed,
     counted.timeouts AS timeouts,
     counted.retries AS retries,
+    counted.retrying AS retrying,
     counted.cost_nano_usd AS cost_nano_usd,
     counted.unpriced AS unpriced,
     counted.input_tokens AS input_tokens,
@@ -31,12 +32,17 @@ SELECT
     counted.validated_expert AS validated_expert,
     counted.consensus_asked AS consensus_asked,
     counted.consensus_agreed AS consensus_agreed,
-    counted.late_events AS late_events,
     counted.clock_skewed_events AS clock_skewed_events,
     counted.scores_sum_micro AS scores_sum_micro,
     counted.scores_count AS scores_count,
+    counted.stages_ms_sum AS stages_ms_sum,
+    counted.stages_count AS stages_count,
+    counted.stage_costs_nano_usd_sum AS stage_costs_nano_usd_sum,
+    counted.stage_costs_count AS stage_costs_count,
+    counted.confidence_bins AS confidence_bins,
     counted.findings AS findings,
-    counted.records AS records
+    counted.records AS records,
+    late.late_events AS late_events
 FROM (
     SELECT run_id, task_type AS value,
         count() AS results,
@@ -45,6 +51,7 @@ FROM (
         countIf(r.status = 'failed') AS failed,
         countIf(r.status = 'failed' AND r.error_timeout = 1) AS timeouts,
         countIf(r.attempt > 1) AS retries,
+        countIf(r.status = 'failed' AND r.will_retry) AS retrying,
         sum(ifNull(r.cost_nano_usd, 0)) AS cost_nano_usd,
         countIf(isNull(r.cost_nano_usd)) AS unpriced,
         sum(r.input_tokens) AS input_tokens,
@@ -59,19 +66,26 @@ FROM (
         count(r.confidence_ppm) AS confidence_count,
         sum(r.questions_asked) AS questions_asked,
         sum(r.insights) AS insights,
-        sum(length(r.gaps)) AS gaps,
-        sum(length(r.answers)) AS answers,
+        sum(length(r.gaps.item)) AS gaps,
+        sum(length(r.answers.asked_models)) AS answers,
         sum(countEqual(r.answers.validated_by, 'receipt')) AS validated_receipt,
         sum(countEqual(r.answers.validated_by, 'user')) AS validated_user,
         sum(countEqual(r.answers.validated_by, 'expert')) AS validated_expert,
         sum(arrayCount(asked -> ifNull(asked, 0) >= 2, r.answers.asked_models)) AS consensus_asked,
         sum(arrayCount((asked, agreeing) -> ifNull(asked, 0) >= 2 AND ifNull(agreeing, 0) * 2 > ifNull(asked, 0), r.answers.asked_models, r.answers.agreeing_models)) AS consensus_agreed,
-        countIf(r.is_late) AS late_events,
         countIf(r.is_skewed) AS clock_skewed_events,
         sumMap(r.scores_micro) AS scores_sum_micro,
-        sumMap(mapApply((name, score) -> (name, toUInt64(1)), r.scores_micro)) AS scores_count,
+        sumMap(mapApply((name, amount) -> (name, toUInt64(1)), r.scores_micro)) AS scores_count,
+        sumMap(mapApply((name, ms) -> (name, toInt64(roundBankers(ms))), r.stages)) AS stages_ms_sum,
+        sumMap(mapApply((name, amount) -> (name, toUInt64(1)), r.stages)) AS stages_count,
+        sumMap(mapApply((name, usd) -> (name, toInt64(roundBankers(usd * 1e9))), r.stage_costs)) AS stage_costs_nano_usd_sum,
+        sumMap(mapApply((name, amount) -> (name, toUInt64(1)), r.stage_costs)) AS stage_costs_count,
+        sumMap(if(isNull(r.confidence_ppm), map(), map(toUInt8(intDiv(assumeNotNull(r.confidence_ppm), 50000)), toUInt64(1)))) AS confidence_bins,
         sumMap(mapFilter((kind, n) -> n > 0, r.findings)) AS findings,
         sumMap(mapFilter((name, n) -> n > 0, r.tables)) AS records
-    FROM run_results AS r WHERE value != ''
+    FROM (SELECT *, toUnixTimestamp64Micro(event_time) >= (toUnixTimestamp64Milli(recorded_at) + 300001) * 1000 AS is_skewed FROM results FINAL) AS r WHERE value != ''
     GROUP BY run_id, value
 ) AS counted
+LEFT JOIN (
+    SELECT run_id, task_type AS value, count() AS late_events FROM run_late_results GROUP BY run_id, value
+) AS late USING (run_id, value)

@@ -1,0 +1,175 @@
+"""How long the store takes to answer when it is full: ten million results, asked as a dashboard and an analyst ask.
+
+    python -m benchmarks.history [--results N] [--runs N] [--times N] [--data DIR] [--write]
+
+Prints one JSON document; `--write` keeps it as benchmarks/results/history.json too. The rows are made inside ClickHouse
+(`history_rows`), the real engine answers over HTTP, one client asks, warm. Asked twice: `settled`, when merges have
+caught up and what a live run has just written lies beside it in parts of its own; and `as_it_came`, with the parts that
+ClickHouse had left by the end of the filling. `--data` keeps the store, and finds it again the next time.
+"""
+
+# ruff: noqa: S608 - this module's own constants
+
+import argparse
+import json
+import os
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import psutil
+from clickhouse_connect.driver.client import Client
+
+from benchmarks.history_rows import EVENT_MS, FIRST_MS, Shape, fill, fresh
+from servers import clickhouse
+from sinks import lineage
+from sinks.client import connect
+from sinks.history import History
+from sinks.migrations import migrate
+
+RESULTS = Path(__file__).parent / "results"
+_FRESH_PARTS, _FRESH_ROWS = 5, 20_000
+
+
+class Question(NamedTuple):
+    """What is asked; `target_ms` is for its 95th percentile, None where only the figure is wanted."""
+
+    name: str
+    target_ms: int | None
+    ask: Callable[[History], object]
+
+
+def questions(shape: Shape) -> list[Question]:
+    """What DESIGN.md 7 and issue 6 set a time for, and what the pages and the documented statements read."""
+    run = f"backfill-{shape.runs - 1}"
+    image = f"image-{(shape.runs - 1) // 2 * shape.images + shape.images // 3}"
+    row = f"row-{(shape.runs - 1) * shape.a_run + shape.images + shape.images // 3}"
+    end_ms = FIRST_MS + (shape.runs - 1) * 86_400_000 + shape.a_run * EVENT_MS
+
+    def sql(name: str, target_ms: int | None, text: str) -> Question:
+        given = {"run": run, "image": image, "from": end_ms - 600_000}
+        return Question(name, target_ms, lambda history: history.rows(text, given))
+
+    of_run = "WHERE run_id = {run:String}"
+    return [
+        sql("percentiles_by_model", 500, "SELECT model, median_response_time_ms, p95_response_time_ms, "
+            "p99_response_time_ms FROM model_avg_response_time"),
+        sql("last_ten_minutes", 50, f"SELECT count(), sum(cost_nano_usd), countIf(status = 'failed') FROM run_results "
+            f"{of_run} AND effective_ms >= {{from:Int64}}"),
+        Question("image_lineage", 50, lambda history: lineage.of_image(history, image)),
+        Question("record_lineage", 50, lambda history: lineage.of_record(history, "part_identifications", row)),
+        sql("lineage_view_of_image", 50, "SELECT * FROM lineage WHERE subject_kind = 'image' AND subject_id = "
+            "{image:String}"),
+        Question("runs", 300, lambda history: history.runs(50)),
+        Question("newest_snapshot", 300, lambda history: history.newest_snapshot_json(run)),
+        Question("newest_results", 300, lambda history: history.results(run, 50)),
+        sql("run_totals", 300, f"SELECT * FROM run_totals {of_run}"),
+        sql("run_by_tier", 300, f"SELECT * FROM run_by_tier {of_run}"),
+        sql("run_by_model", 300, f"SELECT * FROM run_by_model {of_run}"),
+        sql("cost_tracking", 300, f"SELECT * FROM cost_tracking {of_run}"),
+        sql("plan_against_actual", 300, f"SELECT * FROM plan_against_actual {of_run}"),
+        sql("processing_metrics", 300, f"SELECT * FROM processing_metrics {of_run} ORDER BY as_of DESC LIMIT 60"),
+        sql("kpi_results", 300, f"SELECT * FROM kpi_results {of_run} ORDER BY as_of DESC LIMIT 15"),
+        sql("images_of_a_run", 300, f"SELECT * FROM image_processing_metrics {of_run} "
+            "ORDER BY total_cost_nano_usd DESC LIMIT 50"),
+        sql("vehicle_summary", None, "SELECT * FROM vehicle_processing_summary WHERE vehicle_id = 'vehicle-7'"),
+        sql("vehicles", None, "SELECT * FROM vehicle_processing_summary ORDER BY total_cost DESC LIMIT 20"),
+        sql("model_success_rate", None, "SELECT * FROM model_success_rate"),
+        sql("best_model_by_task", None, "SELECT * FROM best_model_by_task"),
+    ]  # fmt: skip
+
+
+def asked(history: History, server: psutil.Process, question: Question, times: int) -> dict[str, Any]:
+    """So many answers' times, after two that warm up; fewer where they take seconds.
+
+    `cpu_ms`: processor time of the server for an answer, which a busy machine does not stretch.
+    """
+    began = time.perf_counter()
+    for _ in range(2):
+        question.ask(history)
+    times = max(3, min(times, int(60 / (time.perf_counter() - began))))
+    taken = []
+    before = server.cpu_times()
+    for _ in range(times):
+        began = time.perf_counter()
+        question.ask(history)
+        taken.append((time.perf_counter() - began) * 1_000)
+    p95 = statistics.quantiles(taken, n=20, method="inclusive")[-1]
+    after = server.cpu_times()
+    cpu_ms = (after.user + after.system - before.user - before.system) / times * 1_000
+    found = {
+        "p50_ms": round(statistics.median(taken), 1),
+        "p95_ms": round(p95, 1),
+        "cpu_ms": round(cpu_ms),
+        "times": times,
+    }
+    if question.target_ms is not None:
+        found |= {"target_ms": question.target_ms, "met": p95 < question.target_ms}
+    print(f"{question.name:24}{found}", file=sys.stderr, flush=True)
+    return found
+
+
+def state(client: Client) -> dict[str, Any]:
+    """Rows, parts and bytes of `results`."""
+    return next(
+        iter(
+            client.query(
+                "SELECT sum(rows) AS rows, count() AS parts, sum(bytes_on_disk) AS bytes FROM system.parts "
+                "WHERE database = currentDatabase() AND table = 'results' AND active"
+            ).named_results()
+        )
+    )
+
+
+def main() -> None:
+    """Fills, asks and prints."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--results", type=int, default=10_000_000)
+    parser.add_argument("--runs", type=int, default=40)
+    parser.add_argument("--times", type=int, default=50)
+    parser.add_argument("--data", type=Path)
+    parser.add_argument("--only", nargs="*", default=[])
+    parser.add_argument("--states", nargs="*", default=["as_it_came", "settled"])
+    parser.add_argument("--write", action="store_true")
+    options = parser.parse_args()
+    shape = Shape(options.results, options.runs)
+    with ExitStack() as stack:
+        folder = options.data or Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        running = stack.enter_context(clickhouse.start(folder))
+        client = connect(running.addresses.migrator)
+        migrate(client)
+        if not client.command("SELECT count() FROM snapshots"):
+            began = time.perf_counter()
+            fill(client, shape)
+            print(f"filled in {time.perf_counter() - began:.0f} s: {state(client)}", file=sys.stderr, flush=True)
+        history = History(connect(running.addresses.reader))
+        server = psutil.Process(running.pid)
+        chosen = [one for one in questions(shape) if not options.only or one.name in options.only]
+        found: dict[str, Any] = {"results": shape.a_run * shape.runs, "engine": client.server_version}
+        for name in options.states:
+            if name == "settled":
+                began = time.perf_counter()
+                client.command("SYSTEM START MERGES results")
+                client.command("OPTIMIZE TABLE results FINAL SETTINGS optimize_skip_merged_partitions = 1")
+                print(f"merged in {time.perf_counter() - began:.0f} s", file=sys.stderr, flush=True)
+                fresh(client, shape, _FRESH_PARTS, _FRESH_ROWS)
+            found[name] = state(client) | {one.name: asked(history, server, one, options.times) for one in chosen}
+        found["machine"] = {
+            "cpus": os.cpu_count(),
+            "memory_gib": round(psutil.virtual_memory().total / 2**30),
+            "load": [round(load, 1) for load in os.getloadavg()],
+        }
+    text = json.dumps(found, indent=2) + "\n"
+    print(text, end="")
+    if options.write:
+        RESULTS.mkdir(exist_ok=True)
+        (RESULTS / "history.json").write_text(text)
+
+
+if __name__ == "__main__":
+    main()

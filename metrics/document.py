@@ -1,0 +1,49 @@
+"""docs/metrics.md, made of the metrics themselves: counters, derived figures, ratios and indicators."""
+
+from collections.abc import Iterable
+
+from .counters import COUNTERS
+from .derived import DERIVED
+from .kpis import INDICATORS
+from .ratios import RATIOS
+from .views.ratios import told_by_sql
+
+_INTRO = """# What the figures mean
+
+Generated from metrics/ by `make docs`: change it there. Fractions are 0-1, money is whole nano-dollars unless a unit
+says otherwise; a ratio with nothing to divide by is null. Every figure is on `run.metrics`
+(`/api/runs/{run}/metrics`, the topic `metrics`); where SQL tells it too, it is the same number (`docs/sql.md`).
+"""
+
+
+def document() -> str:
+    """The whole text."""
+    counters = [(f"`{m.name}`", m.unit, m.docs, "run_totals" if m.sql else "") for m in COUNTERS]
+    derived = [(f"`{figure.name}`", figure.docs) for figure in DERIVED]
+    ratios = [
+        (f"`{r.name}`", r.group, r.unit, r.docs, f"`{r.formula.sql(str)}`", "run_ratios" if told_by_sql(r) else "")
+        for r in RATIOS
+    ]
+    indicators = [
+        (f"`{one.name}`", one.category, one.unit, one.docs, "" if one.target is None else f"{one.target:g}", one.better)
+        for one in INDICATORS
+    ]
+    return "\n".join(
+        [
+            _INTRO,
+            "## Counters (`totals`, `by_…`, windows)",
+            *_table(("counter", "unit", "is", "view"), counters),
+            "## Derived (`derived`)",
+            "Counters together with the plan, the heartbeats or the histograms; unknown ones are left out.\n",
+            *_table(("figure", "is"), derived),
+            "## Ratios (`ratios`, `ratios_by_tier`, `ratios_by_model`)",
+            *_table(("ratio", "group", "unit", "is", "formula", "view"), ratios),
+            "## Indicators (`kpis`, `/api/kpis`, view `kpi_results`)",
+            *_table(("indicator", "category", "unit", "is", "target", "better"), indicators),
+        ]
+    )
+
+
+def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> list[str]:
+    lines = [head, tuple("---" for _ in head), *rows]
+    return [f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines] + [""]

@@ -1,0 +1,175 @@
+"""All pages in a real browser: filters and back, two tabs, what a number means, no fault that axe-core finds."""
+
+import json
+import re
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, Route, ViewportSize, expect
+from sample_runs import snapshot
+from serving import Served, wait_for
+
+from dashboard.pages.directory import PAGES
+
+pytestmark = pytest.mark.browser
+AXE = Path(__file__).with_name("vendor") / "axe.min.js"
+DESKTOP: ViewportSize = {"width": 1440, "height": 900}
+PHONE: ViewportSize = {"width": 390, "height": 844}
+FAULTS = """async () => (await axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"] }))
+    .violations.filter((fault) => ["serious", "critical"].includes(fault.impact))
+    .map((fault) => `${fault.id}: ${fault.nodes.slice(0, 3).map((node) => node.html.slice(0, 160)).join(" | ")}`)"""
+
+
+@pytest.fixture
+def context(chromium: Browser, dashboard: Served) -> Iterator[BrowserContext]:
+    with chromium.new_context(viewport=DESKTOP, color_scheme="dark", base_url=dashboard.url) as opened:
+        yield opened
+
+
+def new_run(dashboard: Served, **changes: Any) -> str:
+    run = f"run-{uuid.uuid4().hex[:12]}"
+    publish(dashboard, run, **changes)
+    wait_for(lambda: dashboard.get("/api/metrics/dashboard", run=run).status_code == 200)
+    return run
+
+
+def publish(dashboard: Served, run: str, **changes: Any) -> None:
+    event = snapshot(run, **changes)
+    records = {"image_tags": 12_847, "part_identifications": 3_421}
+    dashboard.publish("metrics", run, msgspec.structs.replace(event, totals=event.totals | {"records": records}))
+
+
+def ready(page: Page) -> None:
+    """Nothing is on its way any more: every source has its answer."""
+    page.wait_for_function("() => !document.querySelector('[data-source][data-state=loading]')")
+
+
+@pytest.mark.parametrize("scheme", ["dark", "light"])
+def test_no_page_has_a_serious_fault_or_asks_anybody_else(
+    chromium: Browser, dashboard: Served, scheme: Literal["dark", "light"]
+) -> None:
+    run, abroad = new_run(dashboard), []
+
+    def inspect(route: Route) -> None:
+        if route.request.url.startswith(dashboard.url):
+            route.continue_()
+        else:
+            abroad.append(route.request.url)
+            route.abort()
+
+    with chromium.new_context(viewport=DESKTOP, color_scheme=scheme, base_url=dashboard.url) as opened:
+        opened.route("**/*", inspect)
+        page = opened.new_page()
+        for known in PAGES:
+            page.goto(f"{known.path}?run={run}")
+            ready(page)
+            page.evaluate(AXE.read_text())
+            assert "\n".join(page.evaluate(FAULTS)) == "", known.name
+    assert abroad == []
+
+
+def test_no_page_is_wider_than_a_phone(chromium: Browser, dashboard: Served) -> None:
+    run = new_run(dashboard)
+    with chromium.new_context(viewport=PHONE, color_scheme="light", base_url=dashboard.url) as opened:
+        page = opened.new_page()
+        for known in PAGES:
+            page.goto(f"{known.path}?run={run}")
+            ready(page)
+            assert page.evaluate("() => document.documentElement.scrollWidth <= innerWidth"), known.name
+
+
+def test_the_navigation_leads_everywhere_and_keeps_the_run(context: BrowserContext, dashboard: Served) -> None:
+    run, page = new_run(dashboard, name="Kept by every page"), context.new_page()
+    page.goto(f"/?run={run}")
+    for known in PAGES:
+        page.get_by_role("navigation").get_by_role("link", name=known.name, exact=True).click()
+        expect(page.get_by_role("heading", level=1)).to_have_text(known.title)
+        expect(page.locator("nav a[aria-current=page]")).to_have_text(known.name)
+        assert page.locator("[data-runs]").input_value() == run
+
+
+def test_filters_stand_in_the_address_and_the_back_button_takes_them_back(
+    context: BrowserContext, dashboard: Served
+) -> None:
+    run, page = new_run(dashboard), context.new_page()
+    page.goto(f"/results?run={run}")
+    model = page.locator("select[name=model]")
+    model.select_option("gpt-4o")
+    page.locator("select[name=range]").select_option("7d")
+    expect(page).to_have_url(re.compile(r"model=gpt-4o.*range=7d"))
+    link = page.get_by_role("navigation").get_by_role("link", name="Quality")
+    expect(link).to_have_attribute("href", re.compile("model=gpt-4o"))
+    page.go_back()
+    expect(page).not_to_have_url(re.compile("range=7d"))
+    expect(page.locator("select[name=range]")).to_have_value("")
+    expect(model).to_have_value("gpt-4o")
+    page.get_by_role("button", name="Clear filters").click()
+    expect(page).to_have_url(re.compile(rf"/results\?run={run}$"))
+    expect(model).to_have_value("")
+
+
+def test_a_number_says_what_it_means_by_pointer_and_by_keyboard(context: BrowserContext, dashboard: Served) -> None:
+    run, page = new_run(dashboard), context.new_page()
+    page.goto(f"/?run={run}")
+    page.locator('[data-text="costs.totalSpent"]').first.click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_role("heading")).to_have_text("Spent")
+    for text in ("USD", "the whole run so far", "old", f"run_id = '{run}'", "cost_nano_usd / 1e9"):
+        expect(dialog).to_contain_text(text)
+    page.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+    page.locator('.percent [data-text="progress.percentComplete"]').focus()
+    page.keyboard.press("Enter")
+    expect(dialog.get_by_role("heading")).to_have_text("Overall progress")
+    page.keyboard.press("Escape")
+    page.keyboard.press("?")
+    dialog.get_by_role("button", name=re.compile("Price of a result")).first.click()
+    expect(dialog).to_contain_text("run_by_model")
+
+
+def test_two_tabs_move_together(context: BrowserContext, dashboard: Served) -> None:
+    run = new_run(dashboard, share=0.5)
+    tabs = [context.new_page(), context.new_page()]
+    for tab in tabs:
+        tab.goto(f"/?run={run}")
+    wait_for(lambda: len(dashboard.parts.broadcast) >= 2)
+    publish(dashboard, run, share=0.75)
+    for tab in tabs:
+        expect(tab.locator('[data-text="progress.processed"]').first).to_have_text("1,404", timeout=15_000)
+
+
+def test_history_is_away_in_its_own_panel_while_live_figures_go_on(context: BrowserContext, dashboard: Served) -> None:
+    run, page = new_run(dashboard, share=0.5), context.new_page()
+    page.goto(f"/runs/{run}")
+    by_environment = page.get_by_role("region", name="Cost by environment")
+    expect(by_environment).to_contain_text("no ClickHouse is configured")
+    expect(page.get_by_role("region", name="How far")).to_contain_text("936 of 2,741 images")
+    publish(dashboard, run, share=0.75)
+    expect(page.get_by_role("region", name="How far")).to_contain_text("1,404", timeout=15_000)
+
+
+def test_a_report_is_read_here_and_taken_along(context: BrowserContext, dashboard: Served) -> None:
+    run, page = new_run(dashboard), context.new_page()
+    page.goto(f"/?run={run}")
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Export report").click()
+    assert Path(download.value.path()).read_bytes().startswith(b"%PDF-")
+    page.goto(f"/reports?run={run}")
+    expect(page.get_by_role("region", name="Executive summary")).to_contain_text("1,872 of 2,741 images")
+    expect(page.get_by_role("region", name="By model").get_by_role("row", name="claude-opus")).to_contain_text("54")
+
+
+def test_tables_and_sentences_of_the_drawing(context: BrowserContext, dashboard: Served) -> None:
+    page = context.new_page()
+    page.goto(f"/?run={new_run(dashboard)}")
+    tables = page.get_by_role("region", name="Database tables populated")
+    expect(tables.get_by_role("row", name="image_tags")).to_contain_text(re.compile(r"12,847 added.*79%", re.DOTALL))
+    alerts = page.get_by_role("region", name="Alerts & recommendations")
+    expect(alerts).to_contain_text("1,184 images have poor context (add docs to reduce costs)")
+    expect(alerts).to_contain_text("Consensus rate: 92% (excellent multi-model agreement)")
+    marks = alerts.locator(".mark-dot[data-mark]").evaluate_all("(dots) => dots.map((dot) => dot.dataset.mark)")
+    assert json.loads(json.dumps(marks)) == ["red", "yellow", "blue"]

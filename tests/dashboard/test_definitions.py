@@ -1,0 +1,46 @@
+"""Every number that a page explains exists, and its words and SQL are the registry's where there is one."""
+
+import re
+from typing import Any
+
+import msgspec
+import pytest
+from sample_runs import snapshot
+
+from dashboard.definitions import DEFINITIONS
+from dashboard.live import Snapshot
+from events import codec
+from metrics.counters import COUNTERS
+from metrics.views.catalogue import VIEWS
+
+VIEW_NAMES = {view.name for view in VIEWS}
+
+
+def body() -> dict[str, Any]:
+    event = snapshot()
+    event = msgspec.structs.replace(event, totals=event.totals | {"records": {"image_tags": 3}})
+    return Snapshot(codec.encode(event), "0-1").values
+
+
+@pytest.mark.parametrize("key", [key for key in DEFINITIONS if ":" not in key])
+def test_a_definition_is_of_a_number_of_the_body(key: str) -> None:
+    found: Any = body()
+    for name in key.replace("[]", ".0").split("."):
+        found = found[int(name)] if isinstance(found, list) else found[name]
+
+
+@pytest.mark.parametrize("key", sorted(DEFINITIONS))
+def test_a_definition_says_everything(key: str) -> None:
+    definition = DEFINITIONS[key]
+    assert all((definition.title, definition.unit, definition.window, definition.means))
+    if definition.sql is not None:
+        assert "{run:String}" in definition.sql
+        assert "AS value" in definition.sql
+        read = set(re.findall(r"(?:FROM|(?<!ARRAY )JOIN) (\w+)", definition.sql))
+        assert read <= VIEW_NAMES
+
+
+def test_counters_are_explained_in_the_registrys_words() -> None:
+    docs = {metric.name: metric.docs for metric in COUNTERS}
+    assert DEFINITIONS["doubts.retries"].means == docs["retries"]
+    assert DEFINITIONS["progress.processed"].means == docs["processed_subjects"]

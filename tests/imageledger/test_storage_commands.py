@@ -1,0 +1,63 @@
+"""`backup`, `restore` and `cleanup` on a store of its own: the same rows come back, and only what is old goes."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from clickhouse_connect.driver.client import Client
+from typer.testing import CliRunner, Result
+
+from imageledger.cli.main import app
+from imageledger.errors import SettingsError
+from servers import clickhouse as clickhouse_server
+from sinks.client import connect
+from sinks.errors import NotRestored
+from sinks.migrations import migrate
+
+CALLS = """
+INSERT INTO results (event_id, run_id, subject_kind, subject_id, status, recorded_at, event_time, source_offset)
+SELECT toString(number), if(number < 3, 'old', 'new'), 'message', toString(number), 'success',
+    now64(3) - INTERVAL if(number < 3, 100, 1) DAY AS at, at, number
+FROM numbers(5)
+"""
+TOTALS = "SELECT run_id, results, subjects FROM run_totals ORDER BY run_id"
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Client]:
+    with clickhouse_server.start(tmp_path / "data") as server:
+        client = connect(server.addresses.migrator)
+        migrate(client)
+        client.command(CALLS)
+        yield client
+
+
+def test_a_store_comes_back_and_what_is_old_goes(store: Client, tmp_path: Path) -> None:
+    def ask(*arguments: str) -> Result:
+        return CliRunner().invoke(app, ["--data", str(tmp_path / "data"), *arguments])
+
+    before = store.query(TOTALS).result_rows
+    assert before == [("new", 2, 2), ("old", 3, 3)]
+    for copy in (tmp_path / "copies" / "store.tar", tmp_path / "folder"):
+        assert ask("backup", str(copy)).exit_code == 0
+        assert copy.exists()
+        assert isinstance(ask("backup", str(copy)).exception, SettingsError)  # never over another one
+        assert isinstance(ask("restore", str(copy)).exception, NotRestored)  # nor over a store that is there
+    assert list((tmp_path / "data" / "clickhouse" / "backups").iterdir()) == []
+    assert isinstance(ask("backup", str(tmp_path / "store.zip")).exception, SettingsError)
+    assert isinstance(ask("restore", str(tmp_path / "nothing")).exception, SettingsError)
+
+    planned = json.loads(ask("cleanup", "--dry-run", "--json").stdout)
+    assert [(run["run_id"], run["kind"], run["rows"]) for run in planned["runs"]] == [("old", "calls", 3)]
+    assert store.query(TOTALS).result_rows == before
+    done = ask("cleanup")
+    assert "removed 1 runs with 3 rows" in done.stdout
+    assert store.query(TOTALS).result_rows == [("new", 2, 2)]
+
+    assert ask("restore", str(tmp_path / "folder"), "--replace").exit_code == 0
+    assert store.query(TOTALS).result_rows == before
+    store.command("DROP DATABASE imageledger SYNC", use_database=False)
+    assert ask("restore", str(tmp_path / "copies" / "store.tar")).exit_code == 0
+    assert store.query(TOTALS).result_rows == before
+    assert migrate(store) == []

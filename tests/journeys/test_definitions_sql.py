@@ -1,0 +1,55 @@
+"""Click on a number, and the SQL that the page shows gives the same: every definition, on a running product."""
+
+import json
+from typing import Any
+
+import httpx
+import pytest
+from live_stack import BACKFILL, Stack, eventually
+
+from dashboard.definitions import DEFINITIONS, Definition
+
+STATED = {key: definition for key, definition in DEFINITIONS.items() if definition.sql and ":" not in key}
+
+
+@pytest.fixture(scope="module")
+def shown(stack: Stack, backfilled: dict[str, Any]) -> dict[str, Any]:
+    """The page's body, once ClickHouse has stored the run's last minute too."""
+    sql = "SELECT max(as_of) AS value FROM system_snapshots WHERE run_id = {run:String} AND state = 'finished'"
+    eventually(lambda: answered(stack, sql)[0][0] > "1971", "the finished run's snapshot is stored")
+    eventually(lambda: answered(stack, STATED["doubts.retries"].sql or "")[0], "every result is stored")
+    body: dict[str, Any] = stack.get(f"/api/metrics/dashboard?run={BACKFILL}")
+    return body
+
+
+def answered(stack: Stack, sql: str) -> list[list[Any]]:
+    answer = httpx.post(f"{stack.url}/api/sql", json={"query": sql, "parameters": {"run": BACKFILL}}, timeout=30)
+    assert answer.status_code == 200, answer.text
+    rows: list[list[Any]] = json.loads(answer.text)["data"]
+    return rows
+
+
+def at(values: Any, path: str) -> Any:
+    for name in path.split("."):
+        values = values[name]
+    return values
+
+
+@pytest.mark.parametrize("key", sorted(STATED))
+def test_the_sql_gives_the_number_of_the_page(stack: Stack, shown: dict[str, Any], key: str) -> None:
+    definition: Definition = STATED[key]
+    rows = answered(stack, definition.sql or "")
+    if "[]" not in key:
+        assert same(rows[0][0], at(shown, key)), (rows, at(shown, key))
+        return
+    path, name = key.split("[].")
+    found = {str(item[next(iter(item))]): item[name] for item in at(shown, path)}
+    said = {str(row[0]): row[1] for row in rows}
+    assert {item: value for item, value in said.items() if item in found and not same(value, found[item])} == {}
+    assert found.keys() <= said.keys() or all(value in (0, None) for item, value in found.items() if item not in said)
+
+
+def same(one: Any, other: Any) -> bool:
+    if one is None or other is None or isinstance(other, str):
+        return one == other or (one or 0) == (other or 0)
+    return float(one) == pytest.approx(float(other), rel=1e-9, abs=1e-12)
