@@ -40,6 +40,7 @@ from dashboard.routes import (
     report,
     results,
     runs,
+    shortcuts,
     sql,
     stream,
 )
@@ -88,6 +89,8 @@ def create_app(config: DashboardConfig) -> Litestar:
             results.list_choices,
             results.one_result,
             results.result_picture,
+            shortcuts.vehicle,
+            shortcuts.result,
             stream.stream,
             create_static_files_router(path="/static", directories=[STATIC], include_in_schema=False),
         ],

@@ -59,7 +59,7 @@ async def one_result(
     return Response(await _detail(parts, run, event_id, partition), headers=FRESH)
 
 
-@get("/api/results/{run:str}/{event_id:str}/picture", tags=["results"])
+@get("/api/results/{run:str}/{event_id:str}/picture", include_in_schema=False)
 async def result_picture(
     parts: NamedDependency[Parts], run: FromPath[str], event_id: FromPath[str], partition: Partition = None
 ) -> Response[bytes]:

@@ -223,3 +223,9 @@ def test_quality_follows_its_filters(page: Served) -> None:
     assert early["totals"]["results"] == 30
     nothing = page.get("/api/quality", run="nobody").json()
     assert (nothing["points"], nothing["totals"]["successRate"], nothing["spending"]["monthly"]) == ([], None, None)
+
+
+def test_a_thing_has_an_address_that_one_would_guess(page: Served) -> None:
+    name = quote(ODD, safe="")
+    assert page.get(f"/vehicles/{name}").headers["location"] == f"/vehicles?vehicle={name}"
+    assert page.get(f"/results/history/{name}").headers["location"] == f"/results?run=history&event={name}"
