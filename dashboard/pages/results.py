@@ -1,12 +1,15 @@
 """Every result: filter, sort, open one."""
 
 from html import escape
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from dashboard.pages import components
 from dashboard.pages.page import View
 
 STATUSES = {"": "All", "success": "Success", "partial": "Partial", "failed": "Failed"}
+
+OWN = ("status", "task_type", "vehicle", "text", "sort")
+"""What of the address the list takes beside the filters that all pages share; static/results.js knows them too."""
 
 
 async def draw(view: View) -> str:
@@ -32,7 +35,10 @@ def _list(view: View) -> str:
 <button class="button primary">Search</button></form>"""
     pager = """<p class="pager"><button type="button" class="button" data-first hidden>Back to the first</button>
 <button type="button" class="button" data-older hidden>Next page</button></p>"""
-    listed = components.source("/api/results", '<div data-results class="results"></div>' + pager, name="results")
+    own = urlencode([(name, view.asked.get(name)) for name in OWN if view.asked.get(name)])
+    listed = components.source(
+        f"/api/results?{own}", '<div data-results class="results"></div>' + pager, name="results"
+    )
     choices = components.source("/api/results/choices", "", name="choices")
     return search + components.panel("results", "Results", listed) + f"<div hidden>{choices}</div>"
 

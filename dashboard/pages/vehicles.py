@@ -31,10 +31,9 @@ def _list(view: View) -> str:
         "No vehicle yet: results name theirs in <code>vehicle_id</code>, "
         "profiles come as <code>vehicle.profiled</code>."
     )
-    listed = components.source(
-        "/api/metrics/vehicles", '<div data-part="vehicles"></div>' + pager, name="vehicles", empty_when="vehicles",
-        nothing=nothing,
-    )  # fmt: skip
+    address = f"/api/metrics/vehicles?limit=50{f'&tier={quote(chosen)}' if chosen else ''}"
+    html = '<div data-part="vehicles"></div>' + pager
+    listed = components.source(address, html, name="vehicles", empty_when="vehicles", nothing=nothing)
     return choice + panel("vehicles", "Vehicles", listed, aside="over all runs, the costliest first")
 
 

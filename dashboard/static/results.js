@@ -151,7 +151,9 @@ function showFeedback(feedback) {
 }
 
 if (list) {
+  const asked = list.dataset.source;
   search();
+  if (list.dataset.source !== asked) refresh(list);
   document.addEventListener("filterschange", search, true);
   addEventListener("popstate", () => {
     const asked = new URLSearchParams(location.search);

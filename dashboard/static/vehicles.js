@@ -54,7 +54,9 @@ function showOne(body) {
 const meter = (one) => h("svg", { class: "bar", role: "img", "aria-label": `${one.points} of ${one.most} points` }, h("rect", { class: "fill", height: "100%", width: `${(100 * one.points) / (one.most || 1)}%` }));
 
 if (list) {
+  const asked = list.dataset.source;
   search();
+  if (list.dataset.source !== asked) refresh(list);
   const choice = document.querySelector("[data-band]");
   choice.addEventListener("change", () => {
     const asked = new URLSearchParams(location.search);
