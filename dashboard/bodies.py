@@ -188,6 +188,8 @@ class DashboardBody(Body, frozen=True, kw_only=True):
     tables: list[Table]
     doubts: Doubts
     notices: list[Notice] = []
+    firing: int = 0
+    """Alerts that fire and that nobody silenced."""
 
 
 class RunRow(Body, frozen=True, kw_only=True):

@@ -13,7 +13,7 @@ from aiokafka.structs import ConsumerRecord
 from dashboard.bodies import DashboardBody
 from dashboard.errors import RunUnknown
 from dashboard.figures import dashboard_body
-from dashboard.notices import notices
+from dashboard.notices import Alerts, notices
 from dashboard.series import Glance, Series
 from events.snapshots import RunMetrics
 
@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 
 MAX_RUNS = 1_000
 _EVENT = msgspec.json.Decoder(RunMetrics)
+_ALERTS = msgspec.json.Decoder(Alerts)
 _GLANCE = msgspec.json.Decoder(Glance)
 _ENCODER = msgspec.json.Encoder()
 
@@ -42,7 +43,8 @@ class Snapshot:
     def body(self) -> DashboardBody:
         """S0's DashboardMetrics."""
         body = dashboard_body(self.event)
-        return msgspec.structs.replace(body, notices=notices(body))
+        firing = _ALERTS.decode(self.value).firing
+        return msgspec.structs.replace(body, notices=notices(body, firing), firing=len(firing))
 
     @cached_property
     def fields(self) -> dict[str, Any]:

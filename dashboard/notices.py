@@ -4,22 +4,51 @@ red: act now; yellow: look at this; green: a target is met; blue: good to know. 
 first; the others are read off the snapshot.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+
+import msgspec
 
 from dashboard.bodies import DashboardBody, Mark, Notice
 from dashboard.pages import formats
 
+MARKS: dict[str, Mark] = {"critical": "red", "error": "red", "warning": "yellow", "info": "blue"}
 CHEAP_TARGET_PERCENT = 80.0
 """S0: "Cheap model usage: 85% (target: 80%+)"; decision 0001, A8."""
 POOR_RED_PERCENT, POOR_YELLOW_PERCENT = 25.0, 10.0
 EXCELLENT_PERCENT, GOOD_PERCENT = 90.0, 75.0
 
 
-def notices(body: DashboardBody) -> list[Notice]:
-    """The sentences, gravest first."""
+class Active(msgspec.Struct, frozen=True):
+    """An alert of the snapshot, as far as a sentence needs it."""
+
+    episode_id: str
+    state: str
+    severity: str
+    message: str
+    silenced_by: str | None = None
+
+
+class Alerts(msgspec.Struct, frozen=True):
+    """What of a `run.metrics` the rules decided: cheap to decode beside the whole."""
+
+    alerts: list[Active] = []
+
+    @property
+    def firing(self) -> list[Active]:
+        """Those that fire and that nobody silenced."""
+        return [alert for alert in self.alerts if alert.state == "firing" and alert.silenced_by is None]
+
+
+def notices(body: DashboardBody, firing: Sequence[Active] = ()) -> list[Notice]:
+    """The sentences, gravest first; what fires before what is read off the figures."""
     order = ("red", "yellow", "green", "blue")
-    found = [*_context(body), *_failures(body), *_budget(body), *_cheap(body), *_consensus(body)]
+    found = [*_firing(firing), *_context(body), *_failures(body), *_budget(body), *_cheap(body), *_consensus(body)]
     return sorted(found, key=lambda notice: order.index(notice.mark))
+
+
+def _firing(firing: Sequence[Active]) -> Iterator[Notice]:
+    for alert in firing:
+        yield Notice(alert.episode_id, MARKS.get(alert.severity, "blue"), alert.message)
 
 
 def _context(body: DashboardBody) -> Iterator[Notice]:

@@ -114,6 +114,8 @@ def _describe(method: str, path: str, operation: dict[str, Any], schemas: dict[s
         }
     if path in _VERSIONED:
         responses["304"] = {"description": "What `If-None-Match` names is still the newest"}
+    if path == "/readyz":
+        responses["503"] = {**responses["200"], "description": "Not ready: `parts` say which"}
     if path == "/api/events":
         responses["422"] = {**responses["200"], "description": "Every event was rejected"}
     good = responses.get("200") or responses["202"]

@@ -5,7 +5,7 @@ of its labels, and the buckets' of the few labels that have them.
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import count
 from typing import Any, NamedTuple, cast
 
@@ -100,6 +100,12 @@ class Spread(NamedTuple):
     keys: list[RowKey]
     rows: Positions
     bounds: Positions
+
+    def whole_run(self, groups: Collection[str]) -> "Spread":
+        """The same cells spread over the rows of the whole run of these groups alone."""
+        wanted = np.array([key[0] == TOTAL and key[2] in groups for key in self.keys], dtype=np.bool_)[self.rows]
+        before = np.concatenate(([0], np.cumsum(wanted)))
+        return Spread(self.keys, self.rows[wanted], before[self.bounds])
 
     def dense(self, sums: Sums) -> list[list[int]]:
         """The columns of each row, given the columns of each cell."""

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from itertools import count
+from operator import attrgetter
 from typing import NamedTuple
 
 import numpy as np
@@ -128,7 +129,7 @@ class Tally:
             self.first_event_ms = earliest_ms
         return place, late
 
-    def _labels(self, results: Sequence[Result], bands: Bytes) -> tuple[Positions, list[list[Group]]]:
+    def _labels(self, results: Sequence[Result], bands: Bytes) -> tuple[Positions, list[tuple[Group, ...]]]:
         """Which combination of labels each result carries, and the groups of each combination, its names bounded."""
         combinations: defaultdict[tuple[object, ...], int] = defaultdict(count().__next__)
         columns = (
@@ -141,30 +142,33 @@ class Tally:
             [r.variant for r in results],
         )
         numbers = [combinations[combination] for combination in zip(*columns, strict=True)]
-        groups = []
+        carried: defaultdict[tuple[Group, ...], int] = defaultdict(count().__next__)  # unnamed values fall together
+        groups_of = []
         for tier, model, provider, band, *others in combinations:
             values = (str(tier), model, provider, _BAND_NAMES[band], *others)  # type: ignore[index]
-            carried = [(label, str(value)) for label, value in zip(LABELS, values, strict=True) if value]
-            groups.append([(TOTALS, ""), *((label, self._names.admit(label, value)) for label, value in carried)])
-        return np.array(numbers, dtype=np.intp), groups
+            said = [(label, str(value)) for label, value in zip(LABELS, values, strict=True) if value]
+            named = ((label, self._names.admit(label, value)) for label, value in said)
+            groups_of.append(carried[(TOTALS, ""), *named])
+        return np.array(groups_of, dtype=np.intp)[numbers], list(carried)
 
     def _add_named(self, spread: Spread, cells: Positions, fresh: Sequence[Result]) -> None:
         """Adds what the results say under names of their own: scores, stages, findings, records."""
         numbers: defaultdict[str, int] = defaultdict(count().__next__)
         triples: list[tuple[int, int, int]] = []
-        admit = self._names.admit
-        for cell, result in zip(cells.tolist(), fresh, strict=True):
-            for family, unit, whole, said in (
-                ("scores", "sum_micro", micro, result.scores),
-                ("stages", "ms_sum", whole_ms, result.stages),
-                ("stage_costs", "nano_usd_sum", nano_usd, result.stage_costs),
-            ):
-                for name, amount in said.items() if said else ():
+        admit, in_cells = self._names.admit, cells.tolist()
+        for family, unit, whole in (
+            ("scores", "sum_micro", micro),
+            ("stages", "ms_sum", whole_ms),
+            ("stage_costs", "nano_usd_sum", nano_usd),
+        ):
+            for cell, amounts in zip(in_cells, map(attrgetter(family), fresh), strict=True):
+                for name, amount in amounts.items() if amounts else ():
                     flat = f"{family}.{admit(family, name)}"
                     triples.append((cell, numbers[f"{flat}.{unit}"], whole(amount)))
                     triples.append((cell, numbers[f"{flat}.count"], 1))
-            for family, counted in (("findings", result.findings), ("records", result.tables)):
-                for name, n in counted.items() if counted else ():
+        for family, field in (("findings", "findings"), ("records", "tables")):
+            for cell, counts in zip(in_cells, map(attrgetter(field), fresh), strict=True):
+                for name, n in counts.items() if counts else ():
                     if n:
                         triples.append((cell, numbers[f"{family}.{admit(family, name)}"], n))
         if triples:
@@ -177,29 +181,26 @@ class Tally:
         latencies = np.array([result.latency_ms for result in fresh], dtype=np.float64)
         said = np.flatnonzero(~np.isnan(latencies))
         bins = histogram.bins_of(np.rint(latencies[said]))
-        for row, counts in spread.sparse(cells[said], bins, np.ones(len(said), dtype=np.int64)).items():
-            key = spread.keys[row]
-            if key[0] == TOTAL and key[2] in _WITH_LATENCY:
-                self._rows.at(key).add_named({f"latency_bin.{bin_}": n for bin_, n in counts.items()})
+        chosen = spread.whole_run(_WITH_LATENCY)
+        for row, counts in chosen.sparse(cells[said], bins, np.ones(len(said), dtype=np.int64)).items():
+            self._rows.at(spread.keys[row]).add_named({f"latency_bin.{bin_}": n for bin_, n in counts.items()})
 
     def _add_confidences(self, spread: Spread, cells: Positions, fresh: Sequence[Result]) -> None:
         """Adds the steps of confidence to the rows of the run, its tiers and its models."""
         said = np.array([result.confidence for result in fresh], dtype=np.float64)
         known = np.flatnonzero(~np.isnan(said))
         steps = np.rint(said[known] * PPM).astype(np.int64) // confidence.STEP_PPM
-        for row, counts in spread.sparse(cells[known], steps, np.ones(len(known), dtype=np.int64)).items():
-            key = spread.keys[row]
-            if key[0] == TOTAL and key[2] in _WITH_CONFIDENCE:
-                self._rows.at(key).add_named({f"{confidence.BIN}{step}": n for step, n in counts.items()})
+        chosen = spread.whole_run(_WITH_CONFIDENCE)
+        for row, counts in chosen.sparse(cells[known], steps, np.ones(len(known), dtype=np.int64)).items():
+            self._rows.at(spread.keys[row]).add_named({f"{confidence.BIN}{step}": n for step, n in counts.items()})
 
     def _add_spans(self, fresh: Sequence[Result], moments_ms: Sequence[int]) -> None:
         """Notes each tier's first and last result."""
-        spans: dict[int, tuple[int, int]] = {}
-        for result, moment_ms in zip(fresh, moments_ms, strict=True):
-            first_ms, last_ms = spans.get(result.tier, (moment_ms, moment_ms))
-            spans[result.tier] = (min(first_ms, moment_ms), max(last_ms, moment_ms))
-        for tier, (first_ms, last_ms) in spans.items():
-            self._rows.at((TOTAL, 0, "tier", str(tier))).widen(first_ms, last_ms)
+        tiers = np.array([result.tier for result in fresh], dtype=np.intp)
+        moments = np.array(moments_ms, dtype=np.int64)
+        for tier in np.unique(tiers).tolist():
+            mine = moments[tiers == tier]
+            self._rows.at((TOTAL, 0, "tier", str(tier))).widen(int(mine.min()), int(mine.max()))
 
     def _restore_names(self, row: PartialRow) -> None:
         if row.width_ms == TOTAL and row.group != TOTALS:

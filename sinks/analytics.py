@@ -10,7 +10,7 @@ import msgspec
 
 from metrics.counters import OF_ANSWERS, OF_RESULTS
 
-from .chosen import Chosen, bounded
+from .chosen import Chosen, named
 from .history import History
 
 Counters = Mapping[str, int]
@@ -61,10 +61,11 @@ def span(history: History, chosen: Chosen) -> tuple[datetime, datetime] | None:
 def by_model(history: History, chosen: Chosen) -> dict[tuple[str, str], Counters]:
     """(model, provider) → the counters of `run.metrics`. Raises ClickHouseError."""
     where = chosen.where()
-    names = [bounded(f"results.{name}", where, f"r.{name}") for name in ("model", "provider")]
+    columns = {name: f"toString(results.{name})" for name in ("model", "provider")}
+    clause, values = named(columns, where, "r")
     found = history.rows(
-        f"SELECT {names[0]} AS by_model, {names[1]} AS by_provider, {_COUNTERS} {_CHOSEN.format(where=where)} "
-        "GROUP BY by_model, by_provider",
+        f"{clause} SELECT {values['model']} AS by_model, {values['provider']} AS by_provider, {_COUNTERS} "
+        f"{_CHOSEN.format(where=where)} GROUP BY by_model, by_provider",
         chosen.parameters(),
     )
     return {(row["by_model"], row["by_provider"]): _counters(row) for row in found}

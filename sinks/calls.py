@@ -8,7 +8,7 @@ from typing import NamedTuple
 from metrics.experiments import Sample, Share
 from metrics.models import NO_CALLS, Calls
 
-from .chosen import USER_TYPE, Chosen, bounded
+from .chosen import USER_TYPE, Chosen, named
 from .history import History
 
 # Aliases of their own names: ClickHouse would take `latency_ms` in one column for the sum of another.
@@ -34,6 +34,15 @@ LEFT JOIN (SELECT run_id, source_partition, event_id, user_rating FROM result_ra
     USING (run_id, source_partition, event_id)"""
 
 
+_NAMED = {
+    "task_type": "toString(results.task_type)",
+    "model": "toString(results.model)",
+    "provider": "toString(results.provider)",
+    "complexity": "ifNull(toString(results.task_complexity), '')",
+    "user_type": USER_TYPE,
+}
+
+
 class Key(NamedTuple):
     """What calls have in common; `complexity` and `user_type` are empty where not said."""
 
@@ -51,19 +60,13 @@ def calls(history: History, chosen: Chosen) -> dict[Key, Calls]:
     Raises ClickHouseError.
     """
     where = chosen.where()
-    keys = {
-        "day": "toDate(fromUnixTimestamp64Milli(results.effective_ms, 'UTC'))",
-        "task_type": bounded("results.task_type", where),
-        "model": bounded("results.model", where),
-        "provider": bounded("results.provider", where),
-        "complexity": f"ifNull({bounded('results.task_complexity', where)}, '')",
-        "user_type": bounded(USER_TYPE, where),
-    }
-    listed = ", ".join(f"{sql} AS by_{name}" for name, sql in keys.items())
-    grouped = ", ".join(f"by_{name}" for name in keys)
-    statement = f"SELECT {listed}, {_COUNTS} {_RATED.format(where=where)} GROUP BY {grouped}"
+    clause, values = named(_NAMED, where)
+    keys = {"day": "toDate(fromUnixTimestamp64Milli(results.effective_ms, 'UTC'))", **values}
+    listed = ", ".join(f"{keys[name]} AS by_{name}" for name in Key._fields)
+    grouped = ", ".join(f"by_{name}" for name in Key._fields)
+    statement = f"{clause} SELECT {listed}, {_COUNTS} {_RATED.format(where=where)} GROUP BY {grouped}"
     found = history.rows(statement, chosen.parameters())
-    return {Key(*(row[f"by_{name}"] for name in keys)): _calls(row) for row in found}
+    return {Key(*(row[f"by_{name}"] for name in Key._fields)): _calls(row) for row in found}
 
 
 def by(counted: Mapping[Key, Calls], *fields: str) -> dict[tuple[str, ...], Calls]:

@@ -1,5 +1,6 @@
 """Which results a question is about: the filters of every historical read, as conditions on `results`."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -49,11 +50,16 @@ class Chosen(NamedTuple):
         return {name: epoch_ms(value) if isinstance(value, datetime) else value for name, value in given.items()}
 
 
-def bounded(column: str, where: str, shown: str | None = None) -> str:
-    """The column's value, OTHER where it is not one of the NAMED that most results have.
+def named(columns: Mapping[str, str], where: str, over: str = "results") -> tuple[str, dict[str, str]]:
+    """A WITH clause that finds the values to name, and each column's value: OTHER where it is not one of them.
 
-    `shown`: what the column is called where the value is taken, if that is not over `results`.
+    `columns`: name → SQL of a text over `results`; `over`: what that is called where the values are taken. One scan for
+    all columns; topK is exact up to three times NAMED values, and near beyond.
     """
-    named = f"SELECT {column} FROM results {where} GROUP BY 1 ORDER BY count() DESC, 1 LIMIT {NAMED}"  # noqa: S608 - constants
-    value = shown or column
-    return f"if({value} IN ({named}), toString({value}), '{OTHER}')"
+    picked = ", ".join(f"topK({NAMED})({sql})" for sql in columns.values())
+    clause = f"WITH (SELECT tuple({picked}) FROM results {where}) AS named"  # noqa: S608 - constants
+    values = {}
+    for n, (name, sql) in enumerate(columns.items(), 1):
+        value = sql.replace("results.", f"{over}.")
+        values[name] = f"if(has(named.{n}, {value}), {value}, '{OTHER}')"
+    return clause, values

@@ -182,7 +182,8 @@ class _Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships 
         found = (await self._consumer._coordinator.fetch_committed_offsets([partition])).get(partition)  # noqa: SLF001
         if found is None or found.offset < 0:
             return None
-        return None if found.metadata not in {"", self._tables[partition.topic]} else int(found.offset)
+        known = {"", self._tables[partition.topic]}  # an older version named no table
+        return int(found.offset) if (found.metadata or "") in known else None
 
     def _advance(self, topic: str, lane: Lane, now: float) -> None:
         """Begin an insert when one is due, and hold the topic back while another is under way and enough waits."""

@@ -8,10 +8,17 @@ from typing import Any
 
 import msgspec
 
-from .chosen import Chosen, bounded
+from .chosen import NAMED, OTHER, Chosen
 from .history import History
 
 _COMPONENTS = "isNotNull(results.component_type)"
+
+
+def _bounded(column: str, where: str, shown: str | None = None) -> str:
+    """The column's value (`shown`, where the rows call it so), OTHER where it is not one of the NAMED most frequent."""
+    named = f"SELECT {column} FROM results {where} GROUP BY 1 ORDER BY count() DESC, 1 LIMIT {NAMED}"
+    value = shown or column
+    return f"if({value} IN ({named}), toString({value}), '{OTHER}')"
 
 
 class Figures(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,7 +68,7 @@ def by(history: History, chosen: Chosen, key: str | None) -> dict[Any, Figures]:
     where, parameters = chosen.where(_COMPONENTS), chosen.parameters()
     value = _KEYS.get(key or "", "toUInt8(0)")
     if key in {"component_type", "model"}:
-        value = bounded(f"results.{key}", where, "results.key")
+        value = _bounded(f"results.{key}", where, "results.key")
         source = f"SELECT *, {key} AS key FROM results FINAL {where}"
     else:
         source = f"SELECT * FROM results FINAL {where}"
@@ -93,7 +100,7 @@ def _middle(history: History, where: str, parameters: Mapping[str, Any]) -> int:
 def slots(history: History, chosen: Chosen) -> list[Slot]:
     """For the heatmap. Raises ClickHouseError."""
     where = chosen.where(_COMPONENTS)
-    kind = bounded("results.component_type", where)
+    kind = _bounded("results.component_type", where)
     found = history.rows(
         f"SELECT {kind} AS component_type, toHour(fromUnixTimestamp64Milli(effective_ms, 'UTC')) AS hour, "
         "count() AS results, countIf(status = 'failed') AS failed, ifNull(sum(latency_ms), 0) AS latency_ms_sum, "
@@ -107,7 +114,7 @@ def slots(history: History, chosen: Chosen) -> list[Slot]:
 def stages(history: History, chosen: Chosen) -> list[Stage]:
     """Time and money of each stage and component type; the 100 stages with the most results. Raises ClickHouseError."""
     where = chosen.where(_COMPONENTS)
-    kind = bounded("results.component_type", where)
+    kind = _bounded("results.component_type", where)
     of = f"FROM (SELECT * EXCEPT output FROM results FINAL {where}) AS results"
     found = history.rows(
         "SELECT component_type, stage, sum(ms) AS ms_sum, sum(t) AS timed, sum(usd) AS usd_sum, sum(p) AS priced FROM ("

@@ -4,8 +4,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 # ClickHouse quotes every text and no number: a quoted field that begins so is text that a spreadsheet would run.
-_FIELD = re.compile(rb'"([=+\-@\t\r\n]?)([^"]*(?:""[^"]*)*)"(?=[^"])')
-_STARTS = "^[=+\\\\-@\\\\t\\\\r\\\\n]"
+_FIELD = re.compile(rb'"( *[=+\-@\t\r\n])?([^"]*(?:""[^"]*)*)"(?=[^"])')
 
 
 def harmless(chunks: Iterable[bytes]) -> Iterator[bytes]:
@@ -32,8 +31,3 @@ def _fields(text: bytes) -> tuple[bytes, bytes]:
 
 def _marked(field: "re.Match[bytes]") -> bytes:
     return field[0] if not field[1] else b"\"'" + field[1] + field[2] + b'"'
-
-
-def harmless_sql(column: str) -> str:
-    """An expression over a column of text, for a CSV that ClickHouse writes itself; NULL stays NULL."""
-    return f"if(match(ifNull({column}, ''), '{_STARTS}'), concat('''', {column}), {column})"

@@ -33,13 +33,13 @@ async def draw(view: View) -> str:  # noqa: ARG001  (every page takes it)
 
 def _card(row: Sheet) -> str:
     silenced = row.shown("silencedBy", "silenced", tag="span", css="chip")
-    evidence = row.rows("evidence", "eventId", _evidence, tag="ul", css="evidence", row_tag="li")
+    evidence = row.rows("evidence", "offset", _evidence, tag="ul", css="evidence", row_tag="li")
     return f"""<h3><span class="mark-dot" {row.attributes(mark="severity")} aria-hidden="true"></span>
 <span>{row.text("severity", "words")} · {row.text("type", "words")}</span>{silenced}</h3>
 <p class="message">{row.text("message")}</p>
 <p class="note wrap"><b>What to do:</b> {row.text("action")}</p>
-<p class="note wrap">{row.text("metric", "words")} is <b>{row.text("value")}</b>, the limit is
-<b>{row.text("threshold")}</b> · since {row.text("startedAt", "moment")} · run {row.text("runId")}</p>
+<p class="note wrap">{row.text("metric", "words")} is <b>{row.text("value", "short")}</b>, the limit is
+<b>{row.text("threshold", "short")}</b> · since {row.text("startedAt", "moment")} · run {row.text("runId")}</p>
 <details><summary>Evidence</summary>{evidence}</details>
 <button type="button" class="button small" data-silence
 {row.attributes(fingerprint="fingerprint", run="runId")}>Silence</button>"""
@@ -58,8 +58,8 @@ def _table(sheet: Sheet, path: str, caption: str) -> str:
         Column("Run", text("runId")),
         Column("Began", text("startedAt", "moment")),
         Column("Ended", text("endedAt", "moment")),
-        Column("Value", text("value"), number=True),
-        Column("Limit", text("threshold"), number=True),
+        Column("Value", text("value", "short"), number=True),
+        Column("Limit", text("threshold", "short"), number=True),
     ]  # fmt: skip
     return table(sheet, path, "episodeId", columns, caption=caption)
 
@@ -84,8 +84,8 @@ def _rules() -> str:
     columns = [
         Column("Rule", text("name", "words"), css="name"),
         Column("Metric", text("metric", "words")),
-        Column("Above", text("above"), number=True),
-        Column("Below", text("below"), number=True),
+        Column("Above", text("above", "short"), number=True),
+        Column("Below", text("below", "short"), number=True),
         Column("For", text("forS", "duration"), number=True),
         Column("Severity", text("severity", "words")),
         Column("On", text("enabled", "words")),

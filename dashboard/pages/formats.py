@@ -135,6 +135,7 @@ FORMATS: dict[str, Callable[[Any], str]] = {
     "nanoUsd": lambda value: usd(value / NANO_PER_USD),
     "unitNanoUsd": lambda value: unit_usd(value / NANO_PER_USD),
     "ratio": lambda value: percent(value * 100),
+    "short": lambda value: unit_usd(value).replace("$", ""),
     "stars": lambda value: f"{_fixed(value, 1)} / 5",
     "ms": ms,
     "moment": moment,

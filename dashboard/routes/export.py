@@ -25,7 +25,8 @@ async def export_view(
     model: FromQuery[str | None] = None,
     component_type: FromQuery[str | None] = None,
 ) -> Stream:
-    """The rows of a table or view of `docs/sql.md`, streamed: CSV with a header (RFC 4180), one JSON array, or Parquet.
+    """The rows of a table or view of `docs/sql.md`, streamed: CSV with a header (RFC 4180; text that a
+    spreadsheet would run begins with an apostrophe), one JSON array, or Parquet.
 
     `from` and `to` (RFC 3339, [from, to)) go by the time at which a row counts. 404 for a view that is not on the list,
     400 for a filter that it has no column for; the message names what there is. Where ClickHouse fails on the way, the

@@ -42,6 +42,27 @@ function showRuns(runs) {
   select.replaceChildren(...first, ...stored, ...options);
 }
 
+// How many alerts fire, on the navigation's link to them.
+function badge(firing) {
+  const link = document.querySelector('nav a[href^="/alerts"]');
+  const there = link.querySelector(".badge");
+  if (!firing) there?.remove();
+  else if (there) there.firstChild.data = firing;
+  else {
+    const made = document.createElement("span");
+    made.className = "badge";
+    made.append(String(firing), hidden(" firing"));
+    link.append(made);
+  }
+}
+
+function hidden(text) {
+  const made = document.createElement("span");
+  made.className = "sr-only";
+  made.textContent = text;
+  return made;
+}
+
 function follow() {
   const element = document.querySelector("[data-fresh]");
   const freshness = new Freshness(element, document.querySelector("[data-banners]"));
@@ -53,6 +74,7 @@ function follow() {
     if (body.state !== state) announce.textContent = `The run is ${FORMATS.state(body.state).toLowerCase()}.`;
     state = body.state;
     shown.dataset.state = state;
+    badge(body.firing);
   });
   live.on("runs", showRuns);
   live.on("status", (status) => freshness.status(status));

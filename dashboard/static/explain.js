@@ -62,7 +62,7 @@ async function explain(key, number) {
     parts.push(element("p", "The same from ClickHouse:", "label"), element("pre", sql));
     row.append(
       action("Copy the SQL", (event) => copy(sql, event.target)),
-      link("Open in Queries", `/queries?sql=${encodeURIComponent(sql)}`),
+      link("Open in Queries", `/queries?q=${encodeURIComponent(sql)}`),
     );
   } else {
     parts.push(element("p", "No table holds it: it is known while the run is live.", "note wrap"));

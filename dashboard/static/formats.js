@@ -70,6 +70,7 @@ export const FORMATS = {
   nanoUsd: (value) => money(value / 1e9, 2),
   unitNanoUsd: (value) => money(value / 1e9, 3),
   ratio: (value) => `${fixed(value * 100, 1)}%`,
+  short: (value) => money(value, 3).replace("$", ""),
   stars: (value) => `${fixed(value, 1)} / 5`,
   ms,
   moment,

@@ -62,15 +62,13 @@ def sql(
 
 
 def _write(answer: Answer, form: Form) -> None:
-    from sinks.spreadsheet import harmless
-
     with answer:
         if form is Form.TABLE and answer.format == "JSONCompact":
             from rich.console import Console
 
             Console(highlight=False).print(_table(b"".join(answer)))
             return
-        for chunk in harmless(answer) if answer.format.startswith("CSV") else answer:
+        for chunk in answer:
             sys.stdout.buffer.write(chunk)
     sys.stdout.buffer.flush()
 

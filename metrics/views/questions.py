@@ -317,7 +317,7 @@ SELECT event_time, subject_kind, subject_id, rating, verdict FROM feedback FINAL
 """,
         ),
         Question(
-            "What is older than 90 days; `imageledger cleanup` removes it (S4, *Data retention*)",
+            "What is older than 90 days; `imageledger cleanup` removes runs of calls that are (S4, *Data retention*)",
             """
 SELECT countIf(timestamp < now() - INTERVAL 90 DAY) AS older, count() AS calls FROM model_performance_metrics
 """,

@@ -331,7 +331,7 @@ def test_the_command_line_says_the_same(page: Served, tmp_path: Path, monkeypatc
     def said(*arguments: str) -> str:
         result = CliRunner().invoke(app, ["--data", str(tmp_path), *arguments])
         assert result.exit_code == 0, result.output
-        return result.output
+        return result.stdout
 
     assert "haiku is 2.3x faster for simple tasks" in said("models", "--run", "chat")
     assert said("models", "recommend", "coding").startswith("haiku (anthropic): best overall performance for coding")

@@ -6,7 +6,7 @@ import msgspec
 from sample_runs import snapshot
 
 from dashboard.figures import dashboard_body
-from dashboard.notices import notices
+from dashboard.notices import Active, Alerts, notices
 
 
 def said(**changes: Any) -> dict[str, tuple[str, str]]:
@@ -24,6 +24,19 @@ def test_the_drawings_sentences() -> None:
     ]
 
 
+def test_what_the_rules_decided_stands_first_and_what_is_silenced_does_not() -> None:
+    def alert(**changes: Any) -> Active:
+        known = {"episode_id": "e", "state": "firing", "severity": "warning", "message": "Queue is long"}
+        return msgspec.convert(known | changes, Active)
+
+    alerts = Alerts(
+        [alert(), alert(state="pending"), alert(silenced_by="s"), alert(episode_id="c", severity="critical")]
+    )
+    found = notices(dashboard_body(snapshot()), alerts.firing)
+    assert [(notice.key, notice.mark) for notice in found[:2]] == [("c", "red"), ("context", "red")]
+    assert ("e", "yellow") in [(notice.key, notice.mark) for notice in found]
+
+
 def test_a_finished_run_is_not_said_to_be_retrying() -> None:
     assert said(state="finished")["failed"] == (
         "yellow",
@@ -32,7 +45,10 @@ def test_a_finished_run_is_not_said_to_be_retrying() -> None:
 
 
 def test_nothing_is_said_of_what_nobody_measured() -> None:
-    assert said(totals={"results": 3, "subjects": 3}, by_band={}, progress=snapshot(plan=False, share=0).progress) == {}
+    nothing = snapshot(plan=False, share=0)
+    bare: dict[str, Any] = {"totals": {"results": 3, "subjects": 3}, "by_band": {}, "ratios": {}, "derived": {}}
+    event = msgspec.structs.replace(nothing, **bare)
+    assert notices(dashboard_body(event)) == []
 
 
 def test_models_that_disagree_are_a_warning() -> None:

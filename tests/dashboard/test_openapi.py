@@ -58,7 +58,7 @@ def test_every_operation_has_an_example_and_its_problems(method: str, path: str,
         return  # a stream, a file
     resolver = {**content["schema"], "components": DOCUMENT["components"]}
     jsonschema.validate(content["example"], resolver)
-    if path in REQUESTS:
+    if method == "post" and path in REQUESTS:
         body = operation["requestBody"]["content"]["application/json"]
         jsonschema.validate(body["example"], {**body["schema"], "components": DOCUMENT["components"]})
 

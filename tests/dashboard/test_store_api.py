@@ -195,12 +195,25 @@ def test_a_filtered_export_reads_back_equal_in_every_format(page: Served) -> Non
     assert found["csv"][0]["vehicle_id"] == ""
 
 
+def test_a_spreadsheet_runs_nothing_of_an_export(page: Served, store: Addresses) -> None:
+    texts = ["=1+1", "@SUM(A1)", "-2", "\t=1", " +1", "a=1", "ü"]
+    connect(store.writer).insert(
+        "results",
+        [[text, "image.result", "sheet", "image", text, "success", 1, text, place] for place, text in enumerate(texts)],
+        ["event_id", "event_type", "run_id", "subject_kind", "subject_id", "status", "tier", "model", "source_offset"],
+    )
+    rows = list(
+        csv.DictReader(io.StringIO(page.get("/api/export/results", format="csv", run="sheet").text, newline=""))
+    )
+    assert [row["model"] for row in rows] == ["'=1+1", "'@SUM(A1)", "'-2", "'\t=1", "' +1", "a=1", "ü"]
+    as_json = page.get("/api/export/results", format="json", run="sheet").json()
+    assert [row["model"] for row in as_json] == texts
+
+
 def test_an_export_that_fails_on_the_way_has_no_proper_end(page: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     failing = "toUInt32(throwIf(t.source_offset = 70000, 'boom')) AS insights"
     plain = export._column
-    monkeypatch.setattr(
-        export, "_column", lambda name, kind, form: failing if name == "insights" else plain(name, kind, form)
-    )
+    monkeypatch.setattr(export, "_column", lambda name, *more: failing if name == "insights" else plain(name, *more))
 
     def ends_properly() -> bool:
         with page.client.stream("GET", "/api/export/results", params={"format": "json", "run": "big"}) as answer:

@@ -11,6 +11,8 @@ from load import Load
 from site_under_test import Site, eventually
 from verdict import require_equal, shown
 
+from imageledger import health
+
 pytestmark = [pytest.mark.faults]
 
 
@@ -66,14 +68,16 @@ def test_clickhouse_and_sink_killed_between_insert_and_ack(site: Site, chance: r
             time.sleep(chance.uniform(1, 4))
             if number % 2:
                 # The sink sleeps while rows are on their way; ClickHouse takes them, then both are gone.
-                os.kill(int(site.pids()["sink"]), signal.SIGSTOP)
+                sink = int(site.pids()["sink"])
+                os.kill(sink, signal.SIGSTOP)
                 time.sleep(chance.uniform(0, 1))
                 site.kill_clickhouse()
-                site.kill_sink()
+                os.kill(sink, signal.SIGKILL)
             else:
                 site.kill_clickhouse()
             time.sleep(chance.uniform(0, 2))
             site.start_clickhouse()
+            eventually(lambda: health.of_sink(site.data) is None, "the sink stores again")
     finally:
         load.stop()
     require_equal(site)

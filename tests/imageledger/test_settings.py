@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from imageledger import wiring
 from imageledger.cli.configuration import redacted
 from imageledger.errors import SettingsError
 from imageledger.settings import Settings, load, meanings, variable
@@ -27,6 +28,14 @@ def test_the_environment_wins_over_what_runs_under_data(tmp_path: Path, monkeypa
 def test_nothing_configured_and_nothing_running_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="imageledger up"):
         load(data=tmp_path).clickhouse_url()
+
+
+def test_a_configured_clickhouse_may_have_a_reader_of_its_own() -> None:
+    one = Settings(clickhouse="http://all@there:8123")
+    assert {wiring.reader_url(one), wiring.writer_url(one), wiring.migrator_url(one)} == {"http://all@there:8123"}
+    two = Settings(clickhouse="http://all@there:8123", clickhouse_reader="http://reader@there:8123")
+    assert wiring.reader_url(two) == "http://reader@there:8123"
+    assert {wiring.writer_url(two), wiring.migrator_url(two)} == {"http://all@there:8123"}
 
 
 def test_a_bad_value_names_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,9 +15,11 @@ STATED = {key: definition for key, definition in DEFINITIONS.items() if definiti
 @pytest.fixture(scope="module")
 def shown(stack: Stack, backfilled: dict[str, Any]) -> dict[str, Any]:
     """The page's body, once ClickHouse has stored the run's last minute too."""
-    sql = "SELECT max(as_of) AS value FROM system_snapshots WHERE run_id = {run:String} AND state = 'finished'"
-    eventually(lambda: answered(stack, sql)[0][0] > "1971", "the finished run's snapshot is stored")
-    eventually(lambda: answered(stack, STATED["doubts.retries"].sql or "")[0], "every result is stored")
+    stored = "SELECT count() AS value FROM system_snapshots WHERE run_id = {run:String} AND state = 'finished'"
+    eventually(lambda: int(answered(stack, stored)[0][0]) > 0, "the finished run's snapshot is stored")
+    results = stack.metrics(BACKFILL)["totals"]["results"]
+    counted = "SELECT results AS value FROM run_totals WHERE run_id = {run:String}"
+    eventually(lambda: answered(stack, counted) == [[results]], "every result is stored")
     body: dict[str, Any] = stack.get(f"/api/metrics/dashboard?run={BACKFILL}")
     return body
 

@@ -9,6 +9,9 @@ import pytest
 from live_stack import BACKFILL, Stack, environment, eventually
 from playwright.sync_api import Page, expect, sync_playwright
 
+from dashboard.pages.directory import PAGES
+from dashboard.pages.page import Page as PageLine
+
 CHROMIUM = Path("/usr/bin/chromium")
 FLAGS = "--headless=new --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
 RUN = "on-the-page"
@@ -59,4 +62,27 @@ def test_it_moves_by_itself(
     page.locator('[data-list="activity"] [data-row]').first.wait_for()
     page.locator("[data-chart] canvas").wait_for()
     page.screenshot(path=request.config.getoption("--screenshot") or tmp_path / "page.png")
+    assert said == []
+
+
+@pytest.mark.parametrize("known", PAGES, ids=lambda known: known.name)
+def test_every_page_over_the_whole_product(
+    stack: Stack,
+    page: Page,
+    backfilled: dict[str, object],
+    known: PageLine,
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
+) -> None:
+    said: list[str] = []
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.on("response", lambda answer: said.append(f"{answer.status} {answer.url}") if answer.status >= 500 else None)
+    page.set_viewport_size({"width": 1440, "height": 1000})
+    page.goto(f"{stack.url}{known.path}?run={BACKFILL}")
+    page.wait_for_function("() => !document.querySelector('[data-source][data-state=loading]')")
+    expect(page.get_by_role("heading", level=1)).to_have_text(known.title)
+    picture = request.config.getoption("--screenshot")
+    folder = Path(picture).with_name("pages") if picture else tmp_path
+    folder.mkdir(exist_ok=True)
+    page.screenshot(path=folder / f"{known.name.lower().replace(' ', '-')}.png", full_page=True)
     assert said == []

@@ -338,6 +338,16 @@ def test_money_by_day_and_the_plan_against_what_came(store: Store) -> None:
     assert (other["tier"], other["planned_images"], other["planned_usd"], other["actual_usd"]) == (2, None, None, 2)
 
 
+def test_every_one_of_many_model_names_is_kept(store: Store) -> None:
+    names = 2_500  # live, a partition names the first 2,000
+    stored(store.client, "results", [image(str(n), model=f"model {n}", cost_usd=1e-9) for n in range(names)])
+    row = one(
+        store.client,
+        "SELECT uniqExact(model) AS models, sum(results) AS n, sum(cost_nano_usd) AS nano FROM run_by_model",
+    )
+    assert (row["models"], row["n"], row["nano"]) == (names, names, names)
+
+
 def test_minutes_of_a_run(store: Store) -> None:
     stored(store.client, "runs", [PLAN])
     stored(store.client, "results", [image("1", context_score=20, event_time=ago(minutes=9))])
