@@ -23,6 +23,7 @@ from dashboard.guard import Guard
 from dashboard.openapi import DescribedJson
 from dashboard.parts import Parts
 from dashboard.routes import (
+    alerts,
     analytics,
     commands,
     costs,
@@ -65,6 +66,10 @@ def create_app(config: DashboardConfig) -> Litestar:
             costs.run_costs,
             commands.issue_command,
             commands.list_commands,
+            alerts.list_alerts,
+            alerts.list_rules,
+            alerts.silence,
+            alerts.unsilence,
             metrics.dashboard,
             metrics.realtime,
             metrics.projection,

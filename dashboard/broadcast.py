@@ -1,26 +1,36 @@
-"""From the two tails to every open page: a mailbox each, which holds little and skips when its reader is slow."""
+"""From the tails to every open page: a mailbox each, which holds little and skips when its reader is slow."""
 
 import asyncio
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from dashboard.alerts import Told
 from dashboard.bodies import Activity
 
 MAX_ROWS = 40
 """Rows that wait for a slow reader; older ones are skipped."""
+MAX_ALERTS = 1_000
+"""Alerts that wait: a page that misses one would show what is not so."""
 
 
 class Mailbox:
-    """What one page has not been told yet: at most one snapshot (the newest), 40 rows, one list of runs."""
+    """What one page has not been told yet: at most one snapshot (the newest), 40 rows, one list of runs, the alerts."""
 
     def __init__(self, run_id: str | None) -> None:
         self.run_id = run_id
         self.snapshot = run_id is not None
         self.runs = True
         self.rows: deque[Activity] = deque(maxlen=MAX_ROWS)
+        self.alerts: deque[Told] = deque(maxlen=MAX_ALERTS)
         self.closed = False
         self.news = asyncio.Event()
+
+    def take_alerts(self) -> list[Told]:
+        """The waiting alerts, oldest first; they no longer wait."""
+        alerts = list(self.alerts)
+        self.alerts.clear()
+        return alerts
 
     def take_rows(self) -> list[Activity]:
         """The waiting rows, oldest first; they no longer wait."""
@@ -69,6 +79,13 @@ class Broadcast:
             mine = [row for row in rows if row.run_id == mailbox.run_id]
             if mine:
                 mailbox.rows.extend(mine)
+                mailbox.news.set()
+
+    def alert(self, told: Told) -> None:
+        """An alert fires or is over."""
+        for mailbox in self._mailboxes:
+            if mailbox.run_id == told.event.run_id:
+                mailbox.alerts.append(told)
                 mailbox.news.set()
 
     def close(self) -> None:

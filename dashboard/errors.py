@@ -11,7 +11,8 @@ DashboardError
  ├─ NotExported, FilterUnknown             an export of what is not on the list, or by a column it has not
  ├─ LineageUnknown      no record of that image, or of that table's row (404)
  ├─ ResultUnknown, NoPicture   no such result; its picture is not one that may be shown (404)
- └─ VehicleUnknown      neither a result nor a profile of that vehicle (404)
+ ├─ VehicleUnknown      neither a result nor a profile of that vehicle (404)
+ └─ Undelivered         an alert that a target did not take
 """
 
 
@@ -122,3 +123,11 @@ class BadEvents(DashboardError):  # noqa: N818
 
     status_code = 400
     title = "Not events"
+
+
+class Undelivered(DashboardError):  # noqa: N818
+    """A target did not take an alert. `lasting`: another try would change nothing."""
+
+    def __init__(self, message: str, *, lasting: bool = False) -> None:
+        super().__init__(message)
+        self.lasting = lasting

@@ -5,8 +5,9 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from dashboard.advice_readings import Known, recommendations_body
+from dashboard.alerts import row_of
 from dashboard.analytics_readings import Stored, analytics_body
-from dashboard.bodies import Activity, RecentError
+from dashboard.bodies import Activity, AlertsBody, RecentError
 from dashboard.commands import Command
 from dashboard.experiment_readings import experiments_body
 from dashboard.figures import dashboard_body
@@ -16,6 +17,7 @@ from dashboard.model_readings import analytics, recommended
 from dashboard.readings import cost_projection, realtime_body, run_row
 from dashboard.series import SeriesBody
 from dashboard.vehicle_readings import vehicle_body, vehicle_row
+from events.alerts import AlertFiring, Evidence
 from events.profiles import VehicleProfiled
 from events.snapshots import (
     Budget,
@@ -35,6 +37,7 @@ from metrics.counters import OF_ANSWERS, OF_RESULTS
 from metrics.experiments import Sample, Share
 from metrics.models import WINDOW_DAYS, Calls
 from metrics.recommendation import Model
+from metrics.rules import BUILT_IN
 from sinks.advice import Documented
 from sinks.analytics import Band, Score, Table
 from sinks.calls import Key, Variant
@@ -94,6 +97,27 @@ def run_metrics() -> RunMetrics:
         ),
         budget=Budget(allocated_nano_usd=10_000_000_000, remaining_nano_usd=5_770_000_000, spent_fraction=0.423),
         operations=Operations(processors=2, queue_depth=869, active_requests=12, capacity=16),
+    )
+
+
+def _alert() -> AlertFiring:
+    """S0's first rule, broken."""
+    rule = BUILT_IN["error_rate"]
+    return AlertFiring(
+        event_id=ID,
+        event_time=AT,
+        run_id=RUN,
+        fingerprint="9c1f0e5d7b3a4c2e8f60718293a4b5c6",
+        episode_id="0d2e4f60718293a4b5c69c1f0e5d7b3a",
+        severity=rule.severity,
+        type="error_rate",
+        message=rule.message,
+        action=rule.action,
+        metric=rule.metric,
+        value=0.07,
+        threshold=rule.above,
+        started_at=AT - timedelta(minutes=1),
+        evidence=[Evidence(topic="results", partition=0, offset=712, first_offset=650)],
     )
 
 
@@ -209,6 +233,7 @@ def _known() -> Known:
 
 
 REQUESTS: Mapping[str, Any] = {
+    "/api/alerts/silences": {"minutes": 60, "runId": RUN, "rule": "error_rate", "reason": "the provider knows"},
     "/api/analytics/models/feedback": {"conversationId": "conv-123", "rating": 1},
     "/api/commands": {"runId": RUN, "action": "pause", "issuedBy": "ann", "reason": "provider trouble"},
     "/api/events": {
@@ -224,6 +249,7 @@ REQUESTS: Mapping[str, Any] = {
 """What a POST may send."""
 
 EXAMPLES: Mapping[tuple[str, str], Callable[[], Any]] = {
+    ("get", "/api/alerts"): lambda: AlertsBody(firing=[row_of(_alert())], pending=[], history=[]),
     ("get", "/api/metrics/dashboard"): lambda: dashboard_body(run_metrics()),
     ("get", "/api/metrics/realtime"): lambda: realtime_body(run_metrics(), [_activity()], [_error()]),
     ("get", "/api/metrics/cost-projection"): lambda: cost_projection(run_metrics()),

@@ -9,6 +9,7 @@ from litestar.openapi.plugins import JsonRenderPlugin
 
 from dashboard.examples import EXAMPLES, REQUESTS
 from dashboard.model_bodies import FeedbackBody
+from dashboard.routes.alerts import Hold
 from dashboard.routes.commands import Asked
 from dashboard.routes.sql import Statement
 from sinks.export import MEDIA_TYPES
@@ -65,6 +66,7 @@ _VERSIONED = {
 }
 """Answers with an ETag."""
 _BODIES: Mapping[str, tuple[type[msgspec.Struct] | None, tuple[str, ...]]] = {
+    "/api/alerts/silences": (Hold, ("application/json",)),
     "/api/analytics/models/feedback": (FeedbackBody, ("application/json",)),
     "/api/commands": (Asked, ("application/json",)),
     "/api/sql": (Statement, ("application/json",)),

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from dashboard.activity import ActivityFeed
+from dashboard.alerts import LiveAlerts
 from dashboard.bodies import RunRow
 from dashboard.broadcast import Broadcast
 from dashboard.config import DashboardConfig
@@ -22,7 +23,7 @@ from events.topics import full_name
 
 
 class Parts:
-    """Two tails, what they fill, who listens, and the way in. `stored` is None where no ClickHouse is configured."""
+    """Three tails, what they fill, who listens, and the way in. `stored` is None where no ClickHouse is configured."""
 
     def __init__(self, config: DashboardConfig) -> None:
         self.config = config
@@ -31,17 +32,19 @@ class Parts:
         self.broadcast = Broadcast()
         self.live = LiveRuns(self._snapshot)
         self.feed = ActivityFeed(self.broadcast.activity)
+        self.alerts = LiveAlerts(self.broadcast.alert)
         self.ingest = Ingest(config.bootstrap, config.prefix)
         self.metrics_tail = Tail(config.bootstrap, full_name("metrics", config.prefix), self.live.take)
         self.results_tail = Tail(config.bootstrap, full_name("results", config.prefix), self.feed.take, start="end")
         self.sources = Sources(self.stored, config.worker_ready, lambda: len(self.broadcast) > 0)
+        self.alerts_tail = Tail(config.bootstrap, full_name("alerts", config.prefix), self.alerts.take)
         self._states: dict[str, str] = {}
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Both tails run inside; at the end streams are closed first."""
+        """The tails run inside; at the end streams are closed first."""
         logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # an absence is said once by us, not at every attempt
-        tasks = [asyncio.create_task(part.run()) for part in (self.metrics_tail, self.results_tail, self.sources)]
+        tasks = [asyncio.create_task(part.run()) for part in self._parts()]
         try:
             yield
         finally:
@@ -53,6 +56,9 @@ class Parts:
             await self.ingest.close()
             if self._store is not None:
                 self._store.close()
+
+    def _parts(self) -> tuple[Tail | Sources, ...]:
+        return self.metrics_tail, self.results_tail, self.alerts_tail, self.sources
 
     def store(self) -> Store:
         """For questions of somebody's own. Raises HistoryUnavailable where no ClickHouse is configured."""

@@ -8,12 +8,17 @@ from .envelope import Bounded, Event, Id, Label, Severity, Text, Time
 
 
 class Evidence(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=True):
-    """A record that the alert rests on."""
+    """What the alert rests on: an event by its id, or the run's newest record of a partition that was counted.
 
-    event_id: Id
+    `first_offset`: where that partition stood when the condition first held; the records from there to `offset` came
+    while it held.
+    """
+
+    event_id: Id | None = None
     topic: Label | None = None
     partition: int | None = None
     offset: int | None = None
+    first_offset: int | None = None
 
 
 class Alert(Event, kw_only=True, frozen=True, omit_defaults=True):

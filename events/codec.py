@@ -20,7 +20,17 @@ from .heartbeats import ProcessorHeartbeat
 from .profiles import VehicleProfiled
 from .refusals import MAX_RECORD_BYTES, Refused
 from .results import NO_OUTPUT, ComponentResult, ImageResult, MessageResult
-from .runs import CommandAcknowledged, RunDeclared, RunFinished, RunPaused, RunResumed, RunUpdated
+from .runs import (
+    AlertSilenced,
+    AlertUnsilenced,
+    CommandAcknowledged,
+    RulesChanged,
+    RunDeclared,
+    RunFinished,
+    RunPaused,
+    RunResumed,
+    RunUpdated,
+)
 from .snapshots import RunMetrics
 
 Kind = Literal["results", "runs", "heartbeats", "feedback", "profiles", "metrics", "alerts", "commands"]
@@ -28,7 +38,17 @@ Kind = Literal["results", "runs", "heartbeats", "feedback", "profiles", "metrics
 
 EVENT_TYPES: dict[Kind, tuple[type[Event], ...]] = {
     "results": (ImageResult, ComponentResult, MessageResult),
-    "runs": (RunDeclared, RunUpdated, RunPaused, RunResumed, RunFinished, CommandAcknowledged),
+    "runs": (
+        RunDeclared,
+        RunUpdated,
+        RunPaused,
+        RunResumed,
+        RunFinished,
+        CommandAcknowledged,
+        RulesChanged,
+        AlertSilenced,
+        AlertUnsilenced,
+    ),
     "heartbeats": (ProcessorHeartbeat,),
     "feedback": (FeedbackRecorded,),
     "profiles": (VehicleProfiled,),

@@ -15,6 +15,7 @@ Reason = Literal[
     "wrong_type",
     "missing_field",
     "unknown_type",
+    "undeliverable",
 ]
 
 MAX_RECORD_BYTES = 1 << 20

@@ -1,10 +1,11 @@
-"""A run's life: declared with its plan, changed, paused, resumed, finished; and its processors' word on commands."""
+"""A run's life: declared with its plan, changed, paused, resumed, finished; its processors' word on commands; and what
+people decide about its alerts: rules and silences."""
 
 from typing import Annotated, Literal
 
 import msgspec
 
-from .envelope import Bounded, Count, Event, Fraction, Id, Label, Milliseconds, Text, Tier, Time, Usd
+from .envelope import Bounded, Count, Event, Fraction, Id, Label, Milliseconds, Severity, Text, Tier, Time, Usd
 
 
 class TierPlan(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=True):
@@ -93,4 +94,66 @@ class CommandAcknowledged(RunEvent, tag="command.acknowledged", kw_only=True, fr
     processor_id: Label | None = None
 
 
-AnyRunEvent = RunDeclared | RunUpdated | RunPaused | RunResumed | RunFinished | CommandAcknowledged
+class RuleChange(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=True):
+    """The fields of an alert rule that are given change; None means unchanged. `metrics.rules.Rule` says what each is.
+
+    A name that no rule has yet makes one: then `metric`, a threshold and the texts are needed.
+    """
+
+    enabled: bool | None = None
+    metric: Label | None = None
+    above: float | None = None
+    below: float | None = None
+    levels: Annotated[dict[Severity, float], Bounded] | None = None
+    clear: float | None = None
+    window_s: Annotated[float, msgspec.Meta(ge=10, le=3600)] | None = None
+    for_s: Annotated[float, msgspec.Meta(ge=0, le=86_400)] | None = None
+    min_samples: Count | None = None
+    severity: Severity | None = None
+    no_data: Literal["resolve", "keep", "fire"] | None = None
+    message: Text | None = None
+    action: Text | None = None
+
+
+class AlertingEvent(Event, kw_only=True, frozen=True, omit_defaults=True):
+    """What somebody decides about alerts, of one run or, without `run_id`, of all runs."""
+
+    reason: Text | None = None
+    issued_by: Label | None = None
+
+
+class RulesChanged(AlertingEvent, tag="rules.changed", kw_only=True, frozen=True, omit_defaults=True):
+    """Alert rules change, by name. Of two changes of one field the newer holds; a run's own go before those of all."""
+
+    rules: Annotated[dict[Label, RuleChange], Bounded]
+
+
+class AlertSilenced(AlertingEvent, tag="alert.silenced", kw_only=True, frozen=True, omit_defaults=True):
+    """Alerts that fit are held back until `until`: those of a rule, of a fingerprint, or, without either, all.
+
+    One that begins meanwhile stays pending and fires afterwards if its condition still holds.
+    """
+
+    silence_id: Id
+    until: Time
+    rule: Label | None = None
+    fingerprint: Id | None = None
+
+
+class AlertUnsilenced(AlertingEvent, tag="alert.unsilenced", kw_only=True, frozen=True, omit_defaults=True):
+    """A silence ends before its time."""
+
+    silence_id: Id
+
+
+AnyRunEvent = (
+    RunDeclared
+    | RunUpdated
+    | RunPaused
+    | RunResumed
+    | RunFinished
+    | CommandAcknowledged
+    | RulesChanged
+    | AlertSilenced
+    | AlertUnsilenced
+)

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from .envelope import Event, Time
+from .envelope import Event, Severity, Time
 
 State = Literal["warming_up", "running", "stalled", "paused", "finished"]
 Velocity = Literal["up", "steady", "down"]
@@ -261,6 +261,28 @@ class KpiScores(msgspec.Struct, kw_only=True, frozen=True):
     categories: dict[str, float | None] = {}
 
 
+class ActiveAlert(msgspec.Struct, kw_only=True, frozen=True):
+    """An alert that is pending or firing, and what its figure is at `as_of`.
+
+    `since`: the condition first held; `firing_since`: null while pending. `silenced_by`: what holds it back.
+    """
+
+    fingerprint: str
+    episode_id: str
+    state: Literal["pending", "firing"]
+    severity: Severity
+    type: str
+    message: str
+    action: str
+    metric: str
+    value: float | None = None
+    threshold: float | None = None
+    labels: dict[str, str] = {}
+    since: Time
+    firing_since: Time | None = None
+    silenced_by: str | None = None
+
+
 class RunMetrics(Event, tag="run.metrics", kw_only=True, frozen=True, omit_defaults=False):
     """A snapshot: a pure function of the log up to `source_offsets` and of `as_of`.
 
@@ -309,3 +331,4 @@ class RunMetrics(Event, tag="run.metrics", kw_only=True, frozen=True, omit_defau
     health: Health = Health()
     kpis: list[Kpi] = []
     kpi_scores: KpiScores = KpiScores()
+    alerts: list[ActiveAlert] = []

@@ -48,7 +48,7 @@ class Topic(msgspec.Struct, frozen=True, kw_only=True):
 
 TOPICS: tuple[Topic, ...] = (
     Topic(name="results", key="subject id", holds="image.result, component.result, message.result", arrival=True),
-    Topic(name="runs", key="run id", holds="a run's life, acknowledged commands", arrival=True),
+    Topic(name="runs", key="run id", holds="a run's life, acknowledged commands, alert rules", arrival=True),
     Topic(name="heartbeats", key="run id", holds="processor.heartbeat", retention_ms=7 * DAY_MS, arrival=True),
     Topic(name="feedback", key="subject id", holds="feedback.recorded", arrival=True),
     Topic(name="profiles", key="vehicle id", holds="vehicle.profiled", cleanup="compact", arrival=True),

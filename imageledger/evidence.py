@@ -8,6 +8,7 @@ from typing import TypeVar
 
 import msgspec
 
+from events.alerts import AnyAlert
 from imageledger.errors import CannotCompare
 from metrics.fold import TOPICS
 from metrics.refold import join
@@ -16,7 +17,7 @@ from metrics.segment import Segment
 from streams import prefixes, witnesses
 from streams.cluster import Cluster
 from streams.topics import require_topics
-from streams.witnesses import Begin, CombineLedger, RunLedger, Said, Shown, Unreadable
+from streams.witnesses import At, Begin, CombineLedger, RunLedger, Said, Shown, Unreadable
 
 Offsets = Mapping[str, Mapping[str, int]]
 T = TypeVar("T")
@@ -27,8 +28,9 @@ class Evidence:
     """What the witnesses say. Of one run (`run_id`), or of all where that is None.
 
     `counts`: topic → partitions. `shown`: run → its newest snapshot; `said`: (run, source partition) → partials; `kept`
-    and `combined`: the ledgers. `begins`: where the heartbeats of each partition begin; `log_ends`: (topic, partition)
-    → the offset past its last record, asked after everything else. `unreadable`: records that are none of ours.
+    and `combined`: the ledgers; `alerts`: what was said of them, read after the ledger. `begins`: where the heartbeats
+    of each partition begin; `log_ends`: (topic, partition) → the offset past its last record, asked after everything
+    else. `unreadable`: records that are none of ours.
     """
 
     run_id: str | None
@@ -40,6 +42,7 @@ class Evidence:
     begins: dict[int, Begin]
     log_ends: dict[tuple[str, int], int]
     unreadable: list[Unreadable]
+    alerts: list[tuple[AnyAlert, At]]
 
     def cuts(self) -> dict[tuple[str, int], dict[str, set[int]]]:
         """(topic, partition) → run → the offsets as of which some witness speaks of it."""
@@ -83,6 +86,7 @@ async def gather(cluster: Cluster, run_id: str | None) -> Evidence:
         raise CannotCompare(f"run {run_id!r} has no snapshot: its name may be misspelt, or no worker runs")
     said, unreadable = await witnesses.read_partials(cluster, count)
     kept = await witnesses.read_run_ledger(cluster, count)
+    alerts = await witnesses.read_alerts(cluster, counts["alerts"])
     combined = await witnesses.read_combine_ledger(cluster, count)
     kept.runs = _chosen(kept.runs.items(), run_id, lambda name: name)
     combined.runs = _chosen(combined.runs.items(), run_id, lambda at: at[0])
@@ -96,6 +100,7 @@ async def gather(cluster: Cluster, run_id: str | None) -> Evidence:
         begins=await witnesses.log_begins(cluster, "heartbeats", count),
         log_ends=await witnesses.log_ends(cluster, count, ("results", "feedback", "runs", "heartbeats")),
         unreadable=[*unreadable, *kept.unreadable, *combined.unreadable],
+        alerts=[(event, at) for event, at in alerts if run_id in (None, event.run_id)],
     )
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from events import schemas
 from imageledger.settings import Settings, meanings, variable
+from metrics.alert_guide import document as alerts_document
 from metrics.document import document as metrics_document
 from metrics.views import catalogue
 from metrics.views.document import document
@@ -13,6 +14,7 @@ ROOT = Path(__file__).resolve().parents[1]
 VIEWS = Path("schemas/clickhouse/views")
 SQL_GUIDE = Path("docs/sql.md")
 METRICS_GUIDE = Path("docs/metrics.md")
+ALERTS_GUIDE = Path("docs/alerts.md")
 
 
 def documents() -> dict[Path, str]:
@@ -22,6 +24,7 @@ def documents() -> dict[Path, str]:
     found[Path(".env.example")] = environment()
     found[SQL_GUIDE] = document()
     found[METRICS_GUIDE] = metrics_document()
+    found[ALERTS_GUIDE] = alerts_document()
     return found
 
 

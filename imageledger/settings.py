@@ -41,6 +41,19 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     pictures: Annotated[
         Path | None, Meta(description="folder of the images that a result's page may show; empty: none are shown")
     ] = None
+    alert_webhooks: Annotated[
+        str | None,
+        Meta(description="URLs that alerts are sent to as Alertmanager's webhooks, separated by spaces"),
+    ] = None
+    alert_webhook_secret: Annotated[
+        str | None, Meta(description="key of the HMAC-SHA256 signature of these webhooks; empty: they are not signed")
+    ] = None
+    alert_notify: Annotated[
+        str | None,
+        Meta(
+            description="apprise URLs that alerts are told to (slack://… mailto://… pagerduty://…), separated by spaces"
+        ),
+    ] = None
     log_level: Annotated[
         Literal["DEBUG", "INFO", "WARNING", "ERROR"], Meta(description="DEBUG, INFO, WARNING or ERROR")
     ] = "INFO"

@@ -51,7 +51,7 @@ def children(settings: Settings) -> list[Child]:
             )
         )
     migrate = Child(name="migrate", argv=_command(settings, "migrate", *_WAIT), once=True, start_s=_START_S)
-    return [*own, migrate, *_workers(settings), *_readers(settings, found["api"])]
+    return [*own, migrate, *_workers(settings), *_readers(settings, found["api"]), *_bridge(settings)]
 
 
 def backfill(settings: Settings, speed: float) -> Child:
@@ -94,6 +94,13 @@ def _readers(settings: Settings, api: str) -> list[Child]:
             ready=lambda: _answers(f"{api}/livez"),
         ),
     ]
+
+
+def _bridge(settings: Settings) -> list[Child]:
+    """Whoever is to be told of alerts, where that is configured."""
+    if not settings.alert_webhooks and not settings.alert_notify:
+        return []
+    return [Child(name="alerts", argv=_command(settings, "alerts", "forward"), needs=["migrate"])]
 
 
 def _command(settings: Settings, *words: str) -> list[str]:

@@ -100,6 +100,8 @@ class Verification:
         self._partials(log)
         self._combine_ledger(log)
         self._run_ledger({run_id: log.registers(kept[run_id], offsets[run_id]) for run_id in kept})
+        recorded = {run_id: registers.alerts or {} for run_id, registers in seen.kept.runs.items()}
+        self._differences += comparison.of_alerts(recorded, seen.alerts)
         if self._run_id is None:
             await self._dead_letters(log)
         if self._sql is not None:

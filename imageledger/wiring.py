@@ -127,6 +127,13 @@ def run_sink(settings: Settings) -> None:
     asyncio.run(_until_told(body))
 
 
+def run_forward(settings: Settings) -> None:
+    """The body of `imageledger alerts forward`. Raises SettingsError, DashboardError."""
+    from imageledger.alerting import forward
+
+    asyncio.run(_until_told(forward(settings)))
+
+
 async def _until_told(body: Coroutine[Any, Any, None]) -> None:
     """Run `body`; SIGTERM and SIGINT cancel it, which is its way to end in order."""
     task = asyncio.ensure_future(body)

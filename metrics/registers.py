@@ -11,6 +11,7 @@ from events.runs import AnyRunEvent
 
 from . import buckets
 from .counters import join_counters
+from .episodes import AlertState
 from .groups import TOTALS, Group
 from .lifecycle import Lifecycle, Stamp
 from .segment import AFTER_SEAL, FEEDBACK
@@ -55,7 +56,8 @@ class Heartbeat(msgspec.Struct, array_like=True, frozen=True):
 class RunSegment(msgspec.Struct):
     """What changed in a run's registers: the stored form in `ledger.run`. The newer wins.
 
-    `next_offsets`: topic → partition → past the run's own last record taken. A ledger of format 1 lacks the positions
+    `next_offsets`: topic → partition → past the run's own last record taken. `alerts`: fingerprint → state, of all that
+    are not inactive; None where they are as they were. A ledger of format 1 lacks the positions
     of what it calls `lifecycle` and `heartbeats`: it is read anew from the log, and these names are new ones.
     """
 
@@ -65,6 +67,7 @@ class RunSegment(msgspec.Struct):
     heartbeats: list[Heartbeat] = msgspec.field(default_factory=list, name="beats")
     next_offsets: dict[Told, dict[int, int]] = {}
     as_of_ms: int | None = None
+    alerts: dict[str, AlertState] | None = None
 
     def merge(self, newer: "RunSegment") -> "RunSegment":
         """This segment and the one that followed it, as one."""
@@ -104,6 +107,7 @@ class RunRegisters:
         self.heartbeats: dict[str, Heartbeat] = {}
         self.next_offsets: dict[Told, dict[int, int]] = {}
         self.as_of_ms: int | None = None
+        self.alerts: dict[str, AlertState] | None = None  # None: nothing was ever decided
         self._rows: dict[int, dict[tuple[int, int], _Rows]] = {}
         self._changes = RunSegment()
         self._changed_rows: dict[tuple[int, int, int, str, str], StoredRow] = {}
@@ -152,6 +156,11 @@ class RunRegisters:
         if as_of_ms != self.as_of_ms:
             self.as_of_ms = self._changes.as_of_ms = as_of_ms
 
+    def take_alerts(self, states: dict[str, AlertState]) -> None:
+        """Notes what was decided of the run's alerts."""
+        if states != (self.alerts or {}):
+            self.alerts = self._changes.alerts = states
+
     def changed(self) -> RunSegment | None:
         """What changed since the last call; None if nothing did."""
         changes = self._changes
@@ -171,6 +180,7 @@ class RunRegisters:
             self.next_offsets.setdefault(topic, {}).update(offsets)
         self.lifecycle = segment.lifecycle or self.lifecycle
         self.as_of_ms = self.as_of_ms if segment.as_of_ms is None else segment.as_of_ms
+        self.alerts = self.alerts if segment.alerts is None else segment.alerts
 
     def everything(self) -> RunSegment:
         """All registers as one segment."""
@@ -183,7 +193,7 @@ class RunRegisters:
         heartbeats = list(self.heartbeats.values())
         next_offsets = {topic: dict(offsets) for topic, offsets in self.next_offsets.items()}
         lifecycle = None if self.lifecycle == Lifecycle() else self.lifecycle  # else it would wipe an earlier one out
-        return RunSegment(dict(self.sources), rows, lifecycle, heartbeats, next_offsets, self.as_of_ms)
+        return RunSegment(dict(self.sources), rows, lifecycle, heartbeats, next_offsets, self.as_of_ms, self.alerts)
 
     def as_of(self, now_ms: int) -> int:
         """The moment to look from: the clock while the run is live, else its last event time (DETAILS.md, Time)."""
@@ -256,13 +266,14 @@ class RunRegisters:
 
     def bucket_rows(self, width_ms: int, after_ms: int, until_ms: int) -> list[tuple[int, Group, dict[str, int]]]:
         """(start, group, counters) of each partition's buckets with `after_ms` < start ≤ `until_ms`."""
-        return [
-            (bucket_ms, group, held.counters)
-            for by_bucket in self._rows.values()
-            for (width, bucket_ms), by_group in by_bucket.items()
-            if width == width_ms and after_ms < bucket_ms <= until_ms
-            for group, held in by_group.items()
-        ]
+        first_ms = buckets.bucket_start(after_ms, width_ms) + width_ms
+        found: list[tuple[int, Group, dict[str, int]]] = []
+        for by_bucket in self._rows.values():
+            for bucket_ms in range(first_ms, until_ms + 1, width_ms):
+                by_group = by_bucket.get((width_ms, bucket_ms))
+                if by_group is not None:
+                    found += [(bucket_ms, group, held.counters) for group, held in by_group.items()]
+        return found
 
     def _take_source(self, partition: int, source: Source) -> None:
         self.sources[partition] = source

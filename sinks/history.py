@@ -166,7 +166,7 @@ FROM (
     UNION ALL
     SELECT run_id, 0, 0, 0, toUnixTimestamp64Milli(min(event_time)), toUnixTimestamp64Milli(max(event_time)),
         argMax(name, source_offset), argMax(started_at, source_offset), NULL
-    FROM runs FINAL GROUP BY run_id
+    FROM runs FINAL WHERE run_id != '' GROUP BY run_id
     UNION ALL
     SELECT run_id, 0, 0, 0, NULL, NULL, NULL, NULL, argMax(state, source_offset)
     FROM snapshots GROUP BY run_id)

@@ -9,7 +9,7 @@ import pyarrow as pa
 from events.alerts import Alert
 from events.envelope import Event, epoch_ms, event_type
 from events.feedback import FeedbackRecorded
-from events.runs import Plan, RunEvent
+from events.runs import AnyRunEvent, Plan
 from metrics.buckets import effective_ms, effective_run
 
 from .arrays import MOMENT_MS, MOMENT_US, TEXT
@@ -169,8 +169,9 @@ def _fields(event: Event, columns: Mapping[str, pa.DataType]) -> Row:
     return {name: getattr(event, name) for name in event.__struct_fields__ if name in columns}
 
 
-def _run(event: RunEvent) -> Row:
+def _run(event: AnyRunEvent) -> Row:
     row = _fields(event, RUNS) | {"tiers": [], "cheap_models": [], "value_weights_usd": []}
+    row["run_id"] = event.run_id or ""  # rules and silences of all runs
     if isinstance(event, Plan):
         row["tiers"] = [msgspec.structs.asdict(tier) for tier in event.tiers or ()]
         row["cheap_models"] = event.cheap_models or []
@@ -199,7 +200,7 @@ def _alert(event: Alert) -> Row:
         "labels": list((event.labels or {}).items()),
         "evidence": [
             {
-                "event_id": item.event_id,
+                "event_id": item.event_id or "",
                 "topic": item.topic,
                 "partition": _int64(item.partition),
                 "offset": _int64(item.offset),

@@ -50,6 +50,9 @@ class Combine:
     def tick(self, _now_ms: int) -> None:
         """Nothing here depends on the time."""
 
+    def recall(self, records: Sequence[ConsumerRecord]) -> None:
+        """Nothing: it decides nothing."""
+
     def again(self, run_id: str, segment: Segment, sequence: int) -> Sequence[Outgoing]:
         """The partials of a segment: more rows than were said, and all true."""
         return self._told({run_id: segment}, sequence)

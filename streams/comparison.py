@@ -1,20 +1,22 @@
 """What differs: every figure of every witness against the refold, named, with the records to look at."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 import msgspec
 
+from events.alerts import AlertFiring, AnyAlert
 from events.partials import TOTAL
 from events.snapshots import RunMetrics
 from metrics import buckets
+from metrics.episodes import AlertState
 from metrics.refold import IDENTITIES, TOPIC_OF
 from metrics.registers import RunRegisters
 from metrics.segment import AFTER_SEAL, FEEDBACK, Segment, is_kept, row_key
 
 from .witnesses import At, RowKey, Said, stored_key
 
-Witness = Literal["snapshot", "refold", "sql", "partials", "ledger.combine", "ledger.run", "dlq"]
+Witness = Literal["snapshot", "refold", "sql", "partials", "ledger.combine", "ledger.run", "dlq", "alerts"]
 
 
 class Difference(msgspec.Struct, kw_only=True):
@@ -35,6 +37,7 @@ def of_snapshot(shown: RunMetrics, refolded: RunMetrics, at: At) -> tuple[int, l
     wanted, found = msgspec.to_builtins(refolded), msgspec.to_builtins(shown)
     for same_by_definition in ("event_id", "event_time", "as_of"):
         del wanted[same_by_definition], found[same_by_definition]
+    del wanted["alerts"], found["alerts"]  # recorded decisions: read, not taken again (DESIGN.md 5.7)
     leaves = sum(1 for _ in _leaves(found))
     return leaves, [
         Difference(run_id=shown.run_id, figure=path, values={"snapshot": theirs, "refold": ours}, offsets=[at])
@@ -131,6 +134,38 @@ def _beside_rows(registers: RunRegisters, partitions: set[int], since: Mapping[i
         if heartbeat.at.offset >= since.get(heartbeat.at.partition, 0)
     }
     return {"sources": sources, "lifecycle": lifecycle, "heartbeats": heartbeats}
+
+
+def of_alerts(
+    recorded: Mapping[str, Mapping[str, AlertState]], said: Sequence[tuple[AnyAlert, At]]
+) -> Iterator[Difference]:
+    """Decisions: each episode begins and ends once on the topic, and what the ledger calls firing has begun there.
+
+    `recorded`: run → its alerts in `ledger.run`, read before `said`. Only the newest event of a fingerprint is looked
+    for where compaction may have taken the older ones.
+    """
+    places: dict[tuple[str, type[AnyAlert]], list[At]] = {}
+    newest: dict[str, AnyAlert] = {}
+    for event, at in said:
+        places.setdefault((event.episode_id, type(event)), []).append(at)
+        newest[event.fingerprint] = event
+        if len(places[event.episode_id, type(event)]) == 2:
+            what = "begins" if isinstance(event, AlertFiring) else "ends"
+            yield Difference(
+                run_id=event.run_id,
+                figure=f"alert {event.type}: episode {event.episode_id} {what} more than once",
+                values={"alerts": 2, "ledger.run": 1},
+                offsets=places[event.episode_id, type(event)],
+            )
+    for run_id, states in recorded.items():
+        for fingerprint, state in states.items():
+            told = newest.get(fingerprint)
+            if state.said is not None and (told is None or told.event_time < state.said.event_time):
+                yield Difference(
+                    run_id=run_id,
+                    figure=f"alert {state.said.type}: episode {state.said.episode_id} begins",
+                    values={"ledger.run": 1, "alerts": 0},
+                )
 
 
 def rows_of(segment: Segment) -> dict[RowKey, dict[str, int]]:

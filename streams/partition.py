@@ -152,6 +152,11 @@ class Partition(Generic[P]):
                 self._state.restore(run_id, segment)
                 if is_last:
                     again += self._state.again(run_id, segment, self._ledger.head.sequence)
+            if self._setup.recalls is not None and self._ledger.head.sequence == 0:
+                for number in range(self._shared.partitions):
+                    decisions = TopicPartition(cluster.topic(self._setup.recalls), number)
+                    async for batch in records_to_end(reader, decisions):
+                        self._state.recall(batch)
             require_same_topics(self._ledger.head, self._topic_ids, cluster)
             sources = {name: TopicPartition(cluster.topic(name), self.number) for name in self._setup.sources}
             await require_whole_log(reader, self._ledger.head, sources)
@@ -213,11 +218,13 @@ class Partition(Generic[P]):
     async def _write(self, step: Step[P], applied: Mapping[str, int]) -> None:
         write = self._ledger.write(step.changed, applied, self._topic_ids, len(step.letters))
         await self._say(step.passed_on)
-        await self._commit(write.entries, step.letters)
+        await self._commit(write.entries, step.letters, step.decided)
         self._ledger.adopt(write)
         await self._say(step.outgoing(write.head.sequence))
 
-    async def _commit(self, entries: Sequence[Entry], letters: Sequence[DeadLetter]) -> None:
+    async def _commit(
+        self, entries: Sequence[Entry], letters: Sequence[DeadLetter], decided: Sequence[Outgoing]
+    ) -> None:
         cluster, fence = self._shared.cluster, self._fence
         ledger, dlq = cluster.topic(self._setup.ledger), cluster.topic("dlq")
         with self._taken():
@@ -226,13 +233,16 @@ class Partition(Generic[P]):
                 await fence.send(ledger, entry.value, entry.key, self.number, headers=entry.headers)
                 for entry in entries
             ]
+            sent += [await fence.send(cluster.topic(one.topic), one.value, one.key, one.partition) for one in decided]
             await all_of(sent + await post(fence, dlq, letters))
             await fence.commit_transaction()
 
     async def _say(self, outgoing: Sequence[Outgoing]) -> None:
         cluster, said = self._shared.cluster, self._shared.said
         with self._taken():
-            await all_of([await said.send(cluster.topic(topic), value, key) for topic, key, value in outgoing])
+            await all_of(
+                [await said.send(cluster.topic(one.topic), one.value, one.key, one.partition) for one in outgoing]
+            )
 
     @contextmanager
     def _taken(self) -> Iterator[None]:

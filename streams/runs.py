@@ -7,23 +7,33 @@ import msgspec
 from aiokafka import ConsumerRecord
 from aiokafka.partitioner import murmur2
 
+from events.alerts import AlertFiring, AnyAlert
 from events.codec import decode, encode
 from events.envelope import Event, epoch_ms
 from events.heartbeats import ProcessorHeartbeat
 from events.partials import Partials
 from events.refusals import DeadLetter, Refused
-from events.runs import AnyRunEvent
+from events.runs import AlertingEvent, AnyRunEvent
+from events.snapshots import RunMetrics
 from events.topics import Name
+from metrics import alerts
 from metrics.buckets import effective_ms, effective_run
+from metrics.episodes import AlertState
 from metrics.lifecycle import Stamp
 from metrics.registers import RunRegisters, RunSegment, Told
+from metrics.signals import Look
 from metrics.snapshot import snapshot
 
+from .decisions import RulesInForce
 from .intake import letter
 from .setup import Outgoing, StageSetup, Step
 
 SNAPSHOTS_PER_SECOND = 200
 """Of one partition; whose last snapshot is oldest comes first."""
+ALL_RUNS = ""
+"""Whose registers, in every partition, hold the rules and silences of all runs; no run's id is empty."""
+QUIET_MS = 10_000
+"""So long after its last partials a run's log counts as read to its end."""
 _NEVER = -1
 
 
@@ -62,10 +72,14 @@ class Runs:
         self._published: dict[str, int] = {}  # run → `as_of` of its last snapshot
         self._touched: set[str] = set()  # changed since that
         self._moving: set[str] = set()  # runs whose `as_of` may differ from that of the last snapshot
+        self._stirred: set[str] = set()  # runs that partials came for since their last tick
+        self._stirred_ms: dict[str, int] = {}
+        self._rules = RulesInForce()
 
     def restore(self, run_id: str, segment: RunSegment) -> None:
         """Take in a segment of the ledger. What was published of it is not known: it will be again, once."""
         self._run(run_id).restore(segment)
+        self._stirred.add(run_id)
 
     def take(self, topic: Name, records: Sequence[ConsumerRecord]) -> Step[RunSegment]:
         """Take a chunk of `partials`, `runs` or `heartbeats` into the registers."""
@@ -98,19 +112,53 @@ class Runs:
         if not due:
             return None
         chosen = sorted(due, key=lambda run_id: self._published.get(run_id, _NEVER))[:SNAPSHOTS_PER_SECOND]
+        shown: list[Outgoing] = []
+        decided: list[Outgoing] = []
         for run_id in chosen:
-            self._runs[run_id].take_as_of(due[run_id])
+            metrics, events = self._look(run_id, due[run_id], now_ms)
+            shown.append(Outgoing("metrics", run_id.encode(), encode(metrics)))
+            decided += [Outgoing("alerts", event.fingerprint.encode(), encode(event)) for event in events]
             self._published[run_id] = due[run_id]
             self._touched.discard(run_id)
-        return Step(self._changed(chosen), outgoing=lambda _sequence: [self._snapshot(run_id) for run_id in chosen])
+        return Step(self._changed(chosen), outgoing=lambda _sequence: shown, decided=decided)
+
+    def _look(self, run_id: str, as_of_ms: int, now_ms: int) -> tuple[RunMetrics, list[AnyAlert]]:
+        """The run's snapshot, and what is decided on it; both are in its registers then."""
+        registers = self._runs[run_id]
+        registers.take_as_of(as_of_ms)
+        if run_id in self._stirred:
+            self._stirred.discard(run_id)
+            self._stirred_ms[run_id] = now_ms
+        quiet = now_ms - self._stirred_ms.get(run_id, now_ms) >= QUIET_MS
+        metrics = snapshot(registers, as_of_ms)
+        rules, silences = self._rules.of(registers, self._runs.get(ALL_RUNS))
+        look = Look(registers, metrics, as_of_ms, quiet=quiet)
+        decision = alerts.decide(look, registers.alerts or {}, rules, silences, live=as_of_ms == now_ms)
+        registers.take_alerts(decision.states)
+        return msgspec.structs.replace(metrics, alerts=decision.active), decision.events
+
+    def recall(self, records: Sequence[ConsumerRecord]) -> None:
+        """Takes over what fires by the topic: decisions are read, not taken again (DESIGN.md 5.7)."""
+        for record in records:
+            event: AnyAlert | None = None if record.value is None else decode("alerts", record.value, record.headers)
+            if event is None or not event.run_id or home_of(event.run_id, self._partitions) != self._number:
+                continue
+            states = dict(self._run(event.run_id).alerts or {})
+            if isinstance(event, AlertFiring):
+                since_ms = epoch_ms(event.started_at)
+                states[event.fingerprint] = AlertState(rule=event.type, status="firing", since_ms=since_ms, said=event)
+            else:
+                states.pop(event.fingerprint, None)
+            self._run(event.run_id).take_alerts(states)
 
     def again(self, _run_id: str, _segment: RunSegment, _sequence: int) -> Sequence[Outgoing]:
         """Nothing: the next tick says every run's snapshot anew."""
         return ()
 
     def _run(self, run_id: str) -> RunRegisters:
-        self._touched.add(run_id)
-        self._moving.add(run_id)
+        if run_id != ALL_RUNS:
+            self._touched.add(run_id)
+            self._moving.add(run_id)
         registers = self._runs.get(run_id)
         if registers is None:
             registers = self._runs[run_id] = RunRegisters(run_id)
@@ -119,10 +167,6 @@ class Runs:
     def _changed(self, run_ids: Iterable[str]) -> Mapping[str, RunSegment]:
         changed = {run_id: self._runs[run_id].changed() for run_id in run_ids}
         return {run_id: segment for run_id, segment in changed.items() if segment is not None}
-
-    def _snapshot(self, run_id: str) -> Outgoing:
-        metrics = snapshot(self._runs[run_id], self._published[run_id])
-        return Outgoing("metrics", run_id.encode(), encode(metrics))
 
     def _take_partials(self, record: ConsumerRecord, taken: _Taken) -> None:
         try:
@@ -136,16 +180,19 @@ class Runs:
                 taken.touched.add(self._keep(event, at))
         else:
             self._run(message.run_id).take_partials(message)
+            self._stirred.add(message.run_id)
             taken.touched.add(message.run_id)
 
     def _take_event(self, topic: Told, record: ConsumerRecord, taken: _Taken) -> None:
         event = decode(topic, record.value, record.headers)
         run_id = run_of(event, record.timestamp)
-        if home_of(run_id, self._partitions) == self._number:
-            taken.touched.add(self._keep(event, Stamp(record.timestamp, record.partition, record.offset)))
-        else:
-            message = PassedOn(topic, record.offset, record.timestamp, encode(event), record.partition)
-            taken.passed_on.append(Outgoing("partials", run_id.encode(), msgspec.json.encode(message)))
+        homes = range(self._partitions) if run_id == ALL_RUNS else [home_of(run_id, self._partitions)]
+        for home in homes:
+            if home == self._number:
+                taken.touched.add(self._keep(event, Stamp(record.timestamp, record.partition, record.offset)))
+            else:
+                message = PassedOn(topic, record.offset, record.timestamp, encode(event), record.partition)
+                taken.passed_on.append(Outgoing("partials", run_id.encode(), msgspec.json.encode(message), home))
 
     def _keep(self, event: AnyRunEvent | ProcessorHeartbeat, at: Stamp) -> str:
         run_id = run_of(event, at.recorded_ms)
@@ -159,6 +206,8 @@ class Runs:
 
 def run_of(event: Event, recorded_ms: int) -> str:
     """The run that an event counts in, given its arrival."""
+    if isinstance(event, AlertingEvent):
+        return event.run_id or ALL_RUNS
     return effective_run(event, effective_ms(epoch_ms(event.event_time), recorded_ms))
 
 
@@ -175,4 +224,5 @@ RUNS: StageSetup[RunSegment] = StageSetup(
     RunSegment.decode,
     rests_on=("ledger.combine",),  # where the sequences of the partials come from
     reread=("runs", "heartbeats"),
+    recalls="alerts",
 )

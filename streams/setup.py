@@ -15,11 +15,12 @@ from .positions import Positions
 
 
 class Outgoing(NamedTuple):
-    """A record for one of our own topics, partitioned by its key. Saying it twice must be harmless."""
+    """A record for one of our own topics, partitioned by its key unless it names its partition."""
 
     topic: Name
     key: bytes
     value: bytes
+    partition: int | None = None
 
 
 class Step(NamedTuple, Generic[P]):
@@ -28,6 +29,7 @@ class Step(NamedTuple, Generic[P]):
     `passed_on` is said before the commit, so that it is said at least once: what is another partition's to keep.
     `outgoing` is said after the commit, and called with the transaction's sequence: it speaks of what is written.
     `rest`: records that were given and left for a step of their own, because one would have too much to do.
+    `decided` is said in the transaction, so exactly once; to say the others twice must be harmless.
     """
 
     changed: Mapping[str, P]
@@ -35,6 +37,7 @@ class Step(NamedTuple, Generic[P]):
     passed_on: Sequence[Outgoing] = ()
     outgoing: Callable[[int], Sequence[Outgoing]] = lambda _sequence: ()
     rest: Sequence[ConsumerRecord] = ()
+    decided: Sequence[Outgoing] = ()
 
 
 class State(Protocol[P]):
@@ -52,6 +55,9 @@ class State(Protocol[P]):
     def tick(self, now_ms: int, /) -> Step[P] | None:
         """A second has passed; None where nothing follows from that."""
 
+    def recall(self, records: Sequence[ConsumerRecord], /) -> None:
+        """Decisions that another ledger recorded; before anything else, and only where this one is empty."""
+
     def again(self, run_id: str, segment: P, sequence: int, /) -> Sequence[Outgoing]:
         """What others were told, or were not any more, of a segment that the last transaction wrote."""
 
@@ -61,7 +67,8 @@ class StageSetup(NamedTuple, Generic[P]):
 
     `new_state` gets the partition number and how many there are; `decode` reads a stored segment, `is_sealed` says of
     it whether all earlier ones of its run can go. `rests_on`: further topics that must not be made again under the
-    stage's ledger. `reread`: topics that are folded anew where the ledger is of an older format.
+    stage's ledger. `reread`: topics that are folded anew where the ledger is of an older format. `recalls`: the topic
+    of its decisions, which it reads where its ledger is empty.
     """
 
     name: str
@@ -72,6 +79,7 @@ class StageSetup(NamedTuple, Generic[P]):
     is_sealed: Callable[[P], bool] = lambda _segment: False
     rests_on: tuple[Name, ...] = ()
     reread: tuple[Name, ...] = ()
+    recalls: Name | None = None
 
 
 class Surroundings(NamedTuple):

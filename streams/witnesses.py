@@ -12,6 +12,7 @@ from typing import NamedTuple, TypeVar
 import msgspec
 from aiokafka import ConsumerRecord, TopicPartition
 
+from events.alerts import AnyAlert
 from events.partials import PartialRow, Partials
 from events.snapshots import RunMetrics
 from events.topics import Name
@@ -24,6 +25,7 @@ from .deadletters import RETRIED
 from .entries import HEAD_KEY, PARTS, Head, decode_head, decode_key
 from .errors import LedgerUnreadable
 from .recovery import started
+from .runs import ALL_RUNS, home_of
 
 _READ_TIMEOUT_MS = 500
 PARTIALS_READ = 50_000
@@ -152,6 +154,8 @@ async def read_run_ledger(cluster: Cluster, partitions: int) -> RunLedger:
     found = RunLedger()
     for number in range(partitions):
         kept = await _compacted(cluster, "ledger.run", number, found.unreadable)
+        if number != home_of(ALL_RUNS, partitions):
+            kept.runs.pop(ALL_RUNS, None)  # every partition has it; one is looked at
         for run_id, segments in kept.runs.items():
             rows_at = found.rows_at.setdefault(run_id, {})
             for segment, at in _decoded(segments, RunSegment.decode, found.unreadable):
@@ -176,6 +180,16 @@ async def read_dead_letters(cluster: Cluster, partitions: int) -> Counter[At]:
                 topic = cluster.name(notes["dlq.topic"].decode())
                 found[At(topic, int(notes["dlq.partition"]), int(notes["dlq.offset"]))] += 1
     return found
+
+
+async def read_alerts(cluster: Cluster, partitions: int) -> list[tuple[AnyAlert, At]]:
+    """Every alert that was said."""
+    return [
+        (_ALERTS.decode(record.value), At("alerts", number, record.offset))
+        for number in range(partitions)
+        async for record in _records(cluster, "alerts", number)
+        if record.value is not None
+    ]
 
 
 async def log_ends(cluster: Cluster, partitions: int, topics: Iterable[Name]) -> dict[tuple[str, int], int]:
@@ -207,6 +221,7 @@ async def log_begins(cluster: Cluster, topic: Name, partitions: int) -> dict[int
 
 
 _PARTIALS = msgspec.json.Decoder(Partials)
+_ALERTS = msgspec.json.Decoder(AnyAlert)
 
 
 def _is_passed_on(value: bytes) -> bool:

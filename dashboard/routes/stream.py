@@ -4,13 +4,15 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
+from typing import Any
 
 import msgspec
-from litestar import get
+from litestar import Request, get
 from litestar.di import NamedDependency
 from litestar.params import FromQuery
 from litestar.response import Stream
 
+from dashboard.alerts import row_of
 from dashboard.broadcast import Mailbox
 from dashboard.errors import RunUnknown
 from dashboard.parts import Parts
@@ -22,25 +24,30 @@ RETRY_MS = 1_000
 
 
 @get("/api/stream", tags=["metrics"], media_type="text/event-stream")
-async def stream(parts: NamedDependency[Parts], run: FromQuery[str | None] = None) -> Stream:
+async def stream(
+    parts: NamedDependency[Parts], request: Request[Any, Any, Any], run: FromQuery[str | None] = None
+) -> Stream:
     """Events of one run (the active one where none is named; of none where `run` is empty) until the client goes.
 
     `snapshot`: the body of `/api/metrics/dashboard`, whenever there is a newer one, and first of all. `activity`: an
-    array of results as they arrive, at most 20 a second. `runs`: the list of runs, when it changes. `status`: `{"now",
-    "kafka", "detail", "clickhouse", "worker"}`, every 3 s; the last two are null where none is configured.
-    A slow client skips snapshots and rows; the newest always comes. `Last-Event-ID` is accepted and changes nothing:
-    the newest snapshot comes first anyway.
+    array of results as they arrive, at most 20 a second. `runs`: the list of runs, when it changes. `alert`: a row of
+    `/api/alerts` when it fires or is over; its `id` is the position on the alerts topic, and a client that comes back
+    with it as `Last-Event-ID` gets those after it first. `status`: `{"now", "kafka", "detail", "clickhouse",
+    "worker"}`, every 3 s; the last two are null where none is configured. A slow client skips snapshots and rows; the
+    newest always comes.
     """
     run_id = parts.live.active() if run is None else run or None
     return Stream(
-        _events(parts, run_id),
+        _events(parts, run_id, request.headers.get("last-event-id")),
         media_type="text/event-stream",
         headers={"cache-control": "no-store", "x-accel-buffering": "no"},
     )
 
 
-async def _events(parts: Parts, run_id: str | None) -> AsyncIterator[bytes]:
+async def _events(parts: Parts, run_id: str | None, last_id: str | None) -> AsyncIterator[bytes]:
     with parts.broadcast.listen(run_id) as mailbox:
+        if last_id is not None:
+            mailbox.alerts.extend(told for told in parts.alerts.after(last_id) if told.event.run_id == run_id)
         yield b"retry: %d\n\n" % RETRY_MS + _status(parts)
         while not mailbox.closed:
             mailbox.news.clear()
@@ -63,6 +70,10 @@ def _waiting(parts: Parts, mailbox: Mailbox) -> list[bytes]:
         mailbox.snapshot = False
         with contextlib.suppress(RunUnknown):  # not there yet: it comes with its first snapshot
             messages.append(_message("snapshot", parts.live.get(mailbox.run_id).body_json))
+    messages += [
+        b"id: %s\n" % told.id.encode() + _message("alert", msgspec.json.encode(row_of(told.event)))
+        for told in mailbox.take_alerts()
+    ]
     rows = mailbox.take_rows()
     if rows:
         messages.append(_message("activity", msgspec.json.encode(rows)))

@@ -9,6 +9,8 @@ import typer
 from imageledger.cli.context import DataOption, JsonOption, settings_of
 from imageledger.settings import Settings, meanings, variable
 
+_SECRETS = frozenset({"alert_webhooks", "alert_webhook_secret", "alert_notify"})
+"""A webhook's path, and an apprise URL all behind its scheme, may be a key."""
 _PASSWORD = re.compile(r"(?<=:)[^:@/]+(?=@)")
 
 
@@ -22,7 +24,10 @@ def register(app: typer.Typer) -> None:
 def show(context: typer.Context, json: JsonOption = False, data: DataOption = None) -> None:
     """Every setting with its value; passwords are redacted."""
     settings = settings_of(context, data)
-    values = {name: redacted(getattr(settings, name)) for name in Settings.__struct_fields__}
+    values = {
+        name: hidden(getattr(settings, name)) if name in _SECRETS else redacted(getattr(settings, name))
+        for name in Settings.__struct_fields__
+    }
     if json:
         sys.stdout.write(jsonlib.dumps(values, indent=2, default=str) + "\n")
         return
@@ -38,3 +43,10 @@ def show(context: typer.Context, json: JsonOption = False, data: DataOption = No
 def redacted(value: object) -> object:
     """`value` without the password of a URL in it."""
     return _PASSWORD.sub("***", value) if isinstance(value, str) and "://" in value else value
+
+
+def hidden(value: str | None) -> str | None:
+    """What may be told of secrets, separated by spaces: their URLs' schemes."""
+    if value is None:
+        return None
+    return " ".join(f"{one.partition('://')[0]}://***" if "://" in one else "***" for one in value.split())

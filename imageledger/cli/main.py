@@ -12,6 +12,7 @@ import typer
 
 from imageledger import logging
 from imageledger.cli import (
+    alerts,
     commands,
     configuration,
     deadletters,
@@ -61,6 +62,7 @@ for room in (
     workers,
     processing,
     commands,
+    alerts,
     status,
     report,
     watch,
@@ -108,9 +110,19 @@ def _known_errors() -> tuple[type[Exception], ...]:
     from dashboard.errors import DashboardError
     from events.sdk.errors import SdkError
     from imageledger.errors import ImageledgerError
+    from metrics.errors import MetricsError
     from processors.errors import ProcessorError
     from servers.errors import ServerError
     from sinks.errors import SinkError
     from streams.errors import StreamError
 
-    return DashboardError, ImageledgerError, ProcessorError, SdkError, ServerError, SinkError, StreamError
+    return (
+        DashboardError,
+        ImageledgerError,
+        MetricsError,
+        ProcessorError,
+        SdkError,
+        ServerError,
+        SinkError,
+        StreamError,
+    )

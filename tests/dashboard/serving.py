@@ -22,7 +22,10 @@ from events.envelope import Event
 from events.topics import BY_NAME, Name
 from servers.topics import migrate
 
-TOPICS: tuple[Name, ...] = ("results", "runs", "heartbeats", "feedback", "profiles", "metrics", "commands")
+TOPICS: tuple[Name, ...] = (
+    *("results", "runs", "heartbeats", "feedback", "profiles"),
+    *("metrics", "alerts", "commands", "dlq"),
+)
 DEADLINE_S = 20.0
 T = TypeVar("T")
 _NUMBERS = itertools.count(1)

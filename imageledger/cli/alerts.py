@@ -1,0 +1,280 @@
+"""`imageledger alerts`: what fires, by which rules; silences; a rule tried on the log; and the bridge to webhooks."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from imageledger.cli.context import DataOption, JsonOption, settings_of
+
+if TYPE_CHECKING:
+    from dashboard.bodies import AlertRow
+    from metrics.backtest import Episode
+
+RunOption = Annotated[str | None, typer.Option(help="One run; without it all of them.")]
+ReasonOption = Annotated[str | None, typer.Option(help="Why, for whoever reads the log.")]
+ByOption = Annotated[str | None, typer.Option(help="Who decides; without it the user of the operating system.")]
+
+_room = typer.Typer(help="What fires, by which rules, and who is told.", no_args_is_help=True)
+
+
+def register(app: typer.Typer) -> None:
+    """Add this room's commands."""
+    app.add_typer(_room, name="alerts")
+
+
+@_room.command("list")
+def list_(
+    context: typer.Context,
+    run: RunOption = None,
+    history: Annotated[bool, typer.Option("--history", help="Those that are over, too.")] = False,
+    limit: Annotated[int, typer.Option(help="Of each kind.", min=1)] = 50,
+    json: JsonOption = False,
+    data: DataOption = None,
+) -> None:
+    """What fires and what is about to."""
+    import asyncio
+
+    from dashboard.alerts import Wanted
+    from imageledger.alerting import listed
+
+    found = asyncio.run(listed(settings_of(context, data), Wanted(run=run), limit))
+    if json:
+        _write_json(found)
+        return
+    rows = [*found.firing, *found.pending, *(found.history if history else [])]
+    if not rows:
+        sys.stdout.write("nothing fires and nothing is about to\n")
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("state", "severity", "run", "what", "value", "threshold", "since", "until", "do")
+    for row in rows:
+        table.add_row(*_cells(row))
+    Console().print(table)
+
+
+def _cells(row: "AlertRow") -> tuple[str, ...]:
+    until = "" if row.ended_at is None else row.ended_at.isoformat(sep=" ", timespec="seconds")
+    since = row.started_at.isoformat(sep=" ", timespec="seconds")
+    state = row.state if row.silenced_by is None else f"{row.state}, silenced"
+    value, threshold = ("" if number is None else f"{number:.4g}" for number in (row.value, row.threshold))
+    return state, row.severity, row.run_id or "", row.message, value, threshold, since, until, row.action
+
+
+@_room.command("rules")
+def rules_(context: typer.Context, run: RunOption = None, json: JsonOption = False, data: DataOption = None) -> None:
+    """The rules in force, and silences."""
+    import asyncio
+
+    from imageledger.alerting import rules
+
+    found = asyncio.run(rules(settings_of(context, data), run))
+    if json:
+        _write_json(found)
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("rule", "on", "metric", "by", "threshold", "window", "for", "severity", "message")
+    for rule in found.rules:
+        above, below = f"> {rule.above}", f"< {rule.below}"
+        levels = ", ".join(f"{name} {edge:g}" for name, edge in (rule.levels or {}).items())
+        edge = levels or (above if rule.above is not None else below)
+        name = f"{rule.name} (changed)" if rule.changed else rule.name
+        cells = (name, "yes" if rule.enabled else "no", rule.metric, rule.by or "", edge)
+        table.add_row(*cells, f"{rule.window_s:g} s", f"{rule.for_s:g} s", rule.severity, rule.message)
+    Console().print(table)
+    for silence in found.silences:
+        of = silence.rule or silence.fingerprint or "every alert"
+        where = "all runs" if silence.run_id is None else f"run {silence.run_id}"
+        until = silence.until.isoformat(sep=" ", timespec="seconds")
+        sys.stdout.write(f"silence {silence.silence_id}: {of} of {where} until {until}\n")
+    for problem in found.problems:
+        sys.stdout.write(f"not used: {problem}\n")
+
+
+@_room.command("set")
+def set_(
+    context: typer.Context,
+    rule: Annotated[str | None, typer.Argument(help="The rule's name; a new name makes a rule.")] = None,
+    file: Annotated[Path | None, typer.Option(help="Rules as TOML, instead.", exists=True, dir_okay=False)] = None,
+    enable: Annotated[bool | None, typer.Option("--enable/--disable", help="Turn it on or off.")] = None,
+    above: Annotated[float | None, typer.Option(help="Broken by what is higher.")] = None,
+    below: Annotated[float | None, typer.Option(help="Broken by what is lower.")] = None,
+    for_s: Annotated[float | None, typer.Option("--for", help="Seconds that it must hold.")] = None,
+    window: Annotated[float | None, typer.Option(help="Seconds of event time that it looks at.")] = None,
+    min_samples: Annotated[int | None, typer.Option(help="Fewer results say nothing.")] = None,
+    severity: Annotated[str | None, typer.Option(help="info, warning, error or critical.")] = None,
+    metric: Annotated[str | None, typer.Option(help="What it looks at; see `alerts rules`.")] = None,
+    message: Annotated[str | None, typer.Option(help="What is said.")] = None,
+    action: Annotated[str | None, typer.Option(help="What is to be done.")] = None,
+    run: RunOption = None,
+    reason: ReasonOption = None,
+    by: ByOption = None,
+    data: DataOption = None,
+) -> None:
+    """Change rules, of one run or of all: an event in the log, which every worker obeys within a second."""
+    import asyncio
+    import getpass
+    import tomllib
+
+    import msgspec
+
+    from events.runs import RuleChange
+    from imageledger.alerting import change
+    from metrics.errors import BadRule
+    from metrics.rules import BUILT_IN, parse
+
+    if file is not None:
+        parse(file.read_text("utf-8"), str(file), BUILT_IN)
+        tables: dict[str, Any] = tomllib.loads(file.read_text("utf-8"))
+    else:
+        given = {
+            "enabled": enable,
+            "above": above,
+            "below": below,
+            "for_s": for_s,
+            "window_s": window,
+            "min_samples": min_samples,
+            "severity": severity,
+            "metric": metric,
+            "message": message,
+            "action": action,
+        }
+        fields = {name: value for name, value in given.items() if value is not None}
+        if rule is None or not fields:
+            raise BadRule("nothing to change: `imageledger alerts set RULE --above 0.1`, or `--file RULES.toml`")
+        tables = {rule: fields}
+    try:
+        rules = msgspec.convert(tables, dict[str, RuleChange])
+    except msgspec.ValidationError as error:
+        raise BadRule(f"rule {rule or file}: {error}") from error
+    asyncio.run(change(settings_of(context, data), run, rules, reason, by or getpass.getuser()))
+    where = "all runs" if run is None else f"run {run}"
+    sys.stdout.write(f"in the log, for {where}: {', '.join(sorted(rules))}\n")
+
+
+@_room.command()
+def silence(
+    context: typer.Context,
+    minutes: Annotated[float, typer.Option(help="For so long.", min=0.0, max=1e6)] = 60.0,
+    rule: Annotated[str | None, typer.Option(help="Alerts of this rule.")] = None,
+    fingerprint: Annotated[str | None, typer.Option(help="This alert.")] = None,
+    run: RunOption = None,
+    reason: ReasonOption = None,
+    by: ByOption = None,
+    json: JsonOption = False,
+    data: DataOption = None,
+) -> None:
+    """Hold alerts back: what begins meanwhile stays pending, and fires afterwards if it still holds."""
+    import asyncio
+    import getpass
+    from datetime import UTC, datetime, timedelta
+
+    from dashboard.alerting import silenced
+    from imageledger.alerting import SOURCE, publish
+
+    now = datetime.now(UTC)
+    until = now + timedelta(minutes=minutes)
+    event = silenced(run, until, rule, fingerprint, reason, by or getpass.getuser(), now, SOURCE)
+    asyncio.run(publish(settings_of(context, data), event))
+    if json:
+        _write_json({"silence_id": event.silence_id, "until": until})
+    else:
+        sys.stdout.write(f"silence {event.silence_id} until {until.isoformat(sep=' ', timespec='seconds')}\n")
+
+
+@_room.command()
+def unsilence(
+    context: typer.Context,
+    silence_id: Annotated[str, typer.Argument(help="As `alerts rules` names it.")],
+    run: RunOption = None,
+    reason: ReasonOption = None,
+    by: ByOption = None,
+    data: DataOption = None,
+) -> None:
+    """End a silence; `--run` as it was made for."""
+    import asyncio
+    import getpass
+    from datetime import UTC, datetime
+
+    from dashboard.alerting import unsilenced
+    from imageledger.alerting import SOURCE, publish
+
+    event = unsilenced(run, silence_id, reason, by or getpass.getuser(), datetime.now(UTC), SOURCE)
+    asyncio.run(publish(settings_of(context, data), event))
+    sys.stdout.write(f"silence {silence_id} is over\n")
+
+
+@_room.command()
+def backtest(
+    context: typer.Context,
+    rules: Annotated[Path, typer.Argument(help="Rules as TOML.", exists=True, dir_okay=False)],
+    since: Annotated[str, typer.Option(help="A time (2026-11-20T08:00Z), or how long ago: 90m, 24h, 7d.")] = "24h",
+    run: RunOption = None,
+    step: Annotated[float, typer.Option(help="Seconds from one look to the next; live it is 1.", min=0.1)] = 5.0,
+    json: JsonOption = False,
+    data: DataOption = None,
+) -> None:
+    """Replay the log through rules: when they would have fired, and for how long. Nothing is turned on."""
+    import asyncio
+
+    from imageledger.alerting import backtest as replay
+
+    settings = settings_of(context, data)
+    text = rules.read_text("utf-8")
+
+    def moved(count: int) -> None:
+        if not json and sys.stderr.isatty():
+            sys.stderr.write(f"\r{count:,} records")
+
+    found = asyncio.run(replay(settings, text, str(rules), moment(since), run, step, moved))
+    if json:
+        _write_json(found)
+        return
+    _show(found)
+
+
+def _show(found: "list[Episode]") -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("rule", "severity", "run", "of", "fired", "for", "value", "threshold")
+    for one in found:
+        lasted = "still" if one.seconds is None else f"{one.seconds:.0f} s"
+        fired = one.fired_at.isoformat(sep=" ", timespec="seconds")
+        value, threshold = ("" if number is None else f"{number:.4g}" for number in (one.value, one.threshold))
+        of = ", ".join(one.labels.values())
+        table.add_row(one.rule, one.severity, one.run_id, of, fired, lasted, value, threshold)
+    Console().print(table if found else "none of these rules would have fired")
+
+
+@_room.command()
+def forward(context: typer.Context, data: DataOption = None) -> None:
+    """Tell webhooks and people (IMAGELEDGER_ALERT_WEBHOOKS, IMAGELEDGER_ALERT_NOTIFY) of every alert, until stopped."""
+    from imageledger import wiring
+
+    wiring.run_forward(settings_of(context, data))
+
+
+def moment(text: str) -> Any:
+    """A time, or a time so long ago. Raises typer.BadParameter."""
+    from datetime import UTC, datetime, timedelta
+
+    seconds = {"s": 1, "m": 60, "h": 3600, "d": 86_400}.get(text[-1:])
+    try:
+        if seconds is not None and text[:-1].replace(".", "", 1).isdigit():
+            return datetime.now(UTC) - timedelta(seconds=float(text[:-1]) * seconds)
+        found = datetime.fromisoformat(text)
+        return found if found.tzinfo else found.replace(tzinfo=UTC)
+    except (ValueError, OverflowError) as error:
+        raise typer.BadParameter(f"{text!r} is no time: 2026-11-20T08:00Z, or 90m, 24h, 7d") from error
+
+
+def _write_json(document: Any) -> None:
+    import msgspec
+
+    sys.stdout.buffer.write(msgspec.json.encode(document) + b"\n")

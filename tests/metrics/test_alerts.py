@@ -1,0 +1,327 @@
+"""Alerts: what fires, once, with which words; what does not; and when it is over."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any, NamedTuple
+
+import msgspec
+import pytest
+from alert_scene import NOON, Scene
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from events.alerts import AlertFiring, AlertResolved
+from events.runs import Baseline, RunFinished, RunPaused, RunUpdated, Sla, TierPlan
+from metrics.alerts import decide
+from metrics.buckets import moment
+from metrics.lifecycle import Silence
+from metrics.rules import BUILT_IN, GRAVITY, armed, rule
+from metrics.signals import Look, Reading
+from metrics.snapshot import snapshot
+
+ONE_TIER: dict[str, Any] = {
+    "total_images": 100_000,
+    "tiers": [TierPlan(tier=1, images=100_000, unit_cost_usd=0.001)],
+    "cheap_models": ["haiku"],
+    "budget_usd": 1.0,
+    "baseline": Baseline(name="all", unit_cost_usd=0.02),
+    "sla": Sla(latency_ms=1000, error_rate=0.02, deadline=moment(NOON) + timedelta(days=30)),
+}
+
+
+class Case(NamedTuple):
+    """What breaks a rule from second 1200 on, and what mends it from second 1300 on; before, all was well."""
+
+    broken: Callable[[Scene, int], None]
+    mended: Callable[[Scene, int], None]
+    count: int = 1
+
+
+def some(count: int = 20, **fields: Any) -> Callable[[Scene, int], None]:
+    return lambda scene, second: scene.results(second, count, **{"cost_usd": 0.001, "confidence": 0.9} | fields)
+
+
+def beat(**fields: Any) -> Callable[[Scene, int], None]:
+    def told(scene: Scene, second: int) -> None:
+        some()(scene, second)
+        scene.heartbeat(second, **fields)
+
+    return told
+
+
+FINE = some()
+CASES = {
+    "error_rate": Case(some(200, status="failed"), FINE),
+    "cost_per_image": Case(some(400, cost_usd=0.01), FINE),
+    "cheap_model_usage": Case(some(900, model="opus"), FINE),
+    "queue_depth": Case(beat(queue_depth=1001), beat(queue_depth=900)),
+    "quality_degradation": Case(some(400, confidence=0.5), FINE),
+    "cost_spike": Case(some(20, cost_usd=0.003), FINE),
+    "model_degradation": Case(some(200, status="failed"), FINE),
+    "model_slow": Case(some(500, latency_ms=5000), some(20, latency_ms=500)),
+    "provider_errors": Case(some(400, status="failed"), FINE),
+    "low_confidence": Case(some(800, confidence=0.3), FINE),
+    "sla_error_rate": Case(some(200, status="failed"), FINE),
+    "sla_latency": Case(some(500, latency_ms=5000), some(20, latency_ms=500)),
+    "rate_limit": Case(
+        beat(provider="openai", rate_limit=100, rate_limit_remaining=5),
+        beat(provider="openai", rate_limit=100, rate_limit_remaining=50),
+    ),
+}
+DOCUMENTED = {
+    "error_rate": ("warning", "Error rate elevated", "Check API health and retry failed images"),
+    "cost_per_image": (
+        "warning", "Cost exceeding projections", "More images routed to expensive models than expected",
+    ),
+    "processing_stopped": ("critical", "Processing appears stalled", "Check queue and API connectivity"),
+    "cheap_model_usage": ("info", "High expensive model usage", "Consider adding more context to reduce costs"),
+    "queue_depth": ("warning", "Queue backlog building", "Consider increasing concurrent processing"),
+}  # fmt: skip
+
+
+def begun(*names: str, **plan: Any) -> Scene:
+    """A run that has been well for ten minutes."""
+    scene = Scene(*names, **(ONE_TIER | plan))
+    for second in range(600, 1200, 20):
+        some(20, latency_ms=500)(scene, second)
+        if second % 100 == 0:
+            scene.look(second + 5)
+    assert scene.events == []
+    return scene
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_rule_fires_once_and_resolves_once(name: str) -> None:
+    case, scene = CASES[name], begun(name)
+    for second in range(1200, 1300, 10):
+        case.broken(scene, second)
+        scene.look(second + 5)
+    assert [type(event) for event in scene.events] == [AlertFiring]
+    fired = scene.events[0]
+    assert (fired.type, fired.metric) == (name, BUILT_IN[name].metric)
+    assert fired.event_time - fired.started_at >= timedelta(seconds=BUILT_IN[name].for_s)
+    assert scene.active[0].state == "firing"
+    for second in range(1300, 2080, 20):
+        case.mended(scene, second)
+        scene.look(second + 5)
+    assert [type(event) for event in scene.events] == [AlertFiring, AlertResolved]
+    resolved = scene.events[1]
+    assert isinstance(resolved, AlertResolved)
+    assert resolved.ended_at is not None
+    assert resolved.event_time - resolved.ended_at >= timedelta(seconds=60)
+    shared = ("fingerprint", "episode_id", "severity", "message", "action", "started_at", "labels")
+    assert all(getattr(fired, field) == getattr(resolved, field) for field in shared)
+    assert scene.active == []
+
+
+@pytest.mark.parametrize("name", DOCUMENTED)
+def test_the_five_of_s0_in_their_words(name: str) -> None:
+    assert (BUILT_IN[name].severity, BUILT_IN[name].message, BUILT_IN[name].action) == DOCUMENTED[name]
+
+
+def test_processing_stopped_fires_at_once_after_five_minutes_and_not_while_paused() -> None:
+    scene = begun("processing_stopped")
+    last = 1180
+    assert scene.watch(1200, last + 300, 10) == []
+    fired = scene.watch(last + 301, last + 303)
+    assert [event.severity for event in fired] == ["critical"]
+    assert fired[0].value == 301
+    FINE(scene, last + 310)
+    assert [type(event) for event in scene.watch(last + 310, last + 371)] == [AlertResolved]
+    scene.told(RunPaused(event_id="p", event_time=moment(NOON), run_id="may"))
+    assert scene.watch(last + 400, last + 800, 20) == []
+
+
+def test_a_backlog_that_is_being_folded_is_no_stop() -> None:
+    scene = begun("processing_stopped", "processor_silent")
+    scene.heartbeat(1190)
+    assert scene.look(2000, quiet=False) == []
+    assert {event.type for event in scene.look(2001)} == {"processing_stopped", "processor_silent"}
+
+
+def test_a_run_without_images_left_has_not_stopped() -> None:
+    scene = begun("processing_stopped", total_images=600)
+    assert scene.watch(1200, 2000, 50) == []
+
+
+def test_budget_levels_are_alerts_of_their_own() -> None:
+    scene = begun("budget")  # 600 results have cost 0.6 of 1.0
+    for second, cost in ((1200, 0.21), (1210, 0.15), (1220, 0.05)):
+        scene.results(second, 1, cost_usd=cost)
+        scene.look(second)
+    assert [(event.severity, event.threshold) for event in scene.events] == [
+        ("info", 0.8), ("warning", 0.95), ("critical", 1.0),
+    ]  # fmt: skip
+    assert len({event.fingerprint for event in scene.events}) == 3
+    assert [alert.severity for alert in scene.active] == ["critical", "warning", "info"]
+    scene.told(RunUpdated(event_id="u", event_time=moment(NOON), run_id="may", budget_usd=2.0))
+    over = scene.watch(1230, 1300)
+    assert [type(event) for event in over] == [AlertResolved] * 3
+
+
+def test_projected_over_budget_and_the_runway() -> None:
+    scene = begun("projected_over_budget", "budget_runway", budget_usd=1000.0)
+    scene.told(RunUpdated(event_id="u", event_time=moment(NOON), run_id="may", budget_usd=1.3))
+    for second in range(1200, 1300, 10):
+        some(50)(scene, second)
+        scene.look(second + 5)
+    assert {event.type for event in scene.events} == {"projected_over_budget", "budget_runway"}
+
+
+def test_a_deadline_that_will_be_missed() -> None:
+    scene = begun("sla_deadline")
+    sooner = Sla(deadline=moment(NOON) + timedelta(hours=1))
+    scene.told(RunUpdated(event_id="u", event_time=moment(NOON), run_id="may", sla=sooner))
+    scene.watch(1200, 1270)
+    assert [event.type for event in scene.events] == ["sla_deadline"]
+
+
+def test_a_rising_error_rate_is_told_before_it_is_high() -> None:
+    scene = begun("error_rate_rising", "error_rate")
+    for nth, second in enumerate(range(1200, 1500, 10)):
+        some(60 - nth // 3)(scene, second)
+        some(nth // 3, status="failed") if nth < 3 else scene.results(second, nth // 3, status="failed")
+        scene.look(second + 5)
+        if scene.events:
+            break
+    assert [event.type for event in scene.events] == ["error_rate_rising"]
+
+
+def test_a_processor_that_says_nothing_and_one_that_said_goodbye() -> None:
+    scene = begun("processor_silent")
+    scene.heartbeat(1190)
+    assert [event.type for event in scene.watch(1200, 1320, 5)] == ["processor_silent"]
+    scene.heartbeat(1330, state="stopped")
+    assert [type(event) for event in scene.watch(1331, 1400)] == [AlertResolved]
+
+
+def test_availability() -> None:
+    scene = Scene("availability", **ONE_TIER)
+    for minute in range(40):
+        some(2, **({"status": "failed"} if minute % 4 == 0 else {}))(scene, minute * 60)
+    scene.watch(2400, 2470)
+    assert [event.type for event in scene.events] == ["availability"]
+
+
+def test_a_dearer_tier_is_no_surprise_where_it_was_planned() -> None:
+    tiers = [TierPlan(tier=1, images=1000, unit_cost_usd=0.001), TierPlan(tier=3, images=100, unit_cost_usd=0.02)]
+    scene = begun("cost_per_image", "cost_spike", tiers=tiers)
+    for second in range(1200, 1900, 10):
+        scene.results(second, 10, tier=3, cost_usd=0.02)
+        scene.look(second + 5)
+    assert scene.events == []
+
+
+def test_one_alert_a_model_and_no_more_than_twenty() -> None:
+    scene = begun("model_degradation", "provider_errors")
+    for second in range(600, 1200, 100):
+        for number in range(30):
+            scene.results(second, 10, model=f"m{number}")
+    for number in range(30):
+        scene.results(1800, 40, model=f"m{number}", status="failed")
+    scene.watch(1800, 1870)
+    models = [event.labels["model"] for event in scene.events if event.labels and "model" in event.labels]
+    assert len(models) == len(set(models)) == 20
+    assert scene.events[0].message.endswith(f": {scene.events[0].labels['model']}")  # type: ignore[index]
+
+
+def test_too_few_results_say_nothing() -> None:
+    scene = Scene("error_rate", **ONE_TIER)
+    scene.results(10, 19, status="failed")
+    assert scene.watch(10, 200, 5) == []
+    scene.results(200, 1, status="failed")
+    assert len(scene.watch(200, 270)) == 1
+
+
+@pytest.mark.parametrize(("no_data", "said"), [("resolve", 2), ("keep", 1), ("fire", 1)])
+def test_what_becomes_of_an_alert_without_data(no_data: str, said: int) -> None:
+    changed = msgspec.structs.replace(BUILT_IN["error_rate"], no_data=no_data)
+    scene = Scene(rules={"error_rate": changed}, **ONE_TIER)
+    scene.results(0, 100, status="failed")
+    scene.watch(0, 1000, 10)
+    assert len(scene.events) == said
+
+
+def test_a_silence_holds_back_and_what_still_holds_fires_after_it() -> None:
+    scene = Scene("error_rate", **ONE_TIER)
+    scene.silences = {"s": Silence(until_ms=NOON + 300_000, rule="error_rate")}
+    scene.results(0, 100, status="failed")
+    assert scene.watch(0, 299) == []
+    assert [(alert.state, alert.silenced_by) for alert in scene.active] == [("pending", "s")]
+    assert len(scene.watch(300, 310)) == 1
+
+
+@pytest.mark.parametrize("silence", [Silence(until_ms=NOON, rule="error_rate"), Silence(until_ms=2 * NOON, rule="x")])
+def test_a_silence_that_is_over_or_another_rules_changes_nothing(silence: Silence) -> None:
+    scene = Scene("error_rate", **ONE_TIER)
+    scene.silences = {"s": silence}
+    scene.results(0, 100, status="failed")
+    assert len(scene.watch(0, 70)) == 1
+
+
+@pytest.mark.parametrize("end", ["finished", "not live", "rule off"])
+def test_the_end_of_a_run_or_of_a_rule_ends_its_alerts(end: str) -> None:
+    scene = Scene("error_rate", **ONE_TIER)
+    scene.results(0, 100, status="failed")
+    scene.watch(0, 70)
+    if end == "finished":
+        scene.told(RunFinished(event_id="f", event_time=moment(NOON), run_id="may"))
+    if end == "rule off":
+        scene.rules = {"error_rate": msgspec.structs.replace(BUILT_IN["error_rate"], enabled=False)}
+    assert [type(event) for event in scene.look(71, live=end != "not live")] == [AlertResolved]
+    assert scene.active == []
+    assert scene.look(72, live=end != "not live") == []
+
+
+def test_two_episodes_never_share_a_name() -> None:
+    """A rule that is off and on again within one bucket of time waits for the next."""
+    at_once = rule("r", {"metric": "error_rate", "above": 0.05, "for_s": 0, "message": "m", "action": "a"})
+    scene = Scene(rules={"r": at_once}, **ONE_TIER)
+    scene.results(0, 100, status="failed")
+    for second in range(30):
+        scene.rules = {"r": msgspec.structs.replace(at_once, enabled=second % 2 == 0)}
+        scene.look(second)
+    fired = [event.episode_id for event in scene.events if isinstance(event, AlertFiring)]
+    assert len(fired) == len(set(fired)) == 3
+
+
+def test_the_evidence_names_the_snapshot_and_the_records_that_came_meanwhile() -> None:
+    scene = Scene("error_rate", **ONE_TIER)
+    scene.results(0, 100, status="failed")
+    first = scene.registers.source_offsets["results"]["0"]
+    scene.watch(0, 30)
+    scene.results(31, 50, status="failed")
+    fired = scene.watch(31, 70)[0]
+    by_topic = {item.topic: item for item in fired.evidence or ()}
+    assert by_topic["metrics"].event_id is not None
+    results = by_topic["results"]
+    assert (results.partition, results.first_offset, results.offset) == (0, first - 1, first + 50)
+
+
+NOISE = st.lists(st.tuples(st.floats(0, 0.2), st.integers(0, 60)), min_size=1, max_size=60)
+
+
+@settings(max_examples=60, deadline=None)
+@given(NOISE)
+def test_the_machine_against_its_definition(series: list[tuple[float, int]]) -> None:
+    """Fires after 60 s without a break above 5 %, is over after 60 s without a break at or below 4.5 %, and only so."""
+    scene = Scene("error_rate", **ONE_TIER)
+    metrics, rules = snapshot(scene.registers, NOON), armed(scene.rules)
+    firing, above, inside = False, 0, 0
+    for second, value in enumerate(value for value, seconds in series for _ in range(seconds)):
+        look = Look(scene.registers, metrics, NOON + second * 1000, quiet=True)
+        look._readings["error_rate", 600_000] = [Reading(value, 100)]
+        decision = decide(look, scene.states, rules, {}, live=True)
+        scene.states = decision.states
+        wanted: list[type] = []
+        above, inside = above + 1 if value > 0.05 else 0, inside + 1 if value <= 0.045 else 0
+        if not firing and above == 61:
+            firing, inside, wanted = True, 0, [AlertFiring]
+        elif firing and inside == 61:
+            firing, above, wanted = False, 0, [AlertResolved]
+        assert [type(event) for event in decision.events] == wanted
+        assert len(decision.active) == len(decision.states) <= 1
+
+
+def test_the_gravest_first() -> None:
+    assert sorted(GRAVITY, key=lambda severity: GRAVITY[severity]) == ["info", "warning", "error", "critical"]
