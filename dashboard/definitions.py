@@ -60,10 +60,10 @@ def _of_snapshot(path: str, kind: str = "Nullable(Float64)") -> str:
 def _tier(title: str, unit: str, window: str, means: str, field: str, scale: str = "") -> Definition:
     """A figure of each tier of the newest stored snapshot."""
     sql = (
-        "SELECT JSONExtractString(tier, 'tier') AS tier,\n"
-        f"    JSONExtract(tier, '{field}', 'Nullable(Float64)'){scale} AS value\n"
+        "SELECT toString(JSONExtractInt(step, 'tier')) AS tier,\n"
+        f"    JSONExtract(step, '{field}', 'Nullable(Float64)'){scale} AS value\n"
         f"FROM (SELECT metrics FROM system_snapshots {NEWEST})\n"
-        "ARRAY JOIN JSONExtractArrayRaw(metrics, 'progress', 'tiers') AS tier"
+        "ARRAY JOIN JSONExtractArrayRaw(metrics, 'progress', 'tiers') AS step"
     )
     return Definition(title, unit, window, means, sql)
 

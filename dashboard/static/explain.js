@@ -37,7 +37,7 @@ function quoted(text) {
   return `'${text.replace(/\\/g, "\\\\").replace(/'/g, "\\'")}'`;
 }
 
-export function sqlOf(definition, run) {
+function sqlOf(definition, run) {
   return definition.sql.replaceAll("{run:String}", quoted(run ?? ""));
 }
 
@@ -45,8 +45,7 @@ function freshness(number) {
   const source = number?.closest("[data-source]");
   if (source) return "as of the page's last question to ClickHouse";
   const age = document.querySelector("[data-age]")?.textContent;
-  const asOf = document.querySelector("[data-fresh]")?.asOf;
-  return age === undefined ? "live" : `live, ${age} old${asOf ? ` (${asOf})` : ""}`;
+  return age === undefined ? "live" : `live, ${age} old`;
 }
 
 async function explain(key, number) {

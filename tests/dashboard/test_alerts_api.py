@@ -15,6 +15,8 @@ from serving import Served, wait_for
 from events.alerts import AlertFiring, AlertResolved, Evidence
 from events.snapshots import ActiveAlert
 
+JSON = {"content-type": "application/json"}
+"""What the guard asks of whatever changes something, a DELETE too."""
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
 
@@ -149,7 +151,7 @@ def test_rules_and_silences(dashboard: Served) -> None:
     ]
     assert dashboard.get("/api/alerts/rules", run="another").json()["silences"] == []
     path = f"/api/alerts/silences/{made.json()['silenceId']}"
-    assert dashboard.client.delete(path, params={"run": run}).status_code == 202
+    assert dashboard.client.delete(path, params={"run": run}, headers=JSON).status_code == 202
     assert dashboard.get("/api/alerts/rules", run=run).json()["silences"] == []
     change = {"event_id": "c", "event_type": "rules.changed", "event_time": "2026-11-21T12:00:00Z", "run_id": run}
     change["rules"] = {"error_rate": {"above": 0.2}, "nonsense": {"above": 1}}  # type: ignore[assignment]
@@ -162,4 +164,4 @@ def test_rules_and_silences(dashboard: Served) -> None:
 
 @pytest.mark.parametrize("body", ["", "{}", '{"minutes": "x"}', '{"minutes": 1e300}', '{"minutes": 1, "more": 2}'])
 def test_a_silence_that_makes_no_sense_is_refused(dashboard: Served, body: str) -> None:
-    assert dashboard.client.post("/api/alerts/silences", content=body).status_code == 400
+    assert dashboard.client.post("/api/alerts/silences", content=body, headers=JSON).status_code == 400

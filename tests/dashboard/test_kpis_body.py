@@ -28,6 +28,6 @@ def test_scores_are_of_the_attainments() -> None:
 
 
 def test_cheap_model_usage_is_shown_where_the_plan_names_cheap_models() -> None:
-    assert dashboard_body(snapshot()).efficiency.cheap_model_usage == 100 * (1_872 + 1_124) / 3_300
-    assert dashboard_body(snapshot()).efficiency.expensive_model_usage == 100 * 304 / 3_300
+    assert dashboard_body(snapshot()).efficiency.cheap_model_usage == pytest.approx(100 * (1_872 + 1_124) / 3_300)
+    assert dashboard_body(snapshot()).efficiency.expensive_model_usage == pytest.approx(100 * 304 / 3_300)
     assert dashboard_body(snapshot(plan=False)).efficiency.cheap_model_usage is None
