@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from events.topics import DEFAULT_PREFIX
 
@@ -17,6 +18,7 @@ class DashboardConfig:
     `refused`, stage → dead letters; `sink_lag`, records by topic that the sink has not stored yet, None where it says
     nothing just now. `hosts`: the names under which browsers may reach it (the Host header, without port); any other
     is refused.
+    `pictures`: the folder whose images a result's page may show; None shows none.
     """
 
     bootstrap: str
@@ -26,3 +28,4 @@ class DashboardConfig:
     refused: Callable[[], Mapping[str, int]] = dict
     sink_lag: Callable[[], Mapping[str, int] | None] = lambda: None
     hosts: frozenset[str] = LOOPBACK_NAMES
+    pictures: Path | None = None

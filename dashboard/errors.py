@@ -10,6 +10,7 @@ DashboardError
  ├─ SqlNotAllowed, SqlFailed, SqlTooMuch   a statement that the reader may not run, is wrong, or asks for too much
  ├─ NotExported, FilterUnknown             an export of what is not on the list, or by a column it has not
  ├─ LineageUnknown      no record of that image, or of that table's row (404)
+ ├─ ResultUnknown, NoPicture   no such result; its picture is not one that may be shown (404)
  ├─ VehicleUnknown      neither a result nor a profile of that vehicle (404)
  └─ Undelivered         an alert that a target did not take
 """
@@ -94,6 +95,20 @@ class LineageUnknown(DashboardError):  # noqa: N818
 
     status_code = 404
     title = "No lineage"
+
+
+class ResultUnknown(DashboardError):  # noqa: N818
+    """No result of that id is stored in that run."""
+
+    status_code = 404
+    title = "No such result"
+
+
+class NoPicture(DashboardError):  # noqa: N818
+    """The result's picture is not a file of the configured folder."""
+
+    status_code = 404
+    title = "No picture"
 
 
 class VehicleUnknown(DashboardError):  # noqa: N818

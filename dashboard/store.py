@@ -1,17 +1,19 @@
 """What the dashboard asks of ClickHouse for somebody: their SQL, exports, lineage. Live figures never wait for it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from threading import Lock
 from typing import NamedTuple, TypeVar
 
 from dashboard.errors import (
+    BadRequest,
     DashboardError,
     FilterUnknown,
     HistoryUnavailable,
     LineageUnknown,
     NotExported,
+    ResultUnknown,
     SqlFailed,
     SqlNotAllowed,
     SqlTooMuch,
@@ -19,10 +21,12 @@ from dashboard.errors import (
 from sinks import export, lineage
 from sinks.client import connect
 from sinks.errors import (
+    BadCursor,
     ClickHouseError,
     LimitReached,
     NoLineage,
     NoSuchFilter,
+    NoSuchResult,
     NoSuchView,
     SinkError,
     StatementFailed,
@@ -31,6 +35,7 @@ from sinks.errors import (
 from sinks.export import Filters
 from sinks.history import History
 from sinks.raw import Answer, Raw, raw
+from sinks.spreadsheet import harmless
 from sinks.sql import MAX_RESULT_BYTES, Format, Sql, worded
 
 T = TypeVar("T")
@@ -42,6 +47,8 @@ _PROBLEMS: dict[type[SinkError], type[DashboardError]] = {
     NoSuchView: NotExported,
     NoSuchFilter: FilterUnknown,
     NoLineage: LineageUnknown,
+    NoSuchResult: ResultUnknown,
+    BadCursor: BadRequest,
 }
 
 
@@ -72,7 +79,8 @@ class Store:
 
         def ask() -> Result:
             with self._sql.run(statement, parameters, format=format) as answer:
-                return Result(_whole(answer), answer.format)
+                chunks = harmless(answer) if answer.format.startswith("CSV") else answer
+                return Result(_whole(chunks), answer.format)
 
         return await self._in_thread(ask)
 
@@ -123,7 +131,7 @@ def _problem(error: SinkError) -> DashboardError:
     return kind(str(error)) if kind else HistoryUnavailable(f"{error}; live runs are not concerned")
 
 
-def _whole(answer: Answer) -> bytes:
+def _whole(answer: Iterable[bytes]) -> bytes:
     parts, size = [], 0
     try:
         for chunk in answer:

@@ -38,6 +38,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     host: Annotated[str, Meta(description="address that the dashboard listens on")] = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65535, description="port that the dashboard listens on")] = 8400
     workers: Annotated[int, Meta(ge=1, le=64, description="Faust workers that `imageledger up` starts")] = 1
+    pictures: Annotated[
+        Path | None, Meta(description="folder of the images that a result's page may show; empty: none are shown")
+    ] = None
     alert_webhooks: Annotated[
         str | None,
         Meta(description="URLs that alerts are sent to as Alertmanager's webhooks, separated by spaces"),

@@ -159,6 +159,7 @@ def run_api(settings: Settings) -> None:
         refused=lambda: workers.refused(settings.data, settings.workers),
         sink_lag=lambda: health.sink_lag(settings.data),
         hosts=LOOPBACK_NAMES | {settings.host},
+        pictures=settings.pictures,
     )
     url = f"http://{settings.host}:{settings.port}"
     with endpoints.changing(settings.data) as found:

@@ -13,7 +13,9 @@ SinkError
  ├─ NotRestored            there is something in the way of a backup or a restore
  ├─ NoSuchView             what is to be exported is not on the list
  ├─ NoSuchFilter           it has no such column to filter by
- └─ NoLineage              no record of that image, or of that table's row
+ ├─ NoLineage              no record of that image, or of that table's row
+ ├─ NoSuchResult           no result of that id
+ └─ BadCursor              a page's cursor that this package did not give
 """
 
 import re
@@ -98,6 +100,14 @@ class NoSuchFilter(SinkError):  # noqa: N818 - as AccessDenied
 
 class NoLineage(SinkError):  # noqa: N818 - as AccessDenied
     """No record of that image, or of that table's row."""
+
+
+class NoSuchResult(SinkError):  # noqa: N818 - as AccessDenied
+    """No result of that id is stored in that run."""
+
+
+class BadCursor(SinkError):  # noqa: N818 - as AccessDenied
+    """The cursor was not given by this package."""
 
 
 _URL = re.compile(r" \(for url [^)]*\)$")

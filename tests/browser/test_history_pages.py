@@ -1,0 +1,246 @@
+"""The pages of history in a real browser: by role and text, filters in the address, hostile data as text."""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+from sample_history import START_MS, component, insert, result, written
+from sample_runs import snapshot
+from serving import Served, served
+
+from events import codec
+from servers.users import Addresses
+from sinks.client import connect
+from sinks.migrations import migrate
+
+pytestmark = pytest.mark.browser
+WAIT_MS = 20_000
+HOSTILE = '<img src=x onerror="window.hit=1"><script>window.hit=1</script>\'"&'
+RTL = "‮שלום עולם‬ مرحبا"
+LONG = "long " * 2_000
+
+
+def rows() -> list[dict[str, Any]]:
+    found = [result(number, "history", vehicle_id="car-1") for number in range(70)]
+    found[69] |= {"status": "failed", "error_type": "rate_limited", "error_message": "429 too many", "model": "gpt-4o"}
+    found[68] |= {
+        "answers": [
+            {"question": "Which make?", "answer": "Ford", "table": "vehicles", "record_id": "v-1", "confidence": 0.9}
+        ],
+        "output": '{"make": "Ford"}', "prompt_version": "v7",
+    }  # fmt: skip
+    hostile = {"model": HOSTILE, "subject_id": HOSTILE, "error_type": RTL, "error_message": LONG, "status": "failed"}
+    answer = {"question": HOSTILE, "answer": RTL, "table": HOSTILE, "record_id": HOSTILE}
+    hostile |= {"vehicle_id": HOSTILE, "answers": [answer], "output": json.dumps(HOSTILE), "task_type": HOSTILE}
+    kind = {"component_type": HOSTILE, "stages": {HOSTILE: 5.0}, "model": HOSTILE}
+    return [
+        *found,
+        result(3, "hostile", **hostile),
+        *(component(number, model=("m-1", "m-2")[number % 2]) for number in range(40)),
+        component(1, "hostile", **kind),
+    ]
+
+
+@pytest.fixture(scope="module")
+def history(clickhouse: Addresses) -> Iterator[Served]:
+    """A dashboard over a small store, without Kafka."""
+    migrate(connect(clickhouse.migrator))
+    insert(clickhouse.writer, "results", rows())
+    at = written(START_MS)
+    place = {"minute": at[:19], "as_of": at, "recorded_at": at, "source_topic": "metrics", "state": "finished"}
+    for offset, run in enumerate(("history", "hostile", "components")):
+        metrics = codec.encode(snapshot(run, state="finished")).decode()
+        insert(clickhouse.writer, "snapshots", [place | {"run_id": run, "metrics": metrics, "source_offset": offset}])
+    profile = {"vehicle_id": "car-1", "event_id": "p", "event_time": at, "has_spid": True, "recorded_at": at}
+    insert(clickhouse.writer, "profiles", [profile | {"source_topic": "profiles"}])
+    with served("127.0.0.1:9", "none.", clickhouse_url=clickhouse.reader) as running:
+        yield running
+    connect(clickhouse.migrator).command("DROP DATABASE imageledger")
+
+
+@pytest.fixture
+def context(chromium: Browser, history: Served) -> Iterator[BrowserContext]:
+    with chromium.new_context(viewport={"width": 1440, "height": 900}, base_url=history.url) as opened:
+        opened.set_default_timeout(WAIT_MS)
+        expect.set_options(timeout=WAIT_MS)
+        yield opened
+
+
+def opened(context: BrowserContext, path: str) -> Page:
+    page = context.new_page()
+    page.goto(path)
+    return page
+
+
+def test_results_are_found_sorted_walked_and_opened(context: BrowserContext) -> None:
+    page = opened(context, "/results?run=history")
+    table = page.get_by_role("table", name="Results")
+    expect(table.get_by_role("row")).to_have_count(51)
+    expect(table.get_by_role("link").first).to_have_text("image-69")
+    page.get_by_role("button", name="Next page").click()
+    expect(table.get_by_role("row")).to_have_count(21)
+    page.go_back()
+    expect(table.get_by_role("row")).to_have_count(51)
+    page.get_by_role("combobox", name="Status").select_option("failed")
+    expect(table.get_by_role("row")).to_have_count(2)
+    expect(page).to_have_url(re.compile("status=failed"))
+    page.go_back()
+    expect(table.get_by_role("row")).to_have_count(51)
+    page.get_by_role("button", name="Sort by latency").click()
+    expect(page).to_have_url(re.compile("sort=-latency"))
+    expect(table.get_by_role("link").first).to_have_text("image-69")
+    page.get_by_label("Part of an id").fill("image-68")
+    page.keyboard.press("Enter")
+    expect(table.get_by_role("row")).to_have_count(2)
+    saved = page.url
+    table.get_by_role("link").first.click()
+    expect(page.get_by_role("region", name="Outcome")).to_contain_text("gpt-4o-mini")
+    expect(page.get_by_role("region", name="Outcome")).to_contain_text("v7")
+    expect(page.get_by_role("region", name="Raw output")).to_contain_text('"make": "Ford"')
+    expect(page.get_by_role("table", name="Answers")).to_contain_text("Which make?")
+    expect(page.get_by_role("table", name="Every time it was processed")).to_contain_text("this one")
+    again = opened(context, saved)
+    expect(again.get_by_role("table", name="Results").get_by_role("row")).to_have_count(2)
+    again.get_by_label("Part of an id").fill("nothing is called this")
+    again.keyboard.press("Enter")
+    expect(again.get_by_text("No result is like this")).to_be_visible()
+
+
+def test_lineage_goes_both_ways_by_keyboard(context: BrowserContext) -> None:
+    page = opened(context, "/lineage?image=image-68")
+    box = page.get_by_role("button", name="image image-68")
+    expect(box).to_be_visible()
+    box.focus()
+    page.keyboard.press("ArrowRight")
+    expect(page.get_by_role("button", name=re.compile("^(call tier 1|vehicle car-1)"), pressed=True)).to_be_focused()
+    page.get_by_role("button", name="record vehicles/v-1").focus()
+    chosen = page.get_by_label("What is known of the chosen box")
+    chosen.get_by_role("link", name="vehicles/v-1").click()
+    expect(page).to_have_url(re.compile("table=vehicles&record=v-1"))
+    expect(page.get_by_role("button", name="model gpt-4o-mini")).to_be_visible()
+    expect(page.get_by_role("table", name="Steps")).to_contain_text("Which make?")
+    page.goto("/lineage?image=nobody")
+    expect(page.get_by_text("no result of image 'nobody' is stored")).to_be_visible()
+
+
+def test_sql_is_run_charted_saved_in_the_address_and_refused_in_words(context: BrowserContext) -> None:
+    page = opened(context, "/queries")
+    editor = page.get_by_label("SQL, read-only")
+    editor.fill("SELECT tier, count() AS n, {text:String} AS t FROM results WHERE run_id = 'components' GROUP BY tier")
+    page.get_by_label("text", exact=True).fill(HOSTILE)
+    editor.press("Control+Enter")
+    table = page.get_by_role("table", name="Result")
+    expect(table).to_contain_text(HOSTILE)
+    expect(page).to_have_url(re.compile("q=SELECT"))
+    editor.fill("SELECT model, count() AS calls FROM results GROUP BY model")
+    editor.press("Control+Enter")
+    expect(page.get_by_role("img", name="The result as a chart").locator("canvas")).to_be_visible()
+    page.go_back()
+    expect(editor).to_have_value(re.compile("^SELECT tier"))
+    expect(table).to_contain_text(HOSTILE)
+    editor.fill("DROP TABLE results")
+    page.get_by_role("button", name="Run Ctrl+Enter").click()
+    expect(page.get_by_role("alert")).to_contain_text("not allowed")
+    page.get_by_text("run_by_model", exact=True).click()
+    page.get_by_role("button", name="Insert an example").locator("visible=true").click()
+    expect(editor).to_have_value(re.compile("run_by_model"))
+    with page.expect_download() as download:
+        editor.fill("SELECT '=1' AS a")
+        page.get_by_role("button", name="CSV").click()
+    assert download.value.path().read_text() == '"a"\n"\'=1"\n'
+
+
+def test_quality_shows_scores_stages_heat_and_follows_its_filters(context: BrowserContext) -> None:
+    page = opened(context, "/quality?run=components")
+    for text in ("Classification accuracy", "90.0%", "Code quality", "60.0%"):
+        expect(page.get_by_role("region", name="Quality over time")).to_contain_text(text)
+    expect(page.get_by_role("table", name="By component type", exact=True)).to_contain_text("Button")
+    expect(page.get_by_role("table", name="By stage")).to_contain_text("generation")
+    expect(page.get_by_role("region", name="By hour of the day").get_by_role("table")).to_contain_text("Button")
+    expect(page.locator('[data-plot="scores"] canvas')).to_be_visible()
+    page.get_by_role("combobox", name="Time").select_option("1h")
+    expect(page.get_by_text("No component in this time")).to_be_visible()
+    page.go_back()
+    expect(page.get_by_role("table", name="By component type", exact=True)).to_be_visible()
+
+
+def test_models_are_compared_and_rated(context: BrowserContext) -> None:
+    page = opened(context, "/analytics/models?from=2026-01-01T00:00")
+    for name in (
+        "Response time by model",
+        "Success by model",
+        "Satisfaction",
+        "Day by day",
+        "Best model for each task",
+    ):
+        expect(page.get_by_role("region", name=name, exact=True)).to_be_visible()
+    performance = page.get_by_role("table", name="Performance by model")
+    expect(performance).to_contain_text("gpt-4o-mini")
+    expect(page.get_by_role("table", name="Performance by task")).to_contain_text("coding")
+    expect(page.get_by_role("region", name="At a glance")).to_contain_text("Calls")
+    page.get_by_role("button", name="Thumbs up").click()
+    expect(page.get_by_text("Say which one first.")).to_be_visible()
+
+
+def test_vehicles_are_listed_and_opened(context: BrowserContext) -> None:
+    page = opened(context, "/vehicles")
+    page.get_by_role("link", name="car-1").click()
+    expect(page.get_by_role("table", name="What makes up the score")).to_contain_text("20 of 20")
+    expect(page.get_by_role("region", name="What would help")).to_contain_text("Context score")
+    page.get_by_role("link", name="Its results").click()
+    expect(page.get_by_role("table", name="Results").get_by_role("row")).to_have_count(51)
+
+
+HOSTILE_PAGES = (
+    "/results?run=hostile",
+    "/results?run=hostile&event=event-3&partition=1",
+    "/lineage?image={}",
+    "/lineage?table={}&record={}",
+    "/quality?run=hostile",
+    "/analytics/models?from=2026-01-01T00:00&run=hostile",
+    "/vehicles",
+    "/vehicles?vehicle={}",
+    "/queries?q={}",
+)
+
+
+def test_what_comes_from_data_is_text(context: BrowserContext) -> None:
+    page = context.new_page()
+    complaints: list[str] = []
+    page.on("console", lambda message: complaints.append(message.text) if "Content Security" in message.text else None)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    asked = page.evaluate("encodeURIComponent", HOSTILE)
+    for path in HOSTILE_PAGES:
+        page.goto(path.replace("{}", asked))
+        page.wait_for_function(SETTLED)
+        assert page.evaluate("() => [window.hit ?? null, document.querySelectorAll('img[src=x]').length]") == [None, 0]
+        assert HOSTILE in page.evaluate("() => document.body.textContent + document.querySelector('#q')?.value"), path
+        assert page.evaluate("() => document.documentElement.scrollWidth <= innerWidth"), path
+    assert complaints == []
+
+
+SETTLED = """() => [...document.querySelectorAll("[data-source]")]
+    .every((element) => ["ready", "empty"].includes(element.dataset.state))"""
+
+
+def test_pages_fit_a_phone(chromium: Browser, history: Served) -> None:
+    with chromium.new_context(viewport={"width": 390, "height": 844}, base_url=history.url) as phone:
+        page = phone.new_page()
+        for path in ("/results?run=history", "/lineage?image=image-68", "/queries", "/quality", "/vehicles"):
+            page.goto(path)
+            page.wait_for_function(SETTLED)
+            assert page.evaluate("() => document.documentElement.scrollWidth <= innerWidth"), path
+
+
+def test_where_clickhouse_is_away_each_page_says_so(chromium: Browser) -> None:
+    with served("127.0.0.1:9", "none.", clickhouse_url="http://reader:x@127.0.0.1:9") as away:
+        page = chromium.new_page()
+        for path in ("/results", "/lineage?image=a", "/analytics/models", "/quality", "/vehicles"):
+            page.goto(away.url + path)
+            expect(page.get_by_text(re.compile("cannot be reached")).first).to_be_visible(timeout=WAIT_MS)
+        page.goto(away.url + "/queries?q=SELECT%201")
+        expect(page.get_by_role("alert")).to_contain_text("History is not available", timeout=WAIT_MS)
+        page.close()
