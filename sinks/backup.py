@@ -27,10 +27,12 @@ def restore(client: Client, name: str, *, replace: bool = False) -> None:
         ClickHouseError: or one of its kinds; with `replace`, the database may be gone then.
     """
     with translated(address(client)):
-        found = client.query(
-            "SELECT count() FROM system.tables WHERE database = {name:String}", {"name": client.database}
+        found = client.command(
+            "SELECT count() FROM system.tables WHERE database = {name:String}",
+            {"name": client.database},
+            use_database=False,  # it may be gone
         )
-    tables = int(found.result_rows[0][0])
+    tables = int(str(found))
     if tables and not replace:
         raise NotRestored(
             f"database {client.database} of ClickHouse at {address(client)} has {tables} tables and views: "

@@ -4,12 +4,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from servers import clickhouse as clickhouse_server
 from servers.users import Addresses
 
 
 @pytest.fixture(scope="session")
 def clickhouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Addresses]:
     """A server with an empty store, as URLs: `.migrator` makes tables, `.writer` fills them, `.reader` reads."""
+    from servers import clickhouse as clickhouse_server  # chDB takes a second and a half
+
     with clickhouse_server.start(tmp_path_factory.mktemp("clickhouse")) as server:
         yield server.addresses

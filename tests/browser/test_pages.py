@@ -172,4 +172,4 @@ def test_tables_and_sentences_of_the_drawing(context: BrowserContext, dashboard:
     expect(alerts).to_contain_text("1,184 images have poor context (add docs to reduce costs)")
     expect(alerts).to_contain_text("Consensus rate: 92% (excellent multi-model agreement)")
     marks = alerts.locator(".mark-dot[data-mark]").evaluate_all("(dots) => dots.map((dot) => dot.dataset.mark)")
-    assert json.loads(json.dumps(marks)) == ["red", "yellow", "blue"]
+    assert json.loads(json.dumps(marks)) == ["red", "yellow", "green", "blue"]

@@ -65,7 +65,7 @@ def test_unknown_fields_are_ignored() -> None:
     assert decode("results", encoded(least | {"colour": {"deep": [1]}})) == decode("results", encoded(least))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(kind=st.sampled_from(KINDS), value=st.binary() | small_json.map(encoded))
 def test_anything_at_all_is_decoded_or_refused(kind: Kind, value: bytes) -> None:
     _decode_or_refuse(kind, value)
@@ -88,7 +88,7 @@ BROKEN = st.sampled_from(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(data=st.data())
 def test_damaged_documents_are_decoded_or_refused(data: st.DataObject) -> None:
     kind, event = data.draw(st.sampled_from(ALL_TYPES))

@@ -10,7 +10,7 @@ from verdict import require_equal
 
 RATE = 2_000
 AWAY_S = 60.0
-JUDGED = 70_000
+JUDGED = 25_000
 """At the rate for so many records, which lasts over the kills, and then a trickle: the judge is slow and plain."""
 
 

@@ -20,6 +20,7 @@ from events.snapshots import RunMetrics
 from metrics.counters import ADDITIVE, FEEDBACK_COUNTERS, SUBJECT_COUNTERS
 
 SQL_COUNTERS = [metric.name for metric in ADDITIVE + SUBJECT_COUNTERS + FEEDBACK_COUNTERS if metric.sql is not None]
+_FAMILIES = ("scores|", "stages|", "stage_costs|")
 LIVE_ONLY = {"duplicates", "after_seal", "minutes_with_result", "minutes_with_success"}
 """What parity with SQL is not asked of: repeats, which merges remove, and what only live state sees."""
 
@@ -37,7 +38,7 @@ class Expected:
         self.runs: dict[str, NaiveRun] = naive(accepted, seal_after_ms=seal_after_ms)
         for run in self.runs.values():
             for fact in run.facts:  # most of what a fact adds is nothing, and adding that takes most of the time
-                fact.adds = Counter({name: n for name, n in fact.adds.items() if n or name.startswith("scores|")})
+                fact.adds = Counter({name: n for name, n in fact.adds.items() if n or name.startswith(_FAMILIES)})
             run.expected = cache(run.expected)  # type: ignore[method-assign]  # asked for once more for SQL
 
     def _take(self, topic: Any, record: ConsumerRecord, accepted: list[Logged]) -> None:

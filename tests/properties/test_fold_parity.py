@@ -32,7 +32,7 @@ def snapshots(pipeline: Pipeline, look_ms: int) -> dict[str, RunMetrics]:
 
 
 @given(log=logs(), sizes=cuts, look_ms=looks_ms)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_a_snapshot_shows_what_the_naive_fold_counts(log: Log, sizes: list[int], look_ms: int) -> None:
     pipeline = Pipeline(SEAL_AFTER_MS)
     pipeline.feed(batched(log, sizes))
@@ -80,7 +80,7 @@ def test_batching_changes_nothing(log: Log, sizes: list[int], others: list[int],
 
 
 @given(log=logs(), sizes=cuts, merged=st.booleans(), data=st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_a_fold_goes_on_from_its_ledger_as_if_it_had_never_stopped(
     log: Log, sizes: list[int], merged: bool, data: st.DataObject
 ) -> None:

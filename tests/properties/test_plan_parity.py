@@ -43,6 +43,8 @@ FIELDS: dict[str, list[Any]] = {
     "cheap_models": [[], ["small"]],
     "sla": [Sla(), Sla(latency_ms=5.0, error_rate=0.5)],
     "value_weights_usd": [{}, {"tags": 0.5}],
+    "targets": [{}, {"error_rate": 0.02}],
+    "baselines": [{}, {"error_rate": 0.1}],
 }
 
 
@@ -117,4 +119,6 @@ def expected(life: Lifecycle) -> dict[str, Any]:
         "sla_error_rate": sla.error_rate,
         "sla_deadline": sla.deadline,
         "value_weights_usd": plan.value_weights_usd or {},
+        "targets": plan.targets or {},
+        "baselines": plan.baselines or {},
     }

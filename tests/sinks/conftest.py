@@ -1,38 +1,22 @@
 """A migrated database on the session's ClickHouse."""
 
-import itertools
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
-from clickhouse_connect.driver.client import Client
+from databases import Store, new_store
 
 from servers.users import Addresses
-from sinks.client import connect
-from sinks.history import History
-from sinks.migrations import migrate
 from sinks.sources import SOURCES
 
 # Strategies for events are the events' tests' own.
 sys.path.append(str(Path(__file__).parents[1] / "events"))
 
-_NAMES = (f"test{n}" for n in itertools.count(1))
-
-
-class Store(NamedTuple):
-    """`client` writes and reads `database`; `url` is what a sink would be given."""
-
-    client: Client
-    url: str
-    database: str
-    history: History
-
 
 @pytest.fixture(scope="session")
 def migrated(clickhouse: Addresses) -> Store:
-    return _store(clickhouse)
+    return new_store(clickhouse)
 
 
 @pytest.fixture
@@ -46,11 +30,4 @@ def store(migrated: Store) -> Iterator[Store]:
 @pytest.fixture
 def own_store(clickhouse: Addresses) -> Store:
     """A database of the test's own, for tests that break it."""
-    return _store(clickhouse)
-
-
-def _store(clickhouse: Addresses) -> Store:
-    database = next(_NAMES)
-    migrate(connect(clickhouse.migrator, database=database))
-    client = connect(clickhouse.writer, database=database)
-    return Store(client, clickhouse.writer, database, History(client))
+    return new_store(clickhouse)

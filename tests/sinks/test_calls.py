@@ -6,7 +6,7 @@ from typing import Any, get_args
 
 import pytest
 import sinking
-from conftest import Store
+from databases import Store
 from test_views import ago, call, one, rating, rows, stored
 
 from metrics.insights import total

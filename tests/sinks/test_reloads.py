@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 from aiokafka import AIOKafkaProducer
-from conftest import Store
+from databases import Store, new_store
 from sinking import image, process, sink, snapshot, until
 
 from metrics.views.catalogue import VIEWS
@@ -93,9 +93,7 @@ async def counts(store: Store) -> dict[str, int]:
 
 @pytest.fixture
 def three(clickhouse: Addresses) -> list[Store]:
-    from conftest import _store
-
-    return [_store(clickhouse) for _ in range(3)]
+    return [new_store(clickhouse) for _ in range(3)]
 
 
 async def test_every_load_of_a_log_leaves_the_same_views(

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
-from conftest import Store
+from databases import Store
 from sinking import BY_TOPIC, FakeRecord, image, snapshot
 
 from sinks.retention import CALLS_DAYS, Limits, expired, forget, forget_snapshots, old_snapshots

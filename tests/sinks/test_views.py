@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 from clickhouse_connect.driver.client import Client
-from conftest import Store
+from databases import Store
 from sinking import BY_TOPIC, FakeRecord, image, snapshot
 
 from events.profiles import VehicleProfiled

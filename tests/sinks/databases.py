@@ -1,0 +1,30 @@
+"""Migrated databases on the session's ClickHouse."""
+
+import itertools
+from typing import NamedTuple
+
+from clickhouse_connect.driver.client import Client
+
+from servers.users import Addresses
+from sinks.client import connect
+from sinks.history import History
+from sinks.migrations import migrate
+
+_NAMES = (f"test{n}" for n in itertools.count(1))
+
+
+class Store(NamedTuple):
+    """`client` writes and reads `database`; `url` is what a sink would be given."""
+
+    client: Client
+    url: str
+    database: str
+    history: History
+
+
+def new_store(clickhouse: Addresses) -> Store:
+    """A database of its own."""
+    database = next(_NAMES)
+    migrate(connect(clickhouse.migrator, database=database))
+    client = connect(clickhouse.writer, database=database)
+    return Store(client, clickhouse.writer, database, History(client))
