@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 # The dashboard tests' helpers serve here too.
 sys.path.insert(0, str(Path(__file__).parents[1] / "dashboard"))
@@ -30,6 +30,7 @@ def chromium() -> Iterator[Browser]:
     """The browser. Not for the session: while it is open a loop runs, and other tests could start none."""
     if not CHROMIUM.exists():
         pytest.skip(f"{CHROMIUM} is missing: apt-get install chromium")
+    expect.set_options(timeout=20_000)  # what is expected comes at once, but on a busy machine
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
         yield browser

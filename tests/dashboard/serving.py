@@ -26,7 +26,7 @@ TOPICS: tuple[Name, ...] = (
     *("results", "runs", "heartbeats", "feedback", "profiles"),
     *("metrics", "alerts", "commands", "dlq"),
 )
-DEADLINE_S = 20.0
+DEADLINE_S = 60.0
 T = TypeVar("T")
 _NUMBERS = itertools.count(1)
 

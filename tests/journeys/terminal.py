@@ -15,7 +15,7 @@ from typing import Self
 
 import pyte
 
-DEADLINE_S = 60.0
+DEADLINE_S = 120.0
 
 
 class Terminal:

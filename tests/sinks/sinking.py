@@ -79,7 +79,7 @@ def stored(client: Client, topic: str, values: Sequence[Any], first_offset: int 
         insert(client, BY_TOPIC[topic].table, batches)
 
 
-async def until(condition: Callable[[], Awaitable[bool]], what: str, timeout_s: float = 60) -> None:
+async def until(condition: Callable[[], Awaitable[bool]], what: str, timeout_s: float = 120) -> None:
     """Wait for a condition; fails when it does not come true in time."""
     deadline = asyncio.get_running_loop().time() + timeout_s
     while not await condition():

@@ -28,7 +28,7 @@ from streams.setup import Outgoing, StageSetup
 from streams.transport import BatchConsumer
 from streams.watchdog import PATIENCE_MS
 
-DEADLINE_S = 60.0
+DEADLINE_S = 120.0
 SESSION_S = 3.0
 SEAL_MS = 20_000
 LOSE, FORGET, DELIVER = "lose", "forget", "deliver"
