@@ -28,15 +28,15 @@ from events.alerts import AlertFiring
 from events.results import ImageResult
 from events.runs import RunDeclared
 from events.sdk.ids import uuid7
-from metrics.alerts import decide
-from metrics.buckets import moment
-from metrics.fold import Fold, Record
-from metrics.lifecycle import Stamp
+from metrics.alerts.rules import BUILT_IN_ARMED
+from metrics.alerts.signals import Look
+from metrics.alerts.states import decide
+from metrics.fold.buckets import moment
+from metrics.fold.lifecycle import Stamp
+from metrics.fold.partition import Fold, Record
 from metrics.registers import RunRegisters
-from metrics.rules import BUILT_IN_ARMED
-from metrics.signals import Look
 from metrics.snapshot import snapshot
-from servers import kafka
+from servers.kafka import server as kafka
 from servers.topics import migrate
 from streams import status
 from streams.app import WorkerSettings, run_worker

@@ -27,7 +27,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from benchmarks.sink_events import events
 from events.results import AnyResult
 from events.topics import DEFAULT_PARTITIONS
-from servers import kafka
+from servers.kafka import server as kafka
 from servers.topics import migrate
 from streams import status
 from streams.app import WorkerSettings, run_worker

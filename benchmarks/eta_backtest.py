@@ -20,9 +20,9 @@ import numpy.typing as npt
 
 from events.partials import TOTAL, PartialRow, Partials
 from events.runs import RunDeclared, TierPlan
-from metrics.buckets import BUCKET_MS, MINUTE_MS, moment
-from metrics.counters import FIRST_MS, LAST_MS
-from metrics.lifecycle import Stamp
+from metrics.fold.buckets import BUCKET_MS, MINUTE_MS, moment
+from metrics.fold.counters import FIRST_MS, LAST_MS
+from metrics.fold.lifecycle import Stamp
 from metrics.registers import RunRegisters
 from metrics.snapshot import snapshot
 

@@ -17,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 
 from events import codec
 from events.results import Answer, ImageResult
-from metrics.fold import Fold, Record
+from metrics.fold.partition import Fold, Record
 
 BEGIN = datetime(2026, 11, 1, tzinfo=UTC)
 

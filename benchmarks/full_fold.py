@@ -19,11 +19,11 @@ import numpy as np
 from benchmarks.fold import BEGIN, log
 from events import codec
 from events.envelope import epoch_ms
-from metrics.cells import Cells
+from metrics.fold.cells import Cells
+from metrics.fold.segment import Segment
+from metrics.fold.tally import Arrivals, Tally, _bands
 from metrics.registers import RunRegisters
-from metrics.segment import Segment
 from metrics.snapshot import snapshot
-from metrics.tally import Arrivals, Tally, _bands
 
 TARGET = 0.6
 """Of the rate of the counters-only fold (issue 7)."""

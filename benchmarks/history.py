@@ -26,12 +26,12 @@ import psutil
 from clickhouse_connect.driver.client import Client
 
 from benchmarks.history_rows import EVENT_MS, FIRST_MS, Shape, fill, fresh
-from servers import clickhouse
-from sinks import analytics, calls, lineage, vehicles
-from sinks.chosen import Chosen
+from servers.clickhouse import server as clickhouse
 from sinks.client import connect
-from sinks.history import History
-from sinks.migrations import migrate
+from sinks.reading import analytics, calls, lineage, vehicles
+from sinks.reading.chosen import Chosen
+from sinks.reading.history import History
+from sinks.schema.migrations import migrate
 
 RESULTS = Path(__file__).parent / "results"
 _FRESH_PARTS, _FRESH_ROWS = 5, 20_000

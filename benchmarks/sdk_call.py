@@ -21,7 +21,7 @@ from events.codec import encode
 from events.results import Answer, ImageResult
 from events.sdk.ids import uuid7
 from events.sdk.publisher import Publisher
-from servers import kafka
+from servers.kafka import server as kafka
 from servers.topics import migrate
 
 BURST, PACED, PACE_S = 20_000, 3_000, 0.001

@@ -27,12 +27,12 @@ import pyarrow as pa
 from clickhouse_connect.driver.client import Client
 
 from benchmarks.sink_events import events
-from servers import clickhouse
+from servers.clickhouse import server as clickhouse
 from sinks.client import connect
-from sinks.lane import CHUNK_RECORDS
-from sinks.migrations import migrate
-from sinks.sources import SOURCES
-from sinks.writer import encode, insert
+from sinks.loading.lane import CHUNK_RECORDS
+from sinks.loading.sources import SOURCES
+from sinks.loading.writer import encode, insert
+from sinks.schema.migrations import migrate
 
 RESULTS = next(source for source in SOURCES if source.table == "results")
 INSERT_ROWS = 50_000

@@ -26,7 +26,7 @@ from events.results import ImageResult
 from events.sdk.ids import uuid7
 from events.snapshots import RunMetrics
 from events.topics import full_name
-from servers import kafka
+from servers.kafka import server as kafka
 from servers.topics import migrate
 
 TARGET_MS, FLAT_MIB = 100.0, 16.0

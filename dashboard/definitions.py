@@ -10,7 +10,7 @@ from the metric registry (metrics.counters), so the page, the docs and the parit
 
 from typing import NamedTuple
 
-from metrics.counters import COUNTERS
+from metrics.fold.counters import COUNTERS
 
 ALL = "the whole run so far"
 TEN_MINUTES = "the last 10 minutes, or since the first result if that is younger"

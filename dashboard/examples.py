@@ -4,19 +4,19 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from dashboard.advice_readings import Known, recommendations_body
-from dashboard.alerts import row_of
-from dashboard.analytics_readings import Stored, analytics_body
-from dashboard.bodies import Activity, AlertsBody, RecentError
+from dashboard.alerts.state import row_of
+from dashboard.bodies.live import Activity, AlertsBody, RecentError
+from dashboard.bodies.models import FeedbackTaken
 from dashboard.commands import Command
-from dashboard.experiment_readings import experiments_body
-from dashboard.figures import dashboard_body
+from dashboard.history.advice import Known, recommendations_body
+from dashboard.history.analytics import Stored, analytics_body
+from dashboard.history.experiments import experiments_body
+from dashboard.history.models import analytics, recommended
+from dashboard.history.vehicles import vehicle_body, vehicle_row
 from dashboard.ingest import Verdict, Verdicts
-from dashboard.model_bodies import FeedbackTaken
-from dashboard.model_readings import analytics, recommended
-from dashboard.readings import cost_projection, realtime_body, run_row
-from dashboard.series import SeriesBody
-from dashboard.vehicle_readings import vehicle_body, vehicle_row
+from dashboard.live.figures import dashboard_body
+from dashboard.live.readings import cost_projection, realtime_body, run_row
+from dashboard.live.series import SeriesBody
 from events.alerts import AlertFiring, Evidence
 from events.profiles import VehicleProfiled
 from events.snapshots import (
@@ -31,19 +31,19 @@ from events.snapshots import (
     Window,
 )
 from events.snapshots import Latency as Latencies
-from metrics.advice import Batch
-from metrics.context import LIST_PRICES_NANO_USD
-from metrics.counters import OF_ANSWERS, OF_RESULTS
-from metrics.experiments import Sample, Share
-from metrics.models import WINDOW_DAYS, Calls
-from metrics.recommendation import Model
-from metrics.rules import BUILT_IN
-from sinks.advice import Documented
-from sinks.analytics import Band, Score, Table
-from sinks.calls import Key, Variant
-from sinks.chosen import Chosen
-from sinks.prices import Prices
-from sinks.vehicles import Vehicle
+from metrics.alerts.rules import BUILT_IN
+from metrics.fold.counters import OF_ANSWERS, OF_RESULTS
+from metrics.intelligence.advice import Batch
+from metrics.intelligence.context import LIST_PRICES_NANO_USD
+from metrics.intelligence.experiments import Sample, Share
+from metrics.intelligence.models import WINDOW_DAYS, Calls
+from metrics.intelligence.recommendation import Model
+from sinks.reading.advice import Documented
+from sinks.reading.analytics import Band, Score, Table
+from sinks.reading.calls import Key, Variant
+from sinks.reading.chosen import Chosen
+from sinks.reading.prices import Prices
+from sinks.reading.vehicles import Vehicle
 
 AT = datetime(2025, 11, 22, 15, 58, tzinfo=UTC)
 ID = "019aa5c8-9e1e-7bb0-8d0e-7d6f3c2b1a00"

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from litestar.params import QueryParameter
 
-from sinks.chosen import Chosen
+from sinks.reading.chosen import Chosen
 
 Run = Annotated[str | None, QueryParameter(description="Only this run.", max_length=200)]
 From = Annotated[datetime | None, QueryParameter(name="from", description="Only what counts at or after this time.")]

@@ -7,12 +7,12 @@ import msgspec
 from litestar import Request
 from litestar.openapi.plugins import JsonRenderPlugin
 
+from dashboard.bodies.models import FeedbackBody
 from dashboard.examples import EXAMPLES, REQUESTS
-from dashboard.model_bodies import FeedbackBody
 from dashboard.routes.alerts import Hold
 from dashboard.routes.commands import Asked
 from dashboard.routes.sql import Statement
-from sinks.export import MEDIA_TYPES
+from sinks.reading.export import MEDIA_TYPES
 
 PROBLEM = {
     "type": "object",

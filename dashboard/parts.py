@@ -6,19 +6,19 @@ import zlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from dashboard.activity import ActivityFeed
-from dashboard.alerts import LiveAlerts
-from dashboard.bodies import RunRow
-from dashboard.broadcast import Broadcast
+from dashboard.alerts.state import LiveAlerts
+from dashboard.bodies.live import RunRow
 from dashboard.config import DashboardConfig
 from dashboard.errors import HistoryUnavailable, RunUnknown
-from dashboard.history import StoredRuns
+from dashboard.history.results import StoredRuns
+from dashboard.history.store import Store
 from dashboard.ingest import Ingest
-from dashboard.live import LiveRuns, Snapshot
-from dashboard.readings import run_row
-from dashboard.sources import Sources
-from dashboard.store import Store
-from dashboard.tail import Tail
+from dashboard.live.activity import ActivityFeed
+from dashboard.live.broadcast import Broadcast
+from dashboard.live.readings import run_row
+from dashboard.live.runs import LiveRuns, Snapshot
+from dashboard.live.sources import Sources
+from dashboard.live.tail import Tail
 from events.topics import full_name
 
 

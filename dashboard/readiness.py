@@ -5,8 +5,8 @@ from collections.abc import Awaitable, Callable
 
 import msgspec
 
-from dashboard.history import StoredRuns
-from dashboard.tail import Tail
+from dashboard.history.results import StoredRuns
+from dashboard.live.tail import Tail
 
 ASK_S = 3.0
 

@@ -12,7 +12,7 @@ class PartialRow(msgspec.Struct, array_like=True, frozen=True):
     `bucket_ms`: start of the bucket, ms since 1970; `width_ms`: 10 000, 60 000, or 0 for the whole run.
     `group`: `totals` (value ""), `tier`, `model`, `provider`, `band`, `task_type`, `component_type` or `variant`;
     and, for the whole run alone, `feedback` and `after_seal`, which a snapshot adds into the totals.
-    `counters`: the nonzero ones, absolute, by their flat names (`metrics.counters`).
+    `counters`: the nonzero ones, absolute, by their flat names (`metrics.fold.counters`).
     """
 
     width_ms: int

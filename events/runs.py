@@ -95,7 +95,7 @@ class CommandAcknowledged(RunEvent, tag="command.acknowledged", kw_only=True, fr
 
 
 class RuleChange(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=True):
-    """The fields of an alert rule that are given change; None means unchanged. `metrics.rules.Rule` says what each is.
+    """The fields of an alert rule that are given change; None: unchanged. What each is: `metrics.alerts.rules.Rule`.
 
     A name that no rule has yet makes one: then `metric`, a threshold and the texts are needed.
     """

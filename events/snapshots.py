@@ -286,7 +286,7 @@ class ActiveAlert(msgspec.Struct, kw_only=True, frozen=True):
 class RunMetrics(Event, tag="run.metrics", kw_only=True, frozen=True, omit_defaults=False):
     """A snapshot: a pure function of the log up to `source_offsets` and of `as_of`.
 
-    `derived`: figures that counters, plan and heartbeats give together (`metrics.derived`), unknown ones left out.
+    `derived`: what counters, plan and heartbeats give together (`metrics.figures.derived`), unknown ones left out.
     `ratios`: every ratio of `docs/metrics.md`, null with nothing to divide by; by tier and model without the nulls.
     """
 

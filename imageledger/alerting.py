@@ -6,10 +6,10 @@ import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
-from dashboard.alerting import RulesBody, effective, rules_changed, rules_of
-from dashboard.alerts import LiveAlerts, Wanted
-from dashboard.bodies import AlertsBody
-from dashboard.webhooks import Bridge, Messenger, Target, Webhook
+from dashboard.alerts.decisions import RulesBody, effective, rules_changed, rules_of
+from dashboard.alerts.state import LiveAlerts, Wanted
+from dashboard.alerts.webhooks import Bridge, Messenger, Target, Webhook
+from dashboard.bodies.live import AlertsBody
 from events.envelope import Event
 from events.runs import AlertingEvent, RuleChange
 from events.sdk.publisher import Publisher
@@ -17,11 +17,11 @@ from events.sdk.reader import Reader
 from imageledger.errors import SettingsError, UnreachableError
 from imageledger.reach import require_kafka
 from imageledger.settings import Settings
-from metrics.backtest import Backtest, Episode
+from metrics.alerts.backtest import Backtest, Episode
+from metrics.alerts.rules import BUILT_IN, armed, changed, parse
 from metrics.errors import BadRule
-from metrics.rules import BUILT_IN, armed, changed, parse
-from streams.arrivals import arrivals
 from streams.cluster import Cluster
+from streams.offline.arrivals import arrivals
 
 log = logging.getLogger(__name__)
 

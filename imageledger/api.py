@@ -9,7 +9,7 @@ from urllib.parse import quote
 import httpx
 import msgspec
 
-from dashboard.bodies import Activity, DashboardBody, RealtimeBody
+from dashboard.bodies.live import Activity, DashboardBody, RealtimeBody
 from events.snapshots import RunMetrics
 from imageledger.errors import UnreachableError
 

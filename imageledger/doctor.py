@@ -15,16 +15,17 @@ from imageledger import health, workers
 from imageledger.errors import ImageledgerError
 from imageledger.settings import Settings
 from servers import topics
+from servers.clickhouse.users import Addresses
 from servers.errors import ServerError
-from servers.users import Addresses
-from sinks import migrations
 from sinks.client import connect
 from sinks.errors import SinkError
-from sinks.history import History
-from sinks.sources import SOURCES
-from streams import broker, deadletters, status
+from sinks.loading.sources import SOURCES
+from sinks.reading.history import History
+from sinks.schema import migrations
+from streams import broker, status
 from streams.cluster import Cluster
 from streams.errors import StreamError
+from streams.offline import deadletters
 
 State = Literal["ok", "warning", "failed"]
 

@@ -10,14 +10,14 @@ import msgspec
 
 from events.alerts import AnyAlert
 from imageledger.errors import CannotCompare
-from metrics.fold import TOPICS
-from metrics.refold import join
+from metrics.fold.partition import TOPICS
+from metrics.fold.refold import join
+from metrics.fold.segment import Segment
 from metrics.registers import RunRegisters
-from metrics.segment import Segment
-from streams import prefixes, witnesses
 from streams.cluster import Cluster
+from streams.offline import prefixes, witnesses
+from streams.offline.witnesses import At, Begin, CombineLedger, RunLedger, Said, Shown, Unreadable
 from streams.topics import require_topics
-from streams.witnesses import At, Begin, CombineLedger, RunLedger, Said, Shown, Unreadable
 
 Offsets = Mapping[str, Mapping[str, int]]
 T = TypeVar("T")

@@ -9,10 +9,10 @@ from events.profiles import VehicleProfiled
 from events.results import Answer, Gap, ImageResult
 from imageledger.errors import UnreachableError
 from imageledger.suggestions import Report, report
-from processors.context import Band
-from processors.evidence import Evidence
+from processors.backfill.context import Band
+from processors.backfill.evidence import Evidence
 from sinks.client import connect
-from sinks.history import History
+from sinks.reading.history import History
 
 _RESULTS = """
 SELECT event_id, event_time, run_id, status, tier, subject_id AS image_id, vehicle_id, context_score, cost_usd,

@@ -11,7 +11,7 @@ import msgspec
 from rich.console import Console, Group
 from rich.live import Live
 
-from dashboard.bodies import Activity, DashboardBody
+from dashboard.bodies.live import Activity, DashboardBody
 from imageledger.api import Api, Message
 from imageledger.watch import Seen, drawing, plain
 

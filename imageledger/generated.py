@@ -5,7 +5,7 @@ from pathlib import Path
 
 from events import schemas
 from imageledger.settings import Settings, meanings, variable
-from metrics.alert_guide import document as alerts_document
+from metrics.alerts.guide import document as alerts_document
 from metrics.document import document as metrics_document
 from metrics.views import catalogue
 from metrics.views.document import document

@@ -27,7 +27,7 @@ class SinkStatus(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Said(Protocol):
-    """The part of sinks.consumer.Status that is kept."""
+    """The part of sinks.loading.consumer.Status that is kept."""
 
     @property
     def lag(self) -> Mapping[str, int]: ...

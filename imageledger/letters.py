@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from imageledger.errors import SettingsError
-from streams.deadletters import Content, Letter
+from streams.offline.deadletters import Content, Letter
 
 _AGO = re.compile(r"(\d+)([smhd])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}

@@ -8,8 +8,8 @@ import msgspec
 from events.topics import TOPICS
 from imageledger.errors import SettingsError
 from servers import topics
-from streams import copying
 from streams.cluster import Cluster
+from streams.offline import copying
 from streams.topics import describe
 
 

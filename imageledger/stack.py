@@ -8,7 +8,9 @@ import httpx
 
 from imageledger import health, workers
 from imageledger.settings import Settings
-from servers import endpoints, kafka, users
+from servers import endpoints
+from servers.clickhouse import users
+from servers.kafka import server as kafka
 from servers.supervisor import Child, Supervisor
 
 _PROBE_S = 0.8

@@ -11,11 +11,11 @@ import msgspec
 
 from events.numbers import nano_usd
 from events.profiles import VehicleProfiled
-from metrics.context import Addition, additions, band, context_score, promise, request
-from processors.context import Band
-from processors.evidence import Evidence
-from processors.findings import Findings, findings
-from processors.improvements import Improvement, improved
+from metrics.intelligence.context import Addition, additions, band, context_score, promise, request
+from processors.backfill.context import Band
+from processors.backfill.evidence import Evidence
+from processors.backfill.findings import Findings, findings
+from processors.backfill.improvements import Improvement, improved
 
 WORTH_A_RECEIPT = ("modification", "part", "visible")
 """Kinds of parts, in the order in which a receipt for one is asked for."""

@@ -15,14 +15,14 @@ from events.envelope import epoch_ms
 from events.snapshots import RunMetrics
 from imageledger.evidence import Offsets, Refold, gather, refold
 from imageledger.verify_sql import SqlWitness
-from metrics import buckets
-from metrics.fold import TOPICS
+from metrics.fold import buckets
+from metrics.fold.partition import TOPICS
 from metrics.registers import RunRegisters
 from metrics.snapshot import snapshot
-from streams import comparison, prefixes, witnesses
 from streams.cluster import Cluster
-from streams.comparison import Difference
-from streams.witnesses import At, Shown
+from streams.offline import comparison, prefixes, witnesses
+from streams.offline.comparison import Difference
+from streams.offline.witnesses import At, Shown
 
 _HEARTBEAT_NEEDED_MS = 7 * buckets.MINUTE_MS
 

@@ -7,14 +7,14 @@ from typing import Any
 
 from events.snapshots import RunMetrics
 from imageledger.errors import CannotCompare
-from metrics import wire
-from metrics.fold import TOPICS
-from metrics.groups import FAMILIES, LABELS, SUMMED, TOTALS
-from sinks import witness
-from streams import prefixes
+from metrics.fold import wire
+from metrics.fold.groups import FAMILIES, LABELS, SUMMED, TOTALS
+from metrics.fold.partition import TOPICS
+from sinks.reading import witness
 from streams.cluster import Cluster
-from streams.comparison import Difference, Witness, differing
-from streams.witnesses import At
+from streams.offline import prefixes
+from streams.offline.comparison import Difference, Witness, differing
+from streams.offline.witnesses import At
 
 _ASK_AGAIN_S = 0.5
 _EXPLAINED_RUNS = 10

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from rich.text import Text
 
-from dashboard.bodies import Activity, Band, DashboardBody, ModelCost, Tier
+from dashboard.bodies.live import Activity, Band, DashboardBody, ModelCost, Tier
 from dashboard.pages.formats import written
 from events.snapshots import RunMetrics
 from imageledger.cells import bar, clean, ends, flowed, padded

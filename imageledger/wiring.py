@@ -14,7 +14,8 @@ from urllib.parse import urlsplit
 from imageledger import health, workers
 from imageledger.settings import Settings
 from processors.summary import Summary
-from servers import endpoints, users
+from servers import endpoints
+from servers.clickhouse import users
 
 if TYPE_CHECKING:
     from events.sdk.publisher import Publisher
@@ -51,7 +52,8 @@ async def _patiently(ask: Callable[[], Awaitable[T]], away: tuple[type[Exception
 
 async def _migrate(settings: Settings, *, dry_run: bool) -> list[str]:
     from servers import topics
-    from sinks import client, migrations
+    from sinks import client
+    from sinks.schema import migrations
 
     made = await topics.migrate(
         settings.kafka_address(), partitions=settings.partitions, prefix=settings.prefix, dry_run=dry_run
@@ -63,7 +65,8 @@ async def _migrate(settings: Settings, *, dry_run: bool) -> list[str]:
 
 def migrate_down(settings: Settings, number: str, *, drop_data: bool, dry_run: bool) -> list[str]:
     """Undo ClickHouse's migration `number` and all later ones; a line for each thing undone. Raises SinkError."""
-    from sinks import client, migrations
+    from sinks import client
+    from sinks.schema import migrations
 
     with client.connect(_store(settings).migrator) as store:
         return [f"{name} undone" for name in migrations.down(store, number, drop_data=drop_data, dry_run=dry_run)]
@@ -114,7 +117,7 @@ def run_worker(settings: Settings, slot: int, *, wait_s: float = 0.0) -> None:
 
 def run_sink(settings: Settings) -> None:
     """The body of `imageledger sink`. Raises SinkError."""
-    from sinks import consumer
+    from sinks.loading import consumer
 
     body = consumer.run(
         settings.kafka_address(),
@@ -193,9 +196,9 @@ async def backfill(
     ResumeError, SdkError.
     """
     from imageledger.reach import require_kafka
-    from processors.backfill import backfill
+    from processors.backfill.documented import NAME, documented
+    from processors.backfill.run import backfill
     from processors.clock import WallClock
-    from processors.documented import NAME, documented
     from processors.models.simulated import SimulatedModel
 
     found = documented(seed, datetime.now(UTC))
@@ -234,7 +237,7 @@ async def verify(
     from imageledger.verify import Verification
     from imageledger.verify_sql import SqlWitness
     from sinks import client
-    from sinks.witness import Sql
+    from sinks.reading.witness import Sql
     from streams.cluster import Cluster
 
     cluster = Cluster(settings.kafka_address(), settings.prefix)

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable
 
-from .counters import COUNTERS
-from .derived import DERIVED
-from .kpis import INDICATORS
-from .ratios import RATIOS
+from metrics.figures.derived import DERIVED
+from metrics.figures.kpis import INDICATORS
+from metrics.figures.ratios import RATIOS
+from metrics.fold.counters import COUNTERS
+
 from .views.ratios import told_by_sql
 
 _INTRO = """# What the figures mean

@@ -8,13 +8,13 @@ from events.envelope import epoch_ms
 from events.heartbeats import ProcessorHeartbeat
 from events.partials import TOTAL, PartialRow, Partials
 from events.runs import AnyRunEvent
+from metrics.alerts.episodes import AlertState
+from metrics.fold.counters import join_counters
+from metrics.fold.groups import TOTALS, Group
+from metrics.fold.lifecycle import Lifecycle, Stamp
+from metrics.fold.segment import AFTER_SEAL, FEEDBACK
 
-from . import buckets
-from .counters import join_counters
-from .episodes import AlertState
-from .groups import TOTALS, Group
-from .lifecycle import Lifecycle, Stamp
-from .segment import AFTER_SEAL, FEEDBACK
+from .fold import buckets
 
 LIVE_MS = buckets.HOUR_MS
 """A run goes by the clock for so long after its last record (DETAILS.md, Time)."""

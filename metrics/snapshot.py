@@ -4,31 +4,14 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from events.snapshots import Latency, Percentiles, RunMetrics, Window
+from metrics.figures.throughput import Recent
+from metrics.fold.groups import OTHER, TOTALS, Group
+from metrics.fold.identity import identity
 
-from . import (
-    buckets,
-    confidence,
-    derived,
-    eta,
-    generation,
-    health,
-    hindrance,
-    histogram,
-    kpis,
-    operations,
-    phases,
-    progress,
-    projection,
-    ratios,
-    shifts,
-    sla,
-    throughput,
-    wire,
-)
-from .groups import OTHER, TOTALS, Group
-from .identity import identity
+from .figures import confidence, derived, generation, health, kpis, operations, ratios, shifts, throughput
+from .fold import buckets, histogram, wire
+from .forecast import eta, hindrance, phases, progress, projection, sla
 from .registers import RunRegisters
-from .throughput import Recent
 
 SOURCE = "imageledger"
 

@@ -14,6 +14,8 @@ import msgspec
 
 from events.commands import CommandIssued
 from events.runs import CommandAcknowledged
+from processors.backfill.selection import selection
+from processors.backfill.worklist import Again
 from processors.clock import Clock
 from processors.errors import CommandError
 from processors.gate import Gate
@@ -22,8 +24,6 @@ from processors.lifecycle import Life
 from processors.log import Story
 from processors.publishing import Outbox
 from processors.records import SOURCE, Author
-from processors.selection import selection
-from processors.worklist import Again
 
 MAX_CONCURRENCY = 1_000
 PACE = ("pause", "resume", "set_concurrency")

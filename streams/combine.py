@@ -8,8 +8,8 @@ from aiokafka import ConsumerRecord
 
 from events.partials import Partials
 from events.topics import Name
-from metrics.fold import Fold, Record, Topic
-from metrics.segment import Segment
+from metrics.fold.partition import Fold, Record, Topic
+from metrics.fold.segment import Segment
 
 from .intake import decode_all
 from .setup import Outgoing, StageSetup, Step

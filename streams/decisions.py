@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from events.runs import RuleChange
-from metrics.lifecycle import Lifecycle, Silence
+from metrics.alerts.rules import BUILT_IN, BUILT_IN_ARMED, Armed, armed, changed
+from metrics.fold.lifecycle import Lifecycle, Silence
 from metrics.registers import RunRegisters
-from metrics.rules import BUILT_IN, BUILT_IN_ARMED, Armed, armed, changed
 
 log = logging.getLogger(__name__)
 

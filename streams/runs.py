@@ -16,12 +16,12 @@ from events.refusals import DeadLetter, Refused
 from events.runs import AlertingEvent, AnyRunEvent
 from events.snapshots import RunMetrics
 from events.topics import Name
-from metrics import alerts
-from metrics.buckets import effective_ms, effective_run
-from metrics.episodes import AlertState
-from metrics.lifecycle import Stamp
+from metrics.alerts import states as alerts
+from metrics.alerts.episodes import AlertState
+from metrics.alerts.signals import Look
+from metrics.fold.buckets import effective_ms, effective_run
+from metrics.fold.lifecycle import Stamp
 from metrics.registers import RunRegisters, RunSegment, Told
-from metrics.signals import Look
 from metrics.snapshot import snapshot
 
 from .decisions import RulesInForce

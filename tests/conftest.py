@@ -10,10 +10,10 @@ from aiokafka.admin import AIOKafkaAdminClient
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
-from servers import kafka as kafka_server
-from servers.fencing import BRIEF
+from servers.kafka import server as kafka_server
+from servers.kafka.fencing import BRIEF
+from servers.kafka.warmup import set_up_kafka
 from servers.topics import migrate
-from servers.warmup import set_up_kafka
 
 pytest_plugins = ["clickhouse_fixture"]
 

@@ -11,7 +11,7 @@ from html import escape
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
-from dashboard.live import Snapshot
+from dashboard.live.runs import Snapshot
 from dashboard.pages.sheet import Sheet
 
 

@@ -19,7 +19,7 @@ from typing import Literal, NamedTuple
 from urllib.parse import quote, urlencode
 
 from dashboard.errors import RunUnknown
-from dashboard.live import Snapshot
+from dashboard.live.runs import Snapshot
 from dashboard.parts import Parts
 
 FilterName = Literal["range", "model", "tier", "component_type", "provider"]

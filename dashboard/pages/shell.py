@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from html import escape
 
-from dashboard.bodies import RunRow
+from dashboard.bodies.live import RunRow
 from dashboard.pages.formats import STATES, written
 from dashboard.pages.page import Asked, FilterName, Page
 from dashboard.pages.sheet import Sheet

@@ -9,8 +9,8 @@ from typing import Any, Literal
 
 import msgspec
 
-from dashboard.bodies import Body, DashboardBody
-from dashboard.figures import percent, usd
+from dashboard.bodies.live import Body, DashboardBody
+from dashboard.live.figures import percent, usd
 from dashboard.pages import formats
 from dashboard.reports.summary import executive_summary
 from events.numbers import PPM

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from dashboard.bodies import DashboardBody
+from dashboard.bodies.live import DashboardBody
 from dashboard.pages import formats
 
 

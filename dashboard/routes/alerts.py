@@ -9,9 +9,9 @@ from litestar import Request, Response, delete, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, QueryParameter
 
-from dashboard.alerting import RulesBody, rules_of, silenced, unsilenced
-from dashboard.alerts import Wanted
-from dashboard.bodies import AlertsBody, Body
+from dashboard.alerts.decisions import RulesBody, rules_of, silenced, unsilenced
+from dashboard.alerts.state import Wanted
+from dashboard.bodies.live import AlertsBody, Body
 from dashboard.errors import BadRequest, NotConfirmed
 from dashboard.parts import Parts
 from events import codec

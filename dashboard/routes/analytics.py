@@ -11,17 +11,17 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, FromQuery, QueryParameter
 
 from dashboard import cursor
-from dashboard.analytics_bodies import AnalyticsBody, VehicleBody, VehiclesBody
-from dashboard.analytics_readings import Stored, analytics_body, step_s
+from dashboard.bodies.analytics import AnalyticsBody, VehicleBody, VehiclesBody
 from dashboard.errors import BadRequest, VehicleUnknown
+from dashboard.history.analytics import Stored, analytics_body, step_s
+from dashboard.history.vehicles import vehicle_body, vehicle_row
 from dashboard.parts import Parts
 from dashboard.routes.reading import AnyRequest, stored_answer
-from dashboard.vehicle_readings import vehicle_body, vehicle_row
-from metrics.context import BandName
-from sinks import analytics, vehicles
-from sinks.chosen import Chosen
-from sinks.history import History
-from sinks.prices import prices
+from metrics.intelligence.context import BandName
+from sinks.reading import analytics, vehicles
+from sinks.reading.chosen import Chosen
+from sinks.reading.history import History
+from sinks.reading.prices import prices
 
 _UNITS = {"m": 60, "h": 3_600, "d": 86_400, "w": 7 * 86_400}
 _RANGE = r"^(all|[1-9][0-9]{0,3}[mhdw])$"

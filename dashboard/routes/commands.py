@@ -8,7 +8,7 @@ from litestar import Request, Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromQuery
 
-from dashboard.bodies import Body
+from dashboard.bodies.live import Body
 from dashboard.commands import Command, commands_of, issued, stands
 from dashboard.errors import BadRequest, NotConfirmed
 from dashboard.parts import Parts

@@ -8,8 +8,8 @@ from litestar import get
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery
 
-from dashboard.bodies import Body
-from dashboard.figures import percent
+from dashboard.bodies.live import Body
+from dashboard.live.figures import percent
 from dashboard.parts import Parts
 
 By = Literal["environment", "user_id", "vehicle_type"]

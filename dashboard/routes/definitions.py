@@ -2,7 +2,7 @@
 
 from litestar import get
 
-from dashboard.bodies import Body
+from dashboard.bodies.live import Body
 from dashboard.definitions import DEFINITIONS
 
 

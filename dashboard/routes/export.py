@@ -10,7 +10,7 @@ from litestar.params import FromPath, FromQuery, QueryParameter
 from litestar.response import Stream
 
 from dashboard.parts import Parts
-from sinks.export import MEDIA_TYPES, Filters, Format
+from sinks.reading.export import MEDIA_TYPES, Filters, Format
 
 
 @get("/api/export/{view:str}", tags=["store"])

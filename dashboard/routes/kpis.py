@@ -6,7 +6,7 @@ from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromQuery
 
-from dashboard.kpis import KpisBody, kpis_body
+from dashboard.live.kpis import KpisBody, kpis_body
 from dashboard.parts import Parts
 from dashboard.routes.reading import AnyRequest, json_answer
 

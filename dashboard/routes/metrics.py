@@ -6,10 +6,10 @@ from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromQuery
 
-from dashboard.bodies import CostProjection, DashboardBody, RealtimeBody
+from dashboard.bodies.live import CostProjection, DashboardBody, RealtimeBody
 from dashboard.filters import Model, Tier
+from dashboard.live.readings import cost_projection, realtime_body
 from dashboard.parts import Parts
-from dashboard.readings import cost_projection, realtime_body
 from dashboard.routes.reading import AnyRequest, json_answer
 
 

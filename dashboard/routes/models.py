@@ -9,27 +9,21 @@ from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromQuery, QueryParameter
 
+from dashboard.bodies.models import ExperimentsBody, FeedbackBody, FeedbackTaken, ModelAnalyticsBody, RecommendationBody
 from dashboard.errors import BadRequest
-from dashboard.experiment_readings import experiments_body
 from dashboard.filters import Days, TaskType, UserType, last
-from dashboard.model_bodies import (
-    ExperimentsBody,
-    FeedbackBody,
-    FeedbackTaken,
-    ModelAnalyticsBody,
-    RecommendationBody,
-)
-from dashboard.model_readings import GroupBy, analytics, recommended
+from dashboard.history.experiments import experiments_body
+from dashboard.history.models import GroupBy, analytics, recommended
 from dashboard.parts import Parts
 from dashboard.routes.reading import AnyRequest, stored_answer
 from events import codec
 from events.feedback import FeedbackRecorded
 from events.refusals import Refused
 from events.sdk.ids import uuid7
-from metrics.models import WINDOW_DAYS
-from metrics.recommendation import Priority, task_type_of
-from sinks.calls import calls, variants
-from sinks.chosen import Chosen
+from metrics.intelligence.models import WINDOW_DAYS
+from metrics.intelligence.recommendation import Priority, task_type_of
+from sinks.reading.calls import calls, variants
+from sinks.reading.chosen import Chosen
 
 SOURCE = "imageledger.dashboard"
 MESSAGE_CHARACTERS = 4_000

@@ -9,7 +9,7 @@ from litestar.di import NamedDependency
 from litestar.handlers import HTTPRouteHandler
 
 from dashboard.errors import DashboardError, HistoryUnavailable, RunUnknown
-from dashboard.live import Snapshot
+from dashboard.live.runs import Snapshot
 from dashboard.pages import shell, states
 from dashboard.pages.directory import PAGES
 from dashboard.pages.page import Asked, FilterName, Page, View

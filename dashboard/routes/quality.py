@@ -3,10 +3,10 @@
 from litestar import Response, get
 from litestar.di import NamedDependency
 
+from dashboard.bodies.quality import QualityBody
+from dashboard.history.quality import quality
 from dashboard.parts import Parts
-from dashboard.quality import quality
-from dashboard.quality_bodies import QualityBody
-from sinks.chosen import Chosen
+from sinks.reading.chosen import Chosen
 
 
 @get("/api/quality", tags=["analytics"])

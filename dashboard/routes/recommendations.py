@@ -6,18 +6,18 @@ from litestar import Response, get
 from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 
-from dashboard.advice_readings import Known, recommendations_body
-from dashboard.analytics_bodies import RecommendationsBody
+from dashboard.bodies.analytics import RecommendationsBody
 from dashboard.filters import Days, last
-from dashboard.model_readings import choices
+from dashboard.history.advice import Known, recommendations_body
+from dashboard.history.models import choices
 from dashboard.parts import Parts
 from dashboard.routes.reading import AnyRequest, stored_answer
-from metrics.models import WINDOW_DAYS
-from sinks import advice
-from sinks.calls import calls
-from sinks.chosen import Chosen
-from sinks.history import History
-from sinks.prices import prices
+from metrics.intelligence.models import WINDOW_DAYS
+from sinks.reading import advice
+from sinks.reading.calls import calls
+from sinks.reading.chosen import Chosen
+from sinks.reading.history import History
+from sinks.reading.prices import prices
 
 
 @get(

@@ -8,7 +8,7 @@ from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromQuery
 
-from dashboard.live import Snapshot
+from dashboard.live.runs import Snapshot
 from dashboard.parts import Parts
 from dashboard.reports import page, pdf, spreadsheet
 from dashboard.reports.body import Format, ReportBody, report

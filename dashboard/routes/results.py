@@ -9,9 +9,9 @@ from litestar.params import FromPath, FromQuery, QueryParameter
 
 from dashboard.parts import Parts
 from dashboard.picture import picture
-from sinks import explorer
-from sinks.chosen import Chosen
-from sinks.explorer import MAX_ROWS, Choices, Detail, Like, ResultsPage, Sort, Status
+from sinks.reading import explorer
+from sinks.reading.chosen import Chosen
+from sinks.reading.explorer import MAX_ROWS, Choices, Detail, Like, ResultsPage, Sort, Status
 
 AnyRequest = Request[Any, Any, Any]
 Partition = Annotated[int | None, QueryParameter(ge=0, le=(1 << 32) - 1)]

@@ -10,11 +10,11 @@ from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath
 
-from dashboard.bodies import RunRow
+from dashboard.bodies.live import RunRow
 from dashboard.errors import HistoryUnavailable
+from dashboard.live.series import SeriesBody
 from dashboard.parts import Parts
 from dashboard.routes.reading import AnyRequest, json_answer
-from dashboard.series import SeriesBody
 from events.envelope import EPOCH
 
 MAX_LISTED = 1_000

@@ -12,9 +12,9 @@ from litestar.di import NamedDependency
 from litestar.params import FromQuery
 from litestar.response import Stream
 
-from dashboard.alerts import row_of
-from dashboard.broadcast import Mailbox
+from dashboard.alerts.state import row_of
 from dashboard.errors import RunUnknown
+from dashboard.live.broadcast import Mailbox
 from dashboard.parts import Parts
 
 HEARTBEAT_S = 3.0

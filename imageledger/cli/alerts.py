@@ -9,8 +9,8 @@ import typer
 from imageledger.cli.context import DataOption, JsonOption, settings_of
 
 if TYPE_CHECKING:
-    from dashboard.bodies import AlertRow
-    from metrics.backtest import Episode
+    from dashboard.bodies.live import AlertRow
+    from metrics.alerts.backtest import Episode
 
 RunOption = Annotated[str | None, typer.Option(help="One run; without it all of them.")]
 ReasonOption = Annotated[str | None, typer.Option(help="Why, for whoever reads the log.")]
@@ -36,7 +36,7 @@ def list_(
     """What fires and what is about to."""
     import asyncio
 
-    from dashboard.alerts import Wanted
+    from dashboard.alerts.state import Wanted
     from imageledger.alerting import listed
 
     found = asyncio.run(listed(settings_of(context, data), Wanted(run=run), limit))
@@ -125,8 +125,8 @@ def set_(
 
     from events.runs import RuleChange
     from imageledger.alerting import change
+    from metrics.alerts.rules import BUILT_IN, parse
     from metrics.errors import BadRule
-    from metrics.rules import BUILT_IN, parse
 
     if file is not None:
         parse(file.read_text("utf-8"), str(file), BUILT_IN)
@@ -174,7 +174,7 @@ def silence(
     import getpass
     from datetime import UTC, datetime, timedelta
 
-    from dashboard.alerting import silenced
+    from dashboard.alerts.decisions import silenced
     from imageledger.alerting import SOURCE, publish
 
     now = datetime.now(UTC)
@@ -201,7 +201,7 @@ def unsilence(
     import getpass
     from datetime import UTC, datetime
 
-    from dashboard.alerting import unsilenced
+    from dashboard.alerts.decisions import unsilenced
     from imageledger.alerting import SOURCE, publish
 
     event = unsilenced(run, silence_id, reason, by or getpass.getuser(), datetime.now(UTC), SOURCE)

@@ -18,7 +18,7 @@ from imageledger.errors import SettingsError
 if TYPE_CHECKING:
     from imageledger.settings import Settings
     from streams.cluster import Cluster
-    from streams.deadletters import Content, Letter, Outcome
+    from streams.offline.deadletters import Content, Letter, Outcome
 
 _SHOWN_CHARACTERS = 4_000
 
@@ -48,7 +48,7 @@ def list_letters(
 ) -> None:
     """What was refused, and why: the newest last, each record once."""
     from imageledger import letters
-    from streams import deadletters
+    from streams.offline import deadletters
 
     settings = settings_of(context, data)
     found = deadletters.chosen(
@@ -133,14 +133,14 @@ def export(
 
 
 async def _letters(settings: Settings) -> list[Letter]:
-    from streams.deadletters import reading
+    from streams.offline.deadletters import reading
 
     async with reading(_cluster(settings)) as dead:
         return await dead.letters()
 
 
 async def _one(settings: Settings, position: str) -> tuple[Letter, Content]:
-    from streams.deadletters import chosen, reading
+    from streams.offline.deadletters import chosen, reading
 
     async with reading(_cluster(settings)) as dead:
         found = chosen(await dead.letters(), positions=[position])
@@ -156,7 +156,7 @@ async def _retry(
     dry_run: bool,
     quiet: bool,
 ) -> list[Outcome]:
-    from streams.deadletters import chosen, reading
+    from streams.offline.deadletters import chosen, reading
 
     outcomes = []
     async with reading(_cluster(settings)) as dead:
@@ -172,7 +172,7 @@ async def _retry(
 
 async def _export(settings: Settings, file: Path, only: dict[str, Any]) -> int:
     from imageledger import letters
-    from streams.deadletters import chosen, reading
+    from streams.offline.deadletters import chosen, reading
 
     async with reading(_cluster(settings)) as dead:
         found = chosen(await dead.letters(), **only)

@@ -47,9 +47,9 @@ def export(
 ) -> None:
     """Write rows as they come, however many: CSV with a header, one JSON array, or Parquet."""
     from imageledger import wiring
-    from sinks.export import Filters
-    from sinks.export import export as exported
     from sinks.raw import raw
+    from sinks.reading.export import Filters
+    from sinks.reading.export import export as exported
 
     filters = Filters(run, _moment(start, "--from"), _moment(end, "--to"), tier, model, component_type)
     if form is Form.PARQUET and to_file is None and sys.stdout.isatty():

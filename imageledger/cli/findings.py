@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from imageledger.suggestions import Prompt, Report, VehicleReport
-    from processors.findings import Findings
+    from processors.backfill.findings import Findings
 
 _LISTED = 15
 """So many parts and prompts are shown; `--json` has all."""
@@ -39,7 +39,7 @@ def findings(
 
     from imageledger import wiring
     from imageledger.findings import read
-    from processors.documented import PRICES_USD
+    from processors.backfill.documented import PRICES_USD
 
     found = read(wiring.reader_url(settings_of(context, data)), run, PRICES_USD)
     about = found if vehicle is None else _of(found, vehicle)

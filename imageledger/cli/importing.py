@@ -18,7 +18,7 @@ from imageledger.cli.context import DataOption, JsonOption, settings_of
 if TYPE_CHECKING:
     from events.sdk.publisher import Publisher
     from imageledger.settings import Settings
-    from processors.importing import Imported, Progress
+    from processors.importing.load import Imported, Progress
 
 REJECTS = 3
 """The exit code where all that could be imported is, and some rows could not."""
@@ -44,8 +44,8 @@ def import_files(
     (docs/importing.md). Rows that are refused go to FILE.rejects.jsonl. Exit code 0: every row is in Kafka; 3: all but
     the rejects; 1: not all.
     """
-    from processors.importing import import_file
-    from processors.importing_mapping import load
+    from processors.importing.load import import_file
+    from processors.importing.mapping import load
 
     settings = settings_of(context, data)
     mapped = load(mapping) if mapping else None
@@ -76,7 +76,7 @@ def _publisher(settings: Settings, *, dry_run: bool) -> Iterator[Publisher | Non
 
     from events.sdk.publisher import Publisher
     from imageledger.reach import require_kafka
-    from processors.importing import SOURCE
+    from processors.importing.load import SOURCE
 
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # an absence is said by us, not at every attempt
     bootstrap = settings.kafka_address()

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from rich.tree import Tree
 
     from imageledger.settings import Settings
-    from sinks.history import History
-    from sinks.lineage import Lineage, Step
+    from sinks.reading.history import History
+    from sinks.reading.lineage import Lineage, Step
 
 
 _PIPE_WIDTH = 2_000
@@ -37,7 +37,7 @@ def image(
     data: DataOption = None,
 ) -> None:
     """image → question → answer → table row, with model, tier, cost, confidence, context and validation."""
-    from sinks import lineage
+    from sinks.reading import lineage
 
     _show(lineage.of_image(_history(settings_of(context, data)), image_id), f"image {image_id}", as_json=json)
 
@@ -50,7 +50,7 @@ def record(
     data: DataOption = None,
 ) -> None:
     """From a table's row back to its images, and every model that touched them."""
-    from sinks import lineage
+    from sinks.reading import lineage
 
     found = lineage.of_record(_history(settings_of(context, data)), table, record_id)
     _show(found, f"row {record_id} of {table}", as_json=json)
@@ -59,7 +59,7 @@ def record(
 def _history(settings: Settings) -> History:
     from imageledger import wiring
     from sinks.client import connect
-    from sinks.history import History
+    from sinks.reading.history import History
 
     return History(connect(wiring.reader_url(settings)))
 
@@ -67,7 +67,7 @@ def _history(settings: Settings) -> History:
 def _show(lineage: Lineage, title: str, *, as_json: bool) -> None:
     from rich.console import Console
 
-    from sinks.lineage import as_json as encoded
+    from sinks.reading.lineage import as_json as encoded
 
     if as_json:
         sys.stdout.buffer.write(encoded(lineage) + b"\n")

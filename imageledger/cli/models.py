@@ -13,7 +13,7 @@ from imageledger.cli.context import DataOption, JsonOption, settings_of
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from dashboard.model_bodies import CallFigures, ModelAnalyticsBody
+    from dashboard.bodies.models import CallFigures, ModelAnalyticsBody
 
 DaysOption = Annotated[int, typer.Option(help="So many days back.", min=1, max=3_650)]
 RunOption = Annotated[str | None, typer.Option(help="Only this run.")]
@@ -52,7 +52,7 @@ def models(
     import msgspec
     from rich.console import Console
 
-    from dashboard.model_bodies import ModelAnalyticsBody
+    from dashboard.bodies.models import ModelAnalyticsBody
     from imageledger.api import Api
 
     api = Api(settings_of(context, data).api_url())
@@ -84,7 +84,7 @@ def recommend(
     import msgspec
     from rich.console import Console
 
-    from dashboard.model_bodies import RecommendationBody
+    from dashboard.bodies.models import RecommendationBody
     from imageledger.api import Api
 
     answer = Api(settings_of(context, data).api_url()).answer(
@@ -119,7 +119,7 @@ def experiments(
     import msgspec
     from rich.console import Console
 
-    from dashboard.model_bodies import ExperimentsBody
+    from dashboard.bodies.models import ExperimentsBody
     from imageledger.api import Api
 
     api = Api(settings_of(context, data).api_url())

@@ -37,7 +37,7 @@ def process(
     """Measure every image of a folder and publish one result for each; started again, go on with the same run."""
     from imageledger import wiring
     from imageledger.reach import require_kafka
-    from processors.folder import process_folder
+    from processors.folder.run import process_folder
 
     settings = settings_of(context, data)
     run = run or f"folder-{folder.resolve().name}"

@@ -29,7 +29,7 @@ def recommend(
     import msgspec
     from rich.console import Console
 
-    from dashboard.analytics_bodies import RecommendationsBody
+    from dashboard.bodies.analytics import RecommendationsBody
     from imageledger.api import Api
 
     answer = Api(settings_of(context, data).api_url()).answer("/api/recommendations", run=run, days=days)

@@ -19,8 +19,8 @@ def register(app: typer.Typer) -> None:
 
 def kafka(context: typer.Context, port: PortOption = None, data: DataOption = None) -> None:
     """Run Apache Kafka on this machine: one durable node on loopback."""
-    from servers import kafka as server
-    from servers.warmup import set_up_kafka
+    from servers.kafka import server
+    from servers.kafka.warmup import set_up_kafka
 
     set_up_kafka(say=_say)
     server.run(settings_of(context, data).data, port=port)
@@ -28,7 +28,7 @@ def kafka(context: typer.Context, port: PortOption = None, data: DataOption = No
 
 def clickhouse(context: typer.Context, port: PortOption = None, data: DataOption = None) -> None:
     """Run the ClickHouse engine behind its HTTP interface, on loopback."""
-    from servers import clickhouse as server
+    from servers.clickhouse import server
 
     server.run(settings_of(context, data).data, port, ready=lambda _: _say("ClickHouse is ready"))
 
@@ -46,7 +46,7 @@ def migrate(
     from imageledger import wiring
 
     if cluster is not None:
-        from sinks.cluster import ddl
+        from sinks.schema.cluster import ddl
 
         typer.echo(ddl(cluster), nl=False)
         return
@@ -80,7 +80,7 @@ def demo(
 
 def _supervise(settings: Settings, *, backfill_speed: float | None = None) -> None:
     from imageledger import stack
-    from servers.warmup import set_up_kafka
+    from servers.kafka.warmup import set_up_kafka
 
     if settings.kafka is None:
         set_up_kafka(say=_say)  # here, where whoever started it sees what is fetched

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from sinks.raw import Answer
-    from sinks.sql import Format
+    from sinks.reading.sql import Format
 
 
 class Form(StrEnum):
@@ -48,7 +48,7 @@ def sql(
     from imageledger import wiring
     from sinks.errors import ClickHouseError
     from sinks.raw import raw
-    from sinks.sql import Sql, worded
+    from sinks.reading.sql import Sql, worded
 
     form = form or (Form.TABLE if sys.stdout.isatty() else Form.CSV)
     text = sys.stdin.read() if query in {None, "-"} else query

@@ -29,7 +29,7 @@ from imageledger.cli.context import DataOption, JsonOption, settings_of
 if TYPE_CHECKING:
     from imageledger.replay import Replay
     from imageledger.verify import Progress, Verdict
-    from streams.comparison import Difference
+    from streams.offline.comparison import Difference
 
 EQUAL, DIFFERENT, NOT_COMPARED = 0, 1, 2
 _SHOWN = 50

@@ -1,6 +1,6 @@
 """What people and documents said, whenever they said it: the latest word by position in the log holds."""
 
-from metrics.counters import FEEDBACK_COUNTERS
+from metrics.fold.counters import FEEDBACK_COUNTERS
 
 from .view import RUN_ID, Column, View, of_metrics
 

@@ -1,4 +1,4 @@
-"""What a run found out, by SQL: `imageledger findings` says the same (processors.findings)."""
+"""What a run found out, by SQL: `imageledger findings` says the same (processors.backfill.findings)."""
 
 from .questions import Question, Section
 

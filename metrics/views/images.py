@@ -2,7 +2,7 @@
 
 # ruff: noqa: S608 - these texts are made of this package's own constants; no input reaches them
 
-from metrics import context
+from metrics.intelligence import context
 
 from .view import RUN_ID, Column, View
 

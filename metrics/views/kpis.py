@@ -1,10 +1,10 @@
-"""S3's fifteen indicators out of the stored snapshots: `metrics.kpis` said in SQL (DETAILS.md, KPIs)."""
+"""S3's fifteen indicators out of the stored snapshots: `metrics.figures.kpis` said in SQL (DETAILS.md, KPIs)."""
 
 # ruff: noqa: S608 - these texts are made of this package's own constants; no input reaches them
 
-from metrics import derived
-from metrics.kpis import INDICATORS, NEAR_TARGET, OF_PLAN, ON_TARGET, STEADY, Indicator, has_trend
-from metrics.throughput import ENOUGH_RESULTS
+from metrics.figures import derived
+from metrics.figures.kpis import INDICATORS, NEAR_TARGET, OF_PLAN, ON_TARGET, STEADY, Indicator, has_trend
+from metrics.figures.throughput import ENOUGH_RESULTS
 
 from .snapshot_json import AS_OF
 from .view import RUN_ID, Column, View
@@ -16,7 +16,7 @@ def views() -> list[View]:
 
 
 def of_snapshot(name: str) -> str:
-    """A figure of `metrics.derived.figures` out of a snapshot's JSON."""
+    """A figure of `metrics.figures.derived.figures` out of a snapshot's JSON."""
     if name in derived.NAMES:
         return f"JSONExtract(metrics, 'derived', '{name}', 'Nullable(Float64)')"
     return _counter("'totals'", name)

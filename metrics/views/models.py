@@ -2,8 +2,8 @@
 
 # ruff: noqa: S608 - these texts are made of this package's own constants; no input reaches them
 
-from metrics.models import FEWEST_CALLS, WINDOW_DAYS
-from metrics.models import Z_95 as _Z
+from metrics.intelligence.models import FEWEST_CALLS, WINDOW_DAYS
+from metrics.intelligence.models import Z_95 as _Z
 
 from .calls import KEYS
 from .view import Column, View, listed

@@ -32,7 +32,7 @@ def _map_of(field: str, docs: str) -> Column:
 
 
 def _run_plans() -> View:
-    """`metrics.lifecycle` by SQL: the newest event that speaks of a field holds, each event id once."""
+    """`metrics.fold.lifecycle` by SQL: the newest event that speaks of a field holds, each event id once."""
     phase = (
         "transform(argMaxIf(event_type, "
         f"{_AT}, event_type IN ('run.declared', 'run.paused', 'run.resumed', 'run.finished')), "

@@ -1,10 +1,10 @@
-"""Every ratio by SQL: the formulas of `metrics.ratios` over a run's counters and its plan (docs/metrics.md)."""
+"""Every ratio by SQL: the formulas of `metrics.figures.ratios` over a run's counters and its plan (docs/metrics.md)."""
 
-from metrics.counters import ADDITIVE, FEEDBACK_COUNTERS, SUBJECT_COUNTERS
-from metrics.derived import DERIVED
-from metrics.groups import LABELS
-from metrics.ratio import Ratio
-from metrics.ratios import RATIOS, of_label
+from metrics.figures.derived import DERIVED
+from metrics.figures.ratio import Ratio
+from metrics.figures.ratios import RATIOS, of_label
+from metrics.fold.counters import ADDITIVE, FEEDBACK_COUNTERS, SUBJECT_COUNTERS
+from metrics.fold.groups import LABELS
 
 from .view import RUN_ID, Column, View, listed
 

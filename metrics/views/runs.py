@@ -7,9 +7,11 @@ log, so it is counted on its own, in the partitions of a run that span more than
 
 # ruff: noqa: S608 - these texts are made of this package's own constants; no input reaches them
 
-from metrics import buckets, confidence, context
-from metrics.counters import ADDITIVE, SUBJECT_COUNTERS
-from metrics.groups import LABELS
+from metrics.figures import confidence
+from metrics.fold import buckets
+from metrics.fold.counters import ADDITIVE, SUBJECT_COUNTERS
+from metrics.fold.groups import LABELS
+from metrics.intelligence import context
 
 from .feedback import VALIDATED, WORDS
 from .view import RUN_ID, Column, View, listed, of_metrics, taken

@@ -7,7 +7,7 @@ from typing import Any, Literal, Protocol
 import msgspec
 
 from events.results import Answer, Gap
-from processors.context import NO_CONTEXT, Context
+from processors.backfill.context import NO_CONTEXT, Context
 from processors.errors import CallError
 
 

@@ -4,7 +4,7 @@ import random
 from typing import Any, NamedTuple
 
 from events.results import Answer, Gap, Validator
-from processors.context import Context, band
+from processors.backfill.context import Context, band
 from processors.identity import row_id
 from processors.models.base import Request
 from processors.models.scenes import Scene

@@ -12,9 +12,9 @@ from sample_runs import snapshot
 from serving import Served, served
 
 from events import codec
-from servers.users import Addresses
+from servers.clickhouse.users import Addresses
 from sinks.client import connect
-from sinks.migrations import migrate
+from sinks.schema.migrations import migrate
 
 pytestmark = pytest.mark.browser
 WAIT_MS = 20_000

@@ -18,7 +18,7 @@ from events.snapshots import (
     TierProgress,
     Window,
 )
-from metrics import derived, kpis, ratios
+from metrics.figures import derived, kpis, ratios
 
 TOTAL = 2_741
 NANO = 1_000_000_000
@@ -111,7 +111,7 @@ def snapshot(
             seconds_high=left / rate * 70,
             completion=as_of + timedelta(minutes=left / rate),
             text=f"{round(left / rate)}m",
-            range_text=f"{round(left / rate * 0.87)}m – {round(left / rate * 1.17)}m",  # noqa: RUF001  (as metrics/eta.py)
+            range_text=f"{round(left / rate * 0.87)}m – {round(left / rate * 1.17)}m",  # noqa: RUF001  (as metrics/forecast/eta.py)
         )
         fields["budget"] = Budget(
             allocated_nano_usd=10 * NANO, remaining_nano_usd=10 * NANO - spent, spent_fraction=spent / (10 * NANO)

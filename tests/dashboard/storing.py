@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 from clickhouse_connect.driver.client import Client
 
-from sinks.sources import SOURCES
-from sinks.writer import insert
+from sinks.loading.sources import SOURCES
+from sinks.loading.writer import insert
 
 _BY_TOPIC = {source.topic: source for source in SOURCES}
 

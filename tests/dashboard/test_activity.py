@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from sample_runs import result
 
-from dashboard.activity import KEPT_S, ROWS_A_SECOND, ActivityFeed, activity, short_id, summary
-from dashboard.bodies import Activity
+from dashboard.bodies.live import Activity
+from dashboard.live.activity import KEPT_S, ROWS_A_SECOND, ActivityFeed, activity, short_id, summary
 from events import codec
 from events.results import Answer, Failure
 

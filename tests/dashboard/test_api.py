@@ -14,9 +14,9 @@ from serving import DEADLINE_S, Served, new_prefix, served, wait_for
 from events import codec
 from events.envelope import epoch_ms
 from events.snapshots import State
-from servers.users import Addresses
+from servers.clickhouse.users import Addresses
 from sinks.client import connect
-from sinks.migrations import migrate
+from sinks.schema.migrations import migrate
 
 AS_OF = datetime(2026, 11, 21, 12, 0, 0, 123456, tzinfo=UTC)
 

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from sample_runs import snapshot
 
-from dashboard import figures, readings
+from dashboard.live import figures, readings
 from events.snapshots import RunMetrics
 
 S0 = {

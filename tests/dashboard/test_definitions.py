@@ -8,9 +8,9 @@ import pytest
 from sample_runs import snapshot
 
 from dashboard.definitions import DEFINITIONS
-from dashboard.live import Snapshot
+from dashboard.live.runs import Snapshot
 from events import codec
-from metrics.counters import COUNTERS
+from metrics.fold.counters import COUNTERS
 from metrics.views.catalogue import VIEWS
 
 VIEW_NAMES = {view.name for view in VIEWS}

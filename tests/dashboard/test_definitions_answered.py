@@ -6,9 +6,9 @@ import pytest
 from serving import Served, served
 
 from dashboard.definitions import DEFINITIONS
-from servers.users import Addresses
+from servers.clickhouse.users import Addresses
 from sinks.client import connect
-from sinks.migrations import migrate
+from sinks.schema.migrations import migrate
 
 
 @pytest.fixture(scope="module")

@@ -15,9 +15,9 @@ from typer.testing import CliRunner
 from events import codec
 from events.feedback import FeedbackRecorded
 from imageledger.cli.main import app
-from servers.users import Addresses
+from servers.clickhouse.users import Addresses
 from sinks.client import connect
-from sinks.migrations import migrate
+from sinks.schema.migrations import migrate
 
 NOW = datetime.now(UTC)
 

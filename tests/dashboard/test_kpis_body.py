@@ -4,8 +4,8 @@ import msgspec
 import pytest
 from sample_runs import snapshot
 
-from dashboard.figures import dashboard_body
-from dashboard.kpis import kpis_body
+from dashboard.live.figures import dashboard_body
+from dashboard.live.kpis import kpis_body
 
 
 def test_the_body_is_the_documented_one() -> None:

@@ -5,8 +5,8 @@ from typing import Any
 import msgspec
 from sample_runs import snapshot
 
-from dashboard.figures import dashboard_body
-from dashboard.notices import Active, Alerts, notices
+from dashboard.live.figures import dashboard_body
+from dashboard.live.notices import Active, Alerts, notices
 
 
 def said(**changes: Any) -> dict[str, tuple[str, str]]:

@@ -11,9 +11,9 @@ from serving import Served, new_prefix, served, wait_for
 from storing import store as stored
 
 from dashboard.examples import EXAMPLES, REQUESTS
-from servers.users import Addresses
+from servers.clickhouse.users import Addresses
 from sinks.client import connect
-from sinks.migrations import migrate
+from sinks.schema.migrations import migrate
 
 Document = dict[str, Any]
 CHECKS = ["not_a_server_error", "status_code_conformance", "content_type_conformance", "response_schema_conformance"]

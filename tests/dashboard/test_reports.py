@@ -11,7 +11,7 @@ import pytest
 from pypdf import PdfReader
 from sample_runs import snapshot
 
-from dashboard.live import Snapshot
+from dashboard.live.runs import Snapshot
 from dashboard.pages import formats
 from dashboard.reports.spreadsheet import harmless
 from dashboard.routes.report import document

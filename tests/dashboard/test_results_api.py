@@ -12,9 +12,9 @@ import pytest
 from sample_history import START_MS, component, insert, result, written
 from serving import Served, served
 
-from servers.users import Addresses
+from servers.clickhouse.users import Addresses
 from sinks.client import connect
-from sinks.migrations import migrate
+from sinks.schema.migrations import migrate
 
 ODD = "a/b \"ü\" <script>alert('1')</script> 🚗 א?#%2F"
 ROWS = 120

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.series import MAX_POINTS, Glance, Series
+from dashboard.live.series import MAX_POINTS, Glance, Series
 
 BEGAN = datetime(2026, 11, 1, tzinfo=UTC)
 

@@ -14,7 +14,7 @@ from serving import DEADLINE_S, served, wait_for
 from dashboard.app import serve
 from dashboard.config import DashboardConfig
 from dashboard.errors import AddressTaken
-from servers import kafka as kafka_server
+from servers.kafka import server as kafka_server
 
 NOWHERE = "127.0.0.1:9"
 PROGRAM = f"""

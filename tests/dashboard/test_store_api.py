@@ -18,11 +18,11 @@ from typer.testing import CliRunner
 
 from imageledger.cli.main import app
 from imageledger.errors import SettingsError
-from servers.users import Addresses
-from sinks import export
+from servers.clickhouse.users import Addresses
 from sinks.client import connect
 from sinks.errors import NoLineage, NoSuchView, StatementRefused
-from sinks.migrations import migrate
+from sinks.reading import export
+from sinks.schema.migrations import migrate
 
 NEVER = Path("/tmp/never")
 ROWS = 300_000

@@ -10,8 +10,8 @@ import httpx
 from sample_runs import result, snapshot
 from serving import Served, wait_for
 
-from dashboard.activity import activity
-from dashboard.broadcast import MAX_ROWS, Broadcast
+from dashboard.live.activity import activity
+from dashboard.live.broadcast import MAX_ROWS, Broadcast
 
 
 def messages(stream: httpx.Response) -> Iterator[tuple[str, Any]]:

@@ -15,8 +15,8 @@ import pytest
 from serving import Served, wait_for
 from test_alerts_api import firing, resolved
 
+from dashboard.alerts.webhooks import SIGNATURE, Bridge, Messenger, Webhook, payload, signature, words
 from dashboard.errors import Undelivered
-from dashboard.webhooks import SIGNATURE, Bridge, Messenger, Webhook, payload, signature, words
 from events.alerts import Alert
 
 URL = "http://127.0.0.1:8400"

@@ -15,10 +15,11 @@ import psutil
 
 from events.topics import DEFAULT_PREFIX
 from imageledger import health, workers
-from servers import clickhouse as clickhouse_server
-from servers import endpoints, users
-from servers import kafka as kafka_server
-from servers.warmup import set_up_kafka
+from servers import endpoints
+from servers.clickhouse import server as clickhouse_server
+from servers.clickhouse import users
+from servers.kafka import server as kafka_server
+from servers.kafka.warmup import set_up_kafka
 from streams import status
 
 DEADLINE_S = 240.0

@@ -17,7 +17,7 @@ from events.codec import decode
 from events.envelope import epoch_ms
 from events.refusals import Refused
 from events.snapshots import RunMetrics
-from metrics.counters import ADDITIVE, FEEDBACK_COUNTERS, SUBJECT_COUNTERS
+from metrics.fold.counters import ADDITIVE, FEEDBACK_COUNTERS, SUBJECT_COUNTERS
 
 SQL_COUNTERS = [metric.name for metric in ADDITIVE + SUBJECT_COUNTERS + FEEDBACK_COUNTERS if metric.sql is not None]
 _FAMILIES = ("scores|", "stages|", "stage_costs|")

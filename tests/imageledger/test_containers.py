@@ -17,10 +17,10 @@ from typer.main import get_command
 from events.topics import DEFAULT_PREFIX
 from imageledger.cli.main import app
 from imageledger.settings import Settings, meanings, variable
-from servers.artifacts import KAFKA_VERSION
-from servers.kafka import PROPERTIES
-from servers.reader import CEILINGS, LIMITS
-from servers.users import Addresses, Role
+from servers.clickhouse.reader import CEILINGS, LIMITS
+from servers.clickhouse.users import Addresses, Role
+from servers.kafka.artifacts import KAFKA_VERSION
+from servers.kafka.server import PROPERTIES
 
 ROOT = Path(__file__).resolve().parents[2]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())

@@ -19,9 +19,9 @@ from typer.testing import CliRunner
 from imageledger.cli.main import app
 from imageledger.doctor import Check
 from servers import endpoints
-from servers.users import Addresses
+from servers.clickhouse.users import Addresses
 from sinks.client import connect
-from sinks.migrations import migrate
+from sinks.schema.migrations import migrate
 from streams import status
 
 Found = dict[str, Check]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from dashboard.routes.probes import sink_lines
 from imageledger import health, workers
-from sinks.consumer import Status
+from sinks.loading.consumer import Status
 from streams import status
 
 

@@ -10,10 +10,10 @@ from typer.testing import CliRunner, Result
 
 from imageledger.cli.main import app
 from imageledger.errors import SettingsError
-from servers import clickhouse as clickhouse_server
+from servers.clickhouse import server as clickhouse_server
 from sinks.client import connect
 from sinks.errors import NotRestored
-from sinks.migrations import migrate
+from sinks.schema.migrations import migrate
 
 CALLS = """
 INSERT INTO results (event_id, run_id, subject_kind, subject_id, status, recorded_at, event_time, source_offset)

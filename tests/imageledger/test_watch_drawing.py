@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.text import Text
 
-from dashboard.bodies import Activity
-from dashboard.figures import dashboard_body
+from dashboard.bodies.live import Activity
+from dashboard.live.figures import dashboard_body
 from events.snapshots import Budget, Eta, Progress, Projection, RunMetrics, State, TierProgress, Window
 from imageledger.api import Message, messages
 from imageledger.following import LINE_S, SETTLE_S, Figures, Lines

@@ -8,14 +8,14 @@ from events.heartbeats import ProcessorHeartbeat
 from events.results import Failure, ImageResult
 from events.runs import RunDeclared, RunEvent
 from events.snapshots import ActiveAlert
-from metrics.alerts import decide
-from metrics.buckets import moment
-from metrics.episodes import AlertState
-from metrics.fold import Fold, Record
-from metrics.lifecycle import Silence, Stamp
+from metrics.alerts.episodes import AlertState
+from metrics.alerts.rules import BUILT_IN, Rules, armed
+from metrics.alerts.signals import Look
+from metrics.alerts.states import decide
+from metrics.fold.buckets import moment
+from metrics.fold.lifecycle import Silence, Stamp
+from metrics.fold.partition import Fold, Record
 from metrics.registers import RunRegisters
-from metrics.rules import BUILT_IN, Rules, armed
-from metrics.signals import Look
 from metrics.snapshot import snapshot
 
 NOON = 1_795_000_000_000

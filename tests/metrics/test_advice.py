@@ -7,12 +7,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from events.profiles import VehicleProfiled
-from metrics.advice import Batch, Minute, best_batch_sizes, best_concurrency, cheaper_routes, no_worse
-from metrics.context import DOCUMENTS, LIST_PRICES_NANO_USD, additions, band, context_score, promise, request
-from metrics.models import Calls
-from metrics.recommendation import Model
-from processors.context import context_score as routed_score
-from processors.documented import PRICES_USD
+from metrics.intelligence.advice import Batch, Minute, best_batch_sizes, best_concurrency, cheaper_routes, no_worse
+from metrics.intelligence.context import (
+    DOCUMENTS,
+    LIST_PRICES_NANO_USD,
+    additions,
+    band,
+    context_score,
+    promise,
+    request,
+)
+from metrics.intelligence.models import Calls
+from metrics.intelligence.recommendation import Model
+from processors.backfill.context import context_score as routed_score
+from processors.backfill.documented import PRICES_USD
 
 BIG, MID, TINY = Model("big", "p"), Model("mid", "p"), Model("tiny", "p")
 

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from events.alerts import AlertFiring, AlertResolved
 from events.runs import Baseline, RunFinished, RunPaused, RunUpdated, Sla, TierPlan
-from metrics.alerts import decide
-from metrics.buckets import moment
-from metrics.lifecycle import Silence
-from metrics.rules import BUILT_IN, GRAVITY, armed, rule
-from metrics.signals import Look, Reading
+from metrics.alerts.rules import BUILT_IN, GRAVITY, armed, rule
+from metrics.alerts.signals import Look, Reading
+from metrics.alerts.states import decide
+from metrics.fold.buckets import moment
+from metrics.fold.lifecycle import Silence
 from metrics.snapshot import snapshot
 
 ONE_TIER: dict[str, Any] = {

@@ -8,9 +8,9 @@ from alert_scene import NOON
 from events.heartbeats import ProcessorHeartbeat
 from events.results import ImageResult
 from events.runs import RunDeclared, RunFinished
-from metrics.backtest import Arrived, Backtest
-from metrics.buckets import moment
-from metrics.rules import BUILT_IN, armed
+from metrics.alerts.backtest import Arrived, Backtest
+from metrics.alerts.rules import BUILT_IN, armed
+from metrics.fold.buckets import moment
 
 RULES = armed({name: BUILT_IN[name] for name in ("error_rate", "processing_stopped", "queue_depth")})
 

@@ -11,9 +11,9 @@ import pytest
 from events.results import Answer, Failure, ImageResult
 from events.runs import Baseline, RunDeclared, RunUpdated, TierPlan
 from events.snapshots import RunMetrics
-from metrics.buckets import MINUTE_MS, moment
-from metrics.fold import Fold, Record
-from metrics.lifecycle import Stamp
+from metrics.fold.buckets import MINUTE_MS, moment
+from metrics.fold.lifecycle import Stamp
+from metrics.fold.partition import Fold, Record
 from metrics.registers import RunRegisters
 from metrics.snapshot import snapshot
 

@@ -7,11 +7,11 @@ import pytest
 from benchmarks import eta_backtest
 from events.runs import RunDeclared, TierPlan
 from events.snapshots import Progress
-from metrics.buckets import moment
-from metrics.counters import FIRST_MS
-from metrics.eta import DRIFT, PLANNED, Z_80, Pace, eta, noise, remaining, state
-from metrics.progress import progress
-from metrics.throughput import Minutes, Recent
+from metrics.figures.throughput import Minutes, Recent
+from metrics.fold.buckets import moment
+from metrics.fold.counters import FIRST_MS
+from metrics.forecast.eta import DRIFT, PLANNED, Z_80, Pace, eta, noise, remaining, state
+from metrics.forecast.progress import progress
 
 NOTHING = Recent(0, {}, {})
 

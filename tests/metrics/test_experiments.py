@@ -5,8 +5,8 @@ from statistics import fmean, variance
 import numpy as np
 import pytest
 
-from metrics.distributions import t_p_value, t_quantile
-from metrics.experiments import (
+from metrics.intelligence.distributions import t_p_value, t_quantile
+from metrics.intelligence.experiments import (
     ALPHA,
     FEWEST,
     Sample,

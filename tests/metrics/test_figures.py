@@ -4,10 +4,10 @@ import pytest
 
 from events.runs import Baseline, RunDeclared, TierPlan
 from events.snapshots import Day, Progress, Projection
-from metrics import eta, projection
-from metrics.buckets import moment
-from metrics.progress import progress
-from metrics.throughput import Minutes, Recent
+from metrics.figures.throughput import Minutes, Recent
+from metrics.fold.buckets import moment
+from metrics.forecast import eta, projection
+from metrics.forecast.progress import progress
 
 NOTHING = Recent(0, {}, {})
 NANO = 10**9

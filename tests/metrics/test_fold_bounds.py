@@ -2,10 +2,10 @@
 
 from events.partials import TOTAL
 from events.results import ImageResult
-from metrics.buckets import BUCKET_MS, DAY_MS, HOUR_MS, MINUTE_MS, moment
-from metrics.fold import Fold, Record
+from metrics.fold.buckets import BUCKET_MS, DAY_MS, HOUR_MS, MINUTE_MS, moment
+from metrics.fold.partition import Fold, Record
+from metrics.fold.segment import Segment
 from metrics.registers import RunRegisters
-from metrics.segment import Segment
 from metrics.snapshot import snapshot
 
 NOW = 1_795_000_000_000

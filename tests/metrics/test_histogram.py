@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metrics.histogram import RELATIVE_ERROR, bin_of, bins_of, percentile, representative
+from metrics.fold.histogram import RELATIVE_ERROR, bin_of, bins_of, percentile, representative
 
 latencies = st.integers(0, 5_000) | st.integers(0, 10**12)
 

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from metrics.identity import KeyTable, identity, keys
+from metrics.fold.identity import KeyTable, identity, keys
 
 
 @given(st.lists(st.lists(st.integers(0, 60), max_size=40), max_size=12), st.booleans())

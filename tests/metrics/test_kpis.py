@@ -6,9 +6,9 @@ import pytest
 
 from events.runs import RunDeclared
 from events.snapshots import Kpi
-from metrics.buckets import moment
-from metrics.formula import least, n
-from metrics.kpis import INDICATORS, attainment, kpis, scores, status, trend
+from metrics.figures.formula import least, n
+from metrics.figures.kpis import INDICATORS, attainment, kpis, scores, status, trend
+from metrics.fold.buckets import moment
 
 TARGETS = {
     "token_reduction_rate": 0.6, "cache_hit_rate": 0.8, "response_time_improvement": 0.3, "daily_cost_savings": 50,

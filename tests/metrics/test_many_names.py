@@ -2,11 +2,11 @@
 
 from events.partials import TOTAL
 from events.results import ImageResult
-from metrics.buckets import MINUTE_MS, moment
-from metrics.fold import Fold, Record
-from metrics.groups import NAMED_PER_PARTITION, NAMED_PER_SNAPSHOT, OTHER
+from metrics.fold.buckets import MINUTE_MS, moment
+from metrics.fold.groups import NAMED_PER_PARTITION, NAMED_PER_SNAPSHOT, OTHER
+from metrics.fold.partition import Fold, Record
+from metrics.fold.segment import Segment
 from metrics.registers import RunRegisters
-from metrics.segment import Segment
 from metrics.snapshot import snapshot
 
 NOW = 1_795_000_000_000

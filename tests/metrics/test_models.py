@@ -2,9 +2,9 @@
 
 import pytest
 
-from metrics.insights import Asked, insights
-from metrics.models import Calls, wilson
-from metrics.recommendation import HAIKU, MINI, SONNET, Model, rank, recommend, task_type_of
+from metrics.intelligence.insights import Asked, insights
+from metrics.intelligence.models import Calls, wilson
+from metrics.intelligence.recommendation import HAIKU, MINI, SONNET, Model, rank, recommend, task_type_of
 
 SONNET_CODING = Calls(
     calls=147, succeeded=144, latency_ms=2341 * 147, timed=147, tokens=147_000, thumbs_up=89, thumbs_down=11

@@ -10,10 +10,10 @@ from events.results import ComponentResult, ImageResult
 from events.runs import RunDeclared, Sla, TierPlan
 from events.snapshots import Hindrance, Operations, RateLimit, RunMetrics, Stage
 from events.snapshots import Sla as SlaFigures
-from metrics import health, shifts
-from metrics.buckets import MINUTE_MS, moment
-from metrics.fold import Fold, Record
-from metrics.lifecycle import Stamp
+from metrics.figures import health, shifts
+from metrics.fold.buckets import MINUTE_MS, moment
+from metrics.fold.lifecycle import Stamp
+from metrics.fold.partition import Fold, Record
 from metrics.registers import RunRegisters
 from metrics.snapshot import snapshot
 

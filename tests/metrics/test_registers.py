@@ -3,9 +3,9 @@
 from events.heartbeats import ProcessorHeartbeat
 from events.results import ImageResult
 from events.runs import AnyRunEvent, RunDeclared, RunFinished, RunPaused, RunResumed, RunUpdated
-from metrics.buckets import DAY_MS, HOUR_MS, MINUTE_MS, moment
-from metrics.fold import Fold, Record
-from metrics.lifecycle import Stamp
+from metrics.fold.buckets import DAY_MS, HOUR_MS, MINUTE_MS, moment
+from metrics.fold.lifecycle import Stamp
+from metrics.fold.partition import Fold, Record
 from metrics.registers import RunRegisters, RunSegment
 from metrics.snapshot import snapshot
 

@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 
 from events.envelope import Event
 from events.runs import AlertSilenced, AlertUnsilenced, RuleChange, RulesChanged
-from metrics.buckets import moment
+from metrics.alerts.rules import BUILT_IN, changed, conditions, parse
 from metrics.errors import BadRule
-from metrics.lifecycle import Lifecycle, Stamp
-from metrics.rules import BUILT_IN, changed, conditions, parse
+from metrics.fold.buckets import moment
+from metrics.fold.lifecycle import Lifecycle, Stamp
 
 TEXTS = 'message = "m"\naction = "a"\n'
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from metrics.identity import identity, keys
-from metrics.subjects import BAND_CODES, STATUSES, Moves, Outcomes, Subjects
+from metrics.fold.identity import identity, keys
+from metrics.fold.subjects import BAND_CODES, STATUSES, Moves, Outcomes, Subjects
 
 
 def take(subjects: Subjects, *results: tuple[str, int, str, bool, str | None]) -> Moves:

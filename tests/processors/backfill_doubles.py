@@ -7,10 +7,10 @@ from msgspec.structs import replace
 from processor_doubles import NOON
 
 from events.profiles import VehicleProfiled
-from processors.documented import documented
+from processors.backfill.documented import documented
+from processors.backfill.plan import Plan
 from processors.errors import CallError
 from processors.models.base import Image, Outcome, Request
-from processors.plan import Plan
 
 GOOD = {"image_quality": {"sufficient_for_detail": True}}
 POOR_QUALITY = {"image_quality": {"sufficient_for_detail": False}}

@@ -12,14 +12,14 @@ from processor_doubles import NOON, Kept, VirtualClock, decoded, virtually
 from events.heartbeats import ProcessorHeartbeat
 from events.results import ImageResult
 from events.runs import RunDeclared, RunEvent, RunFinished, RunPaused
-from processors.backfill import backfill
+from processors.backfill.context import Context
+from processors.backfill.documented import documented
+from processors.backfill.plan import Plan, next_tier, sufficient_for_detail
+from processors.backfill.run import backfill
 from processors.clock import WallClock
-from processors.context import Context
-from processors.documented import documented
 from processors.errors import CallError
 from processors.models.base import Outcome, Request
 from processors.models.simulated import SimulatedModel
-from processors.plan import Plan, next_tier, sufficient_for_detail
 from processors.summary import Summary
 
 

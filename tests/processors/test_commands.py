@@ -16,10 +16,10 @@ from events.commands import CommandIssued
 from events.heartbeats import ProcessorHeartbeat
 from events.profiles import VehicleProfiled
 from events.runs import CommandAcknowledged, RunDeclared, RunEvent, RunFinished, RunPaused, RunResumed, RunUpdated
-from processors.backfill import backfill
+from processors.backfill.plan import Plan
+from processors.backfill.run import backfill
 from processors.errors import CallError
 from processors.models.base import Outcome, Request
-from processors.plan import Plan
 from processors.summary import Summary
 
 

@@ -4,8 +4,8 @@ import pytest
 from processor_doubles import NOON
 
 from events.profiles import VehicleProfiled
-from processors.context import band, context_of, context_score
-from processors.documented import PRICES_USD
+from processors.backfill.context import band, context_of, context_score
+from processors.backfill.documented import PRICES_USD
 
 
 def profile(**known: bool | int) -> VehicleProfiled:

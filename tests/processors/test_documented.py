@@ -16,9 +16,9 @@ from events.numbers import nano_usd
 from events.profiles import VehicleProfiled
 from events.results import ImageResult
 from events.runs import RunDeclared, RunEvent, RunFinished
-from processors.backfill import backfill
-from processors.context import band, context_score
-from processors.documented import documented
+from processors.backfill.context import band, context_score
+from processors.backfill.documented import documented
+from processors.backfill.run import backfill
 from processors.models.simulated import SimulatedModel
 from processors.summary import Summary
 

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from made_results import result, said
 
 from events.results import Gap, ImageResult
-from processors.evidence import Evidence
-from processors.findings import Findings, MissingItem, Part, Quality, View, findings
+from processors.backfill.evidence import Evidence
+from processors.backfill.findings import Findings, MissingItem, Part, Quality, View, findings
 
 S2_TIER_1 = {
     "tier": 1,

@@ -18,8 +18,8 @@ from events.heartbeats import ProcessorHeartbeat
 from events.results import ImageResult
 from events.runs import CommandAcknowledged, RunDeclared, RunEvent, RunFinished, RunPaused
 from processors.errors import CallError, FolderError
-from processors.files import image_files, stable_id
-from processors.folder import process_folder
+from processors.folder.files import image_files, stable_id
+from processors.folder.run import process_folder
 from processors.models.base import Outcome, Request
 from processors.models.local import LocalModel
 

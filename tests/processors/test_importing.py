@@ -17,11 +17,11 @@ from hypothesis import strategies as st
 
 from events.envelope import Event
 from events.numbers import nano_usd
-from processors import importing
 from processors.errors import ImportFileError, MappingError
-from processors.importing import Imported, import_file
-from processors.importing_fields import DURATIONS, FRACTIONS, MONEY
-from processors.importing_mapping import Mapping
+from processors.importing import load as importing
+from processors.importing.fields import DURATIONS, FRACTIONS, MONEY
+from processors.importing.load import Imported, import_file
+from processors.importing.mapping import Mapping
 
 MAPPING = """
 [constants]

@@ -6,13 +6,13 @@ from hypothesis import strategies as st
 from made_results import profile, result
 
 from events.profiles import VehicleProfiled
-from processors.context import BAND_RANK, Band, context_of, context_score
-from processors.documented import PRICES_USD
-from processors.evidence import Evidence
-from processors.improvements import Asked, improved
+from processors.backfill.context import BAND_RANK, Band, context_of, context_score
+from processors.backfill.documented import PRICES_USD
+from processors.backfill.evidence import Evidence
+from processors.backfill.improvements import Asked, improved
+from processors.backfill.selection import selection
+from processors.backfill.worklist import Standing
 from processors.models.base import Image
-from processors.selection import selection
-from processors.worklist import Standing
 
 PROFILES = st.builds(
     profile,

@@ -8,7 +8,7 @@ import pytest
 from made_results import profile
 from processor_doubles import VirtualClock, virtually
 
-from processors.context import Context, context_of
+from processors.backfill.context import Context, context_of
 from processors.errors import CallError
 from processors.identity import draws
 from processors.models.base import Image, Outcome, Request, looked

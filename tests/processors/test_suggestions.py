@@ -7,8 +7,8 @@ from made_results import profile, result, said
 from events.profiles import VehicleProfiled
 from events.results import Gap, ImageResult
 from imageledger.suggestions import Report, report
-from processors.documented import PRICES_USD
-from processors.evidence import Evidence
+from processors.backfill.documented import PRICES_USD
+from processors.backfill.evidence import Evidence
 
 AT_40 = {"receipt_count": 5, "timeline_event_count": 5}
 RICH = result("other", 2, vehicle_id="other", context_score=65.0, answers=[said("part:hood", 0.95)])

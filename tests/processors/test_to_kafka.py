@@ -9,7 +9,7 @@ from processor_doubles import photograph
 from events import codec
 from events.sdk.publisher import Publisher
 from events.topics import DEFAULT_PARTITIONS, full_name
-from processors.folder import process_folder
+from processors.folder.run import process_folder
 
 
 async def _read(bootstrap: str, topic: str) -> list[tuple[bytes | None, bytes]]:

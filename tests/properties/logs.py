@@ -11,9 +11,9 @@ from naive import DAY, HOUR, MINUTE, SECOND, Logged
 from events.envelope import EPOCH
 from events.feedback import FeedbackRecorded
 from events.results import Answer, ComponentResult, Failure, Gap, ImageResult, MessageResult
-from metrics.fold import Fold, Record, Topic
+from metrics.fold.partition import Fold, Record, Topic
+from metrics.fold.segment import Segment
 from metrics.registers import RunRegisters
-from metrics.segment import Segment
 
 BEGIN_MS = 1_795_000_000_000
 SMALL_JUMPS_MS = [0, 1, 300, SECOND, 10 * SECOND, MINUTE, 10 * MINUTE]

@@ -11,8 +11,8 @@ from naive_ratios import ratios
 from events.envelope import EPOCH
 from events.runs import RunDeclared
 from events.snapshots import RunMetrics
-from metrics.groups import FAMILIES, LABELS
-from metrics.lifecycle import Stamp
+from metrics.fold.groups import FAMILIES, LABELS
+from metrics.fold.lifecycle import Stamp
 from metrics.registers import RunRegisters, RunSegment
 from metrics.snapshot import snapshot
 

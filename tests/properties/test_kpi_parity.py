@@ -15,15 +15,15 @@ from events.heartbeats import ProcessorHeartbeat
 from events.results import ImageResult
 from events.runs import Baseline, RunDeclared, Sla
 from events.snapshots import RunMetrics
-from metrics.buckets import moment
-from metrics.fold import Record
-from metrics.kpis import INDICATORS
-from metrics.lifecycle import Stamp
+from metrics.figures.kpis import INDICATORS
+from metrics.fold.buckets import moment
+from metrics.fold.lifecycle import Stamp
+from metrics.fold.partition import Record
 from metrics.snapshot import snapshot
 from metrics.views import kpis as views
-from servers.users import Addresses
+from servers.clickhouse.users import Addresses
 from sinks.client import connect
-from sinks.migrations import migrate
+from sinks.schema.migrations import migrate
 
 DATABASE = "kpis"
 PLANS: list[dict[str, Any]] = [

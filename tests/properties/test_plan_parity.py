@@ -1,4 +1,4 @@
-"""`run_plans` says of any events of a run's life what `metrics.lifecycle` says."""
+"""`run_plans` says of any events of a run's life what `metrics.fold.lifecycle` says."""
 
 from collections.abc import Iterator
 from random import Random
@@ -21,14 +21,14 @@ from events.runs import (
     Sla,
     TierPlan,
 )
-from metrics.buckets import moment
-from metrics.lifecycle import Lifecycle, Stamp
-from servers.users import Addresses
-from sinks import rows
-from sinks.chunks import Chunk
+from metrics.fold.buckets import moment
+from metrics.fold.lifecycle import Lifecycle, Stamp
+from servers.clickhouse.users import Addresses
 from sinks.client import connect
-from sinks.migrations import migrate
-from sinks.writer import insert
+from sinks.loading import rows
+from sinks.loading.chunks import Chunk
+from sinks.loading.writer import insert
+from sinks.schema.migrations import migrate
 
 KINDS: list[type[Any]] = [RunDeclared, RunUpdated, RunUpdated, RunPaused, RunResumed, RunFinished, CommandAcknowledged]
 FIELDS: dict[str, list[Any]] = {

@@ -12,12 +12,12 @@ from naive import DAY, MINUTE, Logged
 from events.envelope import epoch_ms
 from events.heartbeats import ProcessorHeartbeat
 from events.runs import AnyRunEvent, CommandAcknowledged, RunDeclared, RunFinished, RunPaused, RunResumed, RunUpdated
-from metrics.buckets import effective_ms, effective_run, moment
-from metrics.fold import Record
-from metrics.lifecycle import Stamp
-from metrics.refold import Growing, PrefixFold, fingerprint, join
+from metrics.fold.buckets import effective_ms, effective_run, moment
+from metrics.fold.lifecycle import Stamp
+from metrics.fold.partition import Record
+from metrics.fold.refold import Growing, PrefixFold, fingerprint, join
+from metrics.fold.segment import Segment
 from metrics.registers import RunRegisters
-from metrics.segment import Segment
 from metrics.snapshot import snapshot
 
 SEAL_AFTER_MS = 2 * DAY

@@ -13,15 +13,15 @@ from naive_ratios import ratios
 
 from events.envelope import EPOCH
 from events.runs import RunDeclared
-from metrics.counters import ADDITIVE, FEEDBACK_COUNTERS, SUBJECT_COUNTERS
-from metrics.ratios import of_group
+from metrics.figures.ratios import of_group
+from metrics.fold.counters import ADDITIVE, FEEDBACK_COUNTERS, SUBJECT_COUNTERS
 from metrics.views import catalogue
-from servers.users import Addresses
-from sinks import results, rows
-from sinks.chunks import Chunk
+from servers.clickhouse.users import Addresses
 from sinks.client import connect
-from sinks.migrations import migrate
-from sinks.writer import insert
+from sinks.loading import results, rows
+from sinks.loading.chunks import Chunk
+from sinks.loading.writer import insert
+from sinks.schema.migrations import migrate
 
 COUNTERS = [metric.name for metric in ADDITIVE + SUBJECT_COUNTERS + FEEDBACK_COUNTERS if metric.sql is not None]
 DATABASE = "parity"

@@ -14,13 +14,13 @@ from events.envelope import epoch_ms
 from events.profiles import VehicleProfiled
 from events.runs import Baseline, RunDeclared, RunFinished, RunUpdated, TierPlan
 from events.snapshots import RunMetrics
-from metrics.buckets import moment
+from metrics.fold.buckets import moment
 from metrics.views.catalogue import VIEWS
-from servers.users import Addresses
+from servers.clickhouse.users import Addresses
 from sinks.client import connect
-from sinks.migrations import migrate
-from sinks.sources import SOURCES
-from sinks.writer import insert
+from sinks.loading.sources import SOURCES
+from sinks.loading.writer import insert
+from sinks.schema.migrations import migrate
 
 BY_TOPIC = {source.topic: source for source in SOURCES}
 OF_30_DAYS = {"best_model_by_task", "get_best_model_for_task"}  # which the log's fixed dates leave one day

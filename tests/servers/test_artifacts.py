@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from servers.artifacts import ENDPOINT, kafka_jars, read_lock
 from servers.endpoints import free_port
 from servers.errors import ArtifactError
+from servers.kafka.artifacts import ENDPOINT, kafka_jars, read_lock
 
 JARS = {"org.one:first:1.0": b"first" * 1000, "org.one:second:2.0": b"second", "org.two:third:3.1": b"third"}
 
@@ -72,7 +72,7 @@ def test_the_committed_lock_names_kafka_first_and_no_address() -> None:
     jars = read_lock()
     assert "+".join(jar.coordinate for jar in jars[:2]) == ENDPOINT
     assert all(len(bytes.fromhex(jar.sha256)) == 32 for jar in jars)
-    text = Path("servers/kafka.lock.toml").read_text()
+    text = Path("servers/kafka/jars.lock.toml").read_text()
     assert "://" not in text
 
 
@@ -132,7 +132,7 @@ def test_a_whole_cache_needs_no_network(
 
 def test_two_processes_at_once_fetch_each_jar_once(mirror: Mirror, lock: Path, tmp_path: Path) -> None:
     program = (
-        "import sys; from pathlib import Path; from servers.artifacts import kafka_jars;"
+        "import sys; from pathlib import Path; from servers.kafka.artifacts import kafka_jars;"
         "print(len(kafka_jars(Path(sys.argv[1]), lock=Path(sys.argv[2]))))"
     )
     argv = [sys.executable, "-c", program, str(tmp_path / "cache"), str(lock)]

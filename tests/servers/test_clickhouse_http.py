@@ -13,8 +13,8 @@ import httpx
 import lz4.frame
 import pytest
 
-from servers.native_blocks import BlockDecoder, BlockEncoder
-from servers.users import Addresses
+from servers.clickhouse.native_blocks import BlockDecoder, BlockEncoder
+from servers.clickhouse.users import Addresses
 
 
 @pytest.fixture

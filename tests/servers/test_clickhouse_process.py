@@ -10,7 +10,8 @@ import httpx
 import psutil
 import pytest
 
-from servers import clickhouse, endpoints
+from servers import endpoints
+from servers.clickhouse import server as clickhouse
 from servers.errors import StartError
 from servers.processes import wait_until
 

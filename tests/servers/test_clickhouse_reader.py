@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from servers.reader import CEILINGS, LIMITS
-from servers.users import Addresses
+from servers.clickhouse.reader import CEILINGS, LIMITS
+from servers.clickhouse.users import Addresses
 
 ALLOWED = """
 select 1

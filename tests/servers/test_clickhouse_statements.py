@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from servers.formats import ENCODERS, Decoder
-from servers.native_blocks import BlockDecoder, BlockEncoder
-from servers.statements import first_word, split_insert, split_select
+from servers.clickhouse.formats import ENCODERS, Decoder
+from servers.clickhouse.native_blocks import BlockDecoder, BlockEncoder
+from servers.clickhouse.statements import first_word, split_insert, split_select
 
 CODINGS = [*ENCODERS, "blocks"]
 

@@ -15,11 +15,12 @@ import psutil
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
-from servers import endpoints, kafka
+from servers import endpoints
 from servers.errors import DataFolderError, PortError, StartError
+from servers.kafka import server as kafka
+from servers.kafka.warmup import set_up_kafka
 from servers.processes import FolderLock, wait_until
 from servers.topics import migrate
-from servers.warmup import set_up_kafka
 
 TOPIC = "imageledger.results"
 
@@ -140,7 +141,7 @@ def test_a_format_that_was_cut_short_is_done_again_and_a_log_is_never_formatted(
 
 def test_the_command_becomes_the_broker_itself(tmp_path: Path) -> None:
     """So that SIGKILL on the pid in endpoints.json takes Kafka, and SIGTERM is its clean end."""
-    program = "import sys; from pathlib import Path; from servers.kafka import run; run(Path(sys.argv[1]))"
+    program = "import sys; from pathlib import Path; from servers.kafka.server import run; run(Path(sys.argv[1]))"
     process = subprocess.Popen([sys.executable, "-c", program, str(tmp_path)], stderr=subprocess.PIPE)
     try:
         assert wait_until(lambda: bool(endpoints.read(tmp_path).kafka), 60)
@@ -169,7 +170,7 @@ from servers.supervisor import Child, Supervisor
 
 data = Path(sys.argv[1])
 bootstrap = f"127.0.0.1:{endpoints.keep_port(data / 'kafka')}"
-program = "import sys; from pathlib import Path; from servers.kafka import run; run(Path(sys.argv[1]))"
+program = "import sys; from pathlib import Path; from servers.kafka.server import run; run(Path(sys.argv[1]))"
 broker = Child(
     name="kafka", argv=[sys.executable, "-c", program, sys.argv[1]], ready=lambda: kafka.answers(bootstrap)
 )

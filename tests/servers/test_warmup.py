@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from servers import kafka
-from servers.artifacts import kafka_jars
-from servers.warmup import set_up_kafka
+from servers.kafka import server as kafka
+from servers.kafka.artifacts import kafka_jars
+from servers.kafka.warmup import set_up_kafka
 
 
 @pytest.fixture

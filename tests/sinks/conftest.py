@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from databases import Store, new_store
 
-from servers.users import Addresses
-from sinks.sources import SOURCES
+from servers.clickhouse.users import Addresses
+from sinks.loading.sources import SOURCES
 
 # Strategies for events are the events' tests' own.
 sys.path.append(str(Path(__file__).parents[1] / "events"))

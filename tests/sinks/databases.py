@@ -5,10 +5,10 @@ from typing import NamedTuple
 
 from clickhouse_connect.driver.client import Client
 
-from servers.users import Addresses
+from servers.clickhouse.users import Addresses
 from sinks.client import connect
-from sinks.history import History
-from sinks.migrations import migrate
+from sinks.reading.history import History
+from sinks.schema.migrations import migrate
 
 _NAMES = (f"test{n}" for n in itertools.count(1))
 

@@ -5,8 +5,8 @@ import contextlib
 import signal
 import sys
 
-from sinks import consumer
-from sinks.lane import Limits
+from sinks.loading import consumer
+from sinks.loading.lane import Limits
 
 
 async def main(bootstrap: str, prefix: str, url: str, database: str) -> None:

@@ -13,11 +13,11 @@ import msgspec
 import pyarrow as pa
 from clickhouse_connect.driver.client import Client
 
-from sinks import consumer
-from sinks.consumer import DEFAULT_LIMITS, Status
-from sinks.lane import Limits
-from sinks.sources import SOURCES, Source
-from sinks.writer import insert
+from sinks.loading import consumer
+from sinks.loading.consumer import DEFAULT_LIMITS, Status
+from sinks.loading.lane import Limits
+from sinks.loading.sources import SOURCES, Source
+from sinks.loading.writer import insert
 
 BY_TOPIC: dict[str, Source] = {source.topic: source for source in SOURCES}
 

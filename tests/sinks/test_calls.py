@@ -9,11 +9,11 @@ import sinking
 from databases import Store
 from test_views import ago, call, one, rating, rows, stored
 
-from metrics.insights import total
-from metrics.models import WINDOW_DAYS, Calls
-from metrics.recommendation import Model, Priority, rank, recommend
-from sinks.calls import by, calls, variants
-from sinks.chosen import NAMED, OTHER, Chosen
+from metrics.intelligence.insights import total
+from metrics.intelligence.models import WINDOW_DAYS, Calls
+from metrics.intelligence.recommendation import Model, Priority, rank, recommend
+from sinks.reading.calls import by, calls, variants
+from sinks.reading.chosen import NAMED, OTHER, Chosen
 
 MONTH = Chosen(start=datetime.now(UTC) - timedelta(days=WINDOW_DAYS))
 TASKS, MODELS = ("coding", "analysis", "chat"), ("small", "middle", "large", "rare")

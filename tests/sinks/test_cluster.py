@@ -6,11 +6,11 @@ from collections.abc import Iterator
 import pytest
 from clickhouse_connect.driver.client import Client
 
-from servers.users import Addresses
+from servers.clickhouse.users import Addresses
 from sinks.client import connect
-from sinks.cluster import ddl
 from sinks.errors import MigrationError
-from sinks.migrations import SCHEMAS, migrate, statements, table_files, view_files
+from sinks.schema.cluster import ddl
+from sinks.schema.migrations import SCHEMAS, migrate, statements, table_files, view_files
 
 TABLES = ["results", "runs", "feedback", "profiles", "alerts", "snapshots"]
 

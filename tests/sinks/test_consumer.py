@@ -10,10 +10,10 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from confluent_kafka import Producer
 from sinking import image, sink, snapshot, until
 
-from sinks import consumer
 from sinks.client import connect
 from sinks.errors import AccessDenied, ClickHouseAway, KafkaUnreachable, SchemaMissing, TopicMissing
-from sinks.lane import Limits
+from sinks.loading import consumer
+from sinks.loading.lane import Limits
 
 PLAN = {
     "event_type": "run.declared",

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 from sinking import image, snapshot, stored
 
-from servers.users import Addresses
+from servers.clickhouse.users import Addresses
 from sinks.client import connect
 from sinks.errors import AccessDenied
-from sinks.history import History
-from sinks.migrations import migrate
+from sinks.reading.history import History
+from sinks.schema.migrations import migrate
 
 PLAN = {
     "event_type": "run.declared", "event_id": "d", "event_time": "2026-11-02T09:00:00Z", "run_id": "r",

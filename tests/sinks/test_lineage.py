@@ -8,11 +8,11 @@ import pytest
 from sinking import image, stored
 
 from events import codec
-from processors.importing import import_file
-from servers.users import Addresses
-from sinks import export, lineage
+from processors.importing.load import import_file
+from servers.clickhouse.users import Addresses
 from sinks.errors import NoLineage
 from sinks.raw import raw
+from sinks.reading import export, lineage
 
 ANSWER = {"question": "angle", "table": "cars", "record_id": "r/1"}
 FIRST = image(

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from clickhouse_connect.driver.client import Client
 
-from servers.users import Addresses
+from servers.clickhouse.users import Addresses
 from sinks.client import connect
 from sinks.errors import MigrationError
-from sinks.migrations import SCHEMAS, down, in_order, migrate, statements, view_files
+from sinks.schema.migrations import SCHEMAS, down, in_order, migrate, statements, view_files
 
 _NAMES = (f"migrated{n}" for n in itertools.count(1))
 

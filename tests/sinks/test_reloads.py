@@ -11,10 +11,10 @@ from databases import Store, new_store
 from sinking import image, process, sink, snapshot, until
 
 from metrics.views.catalogue import VIEWS
-from servers.users import Addresses
+from servers.clickhouse.users import Addresses
 from sinks.client import connect
-from sinks.lane import Limits
-from sinks.migrations import migrate
+from sinks.loading.lane import Limits
+from sinks.schema.migrations import migrate
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 TABLES = ("results", "feedback", "runs", "profiles", "snapshots")

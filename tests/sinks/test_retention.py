@@ -7,8 +7,8 @@ import msgspec
 from databases import Store
 from sinking import BY_TOPIC, FakeRecord, image, snapshot
 
+from sinks.loading.writer import insert
 from sinks.retention import CALLS_DAYS, Limits, expired, forget, forget_snapshots, old_snapshots
-from sinks.writer import insert
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 

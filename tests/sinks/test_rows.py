@@ -19,7 +19,7 @@ from events.profiles import VehicleProfiled
 from events.refusals import Refused
 from events.results import NO_OUTPUT, ComponentResult, ImageResult, MessageResult, Result
 from events.runs import CommandAcknowledged, RunDeclared, RunUpdated
-from sinks.writer import insert
+from sinks.loading.writer import insert
 
 RESULTS: list[type[Result]] = [ImageResult, ComponentResult, MessageResult]
 OTHERS: list[tuple[codec.Kind, type[Event]]] = [

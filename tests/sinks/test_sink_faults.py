@@ -13,11 +13,11 @@ from aiokafka import AIOKafkaProducer
 from sinking import image, process, sink, until
 
 from events import numbers
-from servers import clickhouse as clickhouse_server
+from servers.clickhouse import server as clickhouse_server
 from sinks.client import connect
-from sinks.history import History
-from sinks.lane import Limits
-from sinks.migrations import migrate
+from sinks.loading.lane import Limits
+from sinks.reading.history import History
+from sinks.schema.migrations import migrate
 
 SUMS = (
     "SELECT count() AS n, sum(cost_nano_usd) AS cost, sum(source_offset) AS offsets, "

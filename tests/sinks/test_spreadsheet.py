@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sinks.spreadsheet import harmless
+from sinks.reading.spreadsheet import harmless
 
 FORMULA = r" *[=+\-@\t\r\n]"
 CELLS = st.text(alphabet="=+-@\t\r\n\",'a1 é")

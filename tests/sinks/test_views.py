@@ -13,10 +13,10 @@ from sinking import BY_TOPIC, FakeRecord, image, snapshot
 from events.profiles import VehicleProfiled
 from metrics.views.catalogue import VIEWS
 from metrics.views.view import View
-from processors.context import context_score
-from servers.users import Addresses
+from processors.backfill.context import context_score
+from servers.clickhouse.users import Addresses
 from sinks.client import connect
-from sinks.writer import insert
+from sinks.loading.writer import insert
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 REQUIRED = {

@@ -11,7 +11,7 @@ from aiokafka import AIOKafkaProducer
 from judge import read
 from worker_process import WorkerProcess, until, until_async
 
-from dashboard.alerts import Wanted
+from dashboard.alerts.state import Wanted
 from events import codec
 from events.alerts import AnyAlert
 from events.runs import RuleChange
@@ -20,8 +20,8 @@ from events.snapshots import RunMetrics
 from imageledger import alerting
 from imageledger.settings import Settings
 from imageledger.verify import Progress, Verification
-from streams import witnesses
 from streams.cluster import Cluster
+from streams.offline import witnesses
 
 RUNS = [f"run-{number}" for number in range(10)]
 FOR_S = 3

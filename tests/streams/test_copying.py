@@ -18,10 +18,10 @@ from imageledger.errors import SettingsError
 from imageledger.replay import Replay, replay
 from imageledger.verify import Progress, Verification
 from servers.topics import migrate
-from streams import witnesses
 from streams.cluster import Cluster
-from streams.copying import SOURCE
 from streams.errors import LogTruncated, NotCopied
+from streams.offline import witnesses
+from streams.offline.copying import SOURCE
 
 COUNT = 1_500
 

@@ -15,7 +15,7 @@ from worker_process import WorkerProcess, until
 
 from events.topics import BY_NAME
 from servers import endpoints
-from servers import kafka as kafka_server
+from servers.kafka import server as kafka_server
 from servers.topics import migrate
 from streams.app import FAILED
 

@@ -13,8 +13,8 @@ from worker_process import WorkerProcess, until_async
 from events.snapshots import RunMetrics
 from events.topics import TOPICS
 from imageledger.verify import Progress, Verification
-from metrics.buckets import DAY_MS, SEAL_AFTER_MS, moment
-from metrics.segment import Segment
+from metrics.fold.buckets import DAY_MS, SEAL_AFTER_MS, moment
+from metrics.fold.segment import Segment
 from servers.topics import migrate
 from streams.cluster import Cluster
 from streams.entries import HEAD_KEY

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from aiokafka import ConsumerRecord
 
-from metrics.segment import Segment
+from metrics.fold.segment import Segment
 from streams import combine as combining
 from streams.combine import COMBINE, Combine
 from streams.entries import Entry

@@ -18,11 +18,11 @@ from worker_process import WorkerProcess, until, until_async
 from events.partials import TOTAL, Partials
 from events.sdk.ids import uuid7
 from imageledger.verify import Progress, Verdict, Verification
+from metrics.fold.segment import Segment
 from metrics.registers import RunSegment
-from metrics.segment import Segment
-from streams import prefixes, witnesses
 from streams.cluster import Cluster
 from streams.entries import HEAD_KEY, Head
+from streams.offline import prefixes, witnesses
 
 RUNS: list[str | None] = ["spring", "autumn ö", None]
 COUNT = 3_000

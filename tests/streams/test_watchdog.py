@@ -15,7 +15,7 @@ from judge import require_exact
 from publishing import publish, until_done
 from worker_process import WorkerProcess, until
 
-from servers import kafka as kafka_server
+from servers.kafka import server as kafka_server
 from servers.topics import migrate
 from streams.app import FAILED
 from streams.errors import Stalled

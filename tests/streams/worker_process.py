@@ -147,7 +147,7 @@ def _die_before_saying() -> None:
 def _seal_soon() -> None:
     from functools import partial
 
-    from metrics.fold import Fold
+    from metrics.fold.partition import Fold
     from streams import combine
 
     combine.Fold = partial(Fold, seal_after_ms=SEAL_MS)  # type: ignore[misc, assignment]

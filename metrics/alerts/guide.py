@@ -1,0 +1,48 @@
+"""`docs/alerts.md`: the rules that are built in and the metrics that a rule may look at, out of themselves."""
+
+from .rules import BUILT_IN, Rule
+from .signals import NAMED, SIGNALS
+
+_INTRO = """# Alerts
+
+Generated from metrics/alerts/rules.toml and metrics/alerts/signals.py by `make docs`: change it there.
+
+An alert is *pending* once its condition holds, *firing* once it has held for as long as its rule asks, and *resolved*
+once the value has been 10 % inside the threshold (or beyond `clear`) for 60 s. It is said twice on the topic `alerts`:
+when it fires and when it is over. A rule's metric is read over `window` of event time, and says nothing below `samples`
+results.
+
+- `imageledger alerts list | rules` and `/api/alerts` show what fires and why.
+- `imageledger alerts set error_rate --above 0.1 --run R` changes a rule, for one run or for all; `--file RULES.toml`
+  changes many.
+- `imageledger alerts backtest RULES.toml --since 7d` says when rules would have fired, before they are turned on.
+- `imageledger alerts silence --rule queue_depth --minutes 30` holds back.
+- `IMAGELEDGER_ALERT_WEBHOOKS` (Alertmanager's payload) and `IMAGELEDGER_ALERT_NOTIFY` (apprise URLs) say who is told;
+  `imageledger up` then runs `imageledger alerts forward`.
+"""
+
+
+def document() -> str:
+    """The whole page."""
+    lines = [_INTRO, "## Rules", ""]
+    lines += ["| rule | breaks when | window | for | samples | severity | message | what to do |", "|" + "---|" * 8]
+    lines += [_rule(name, rule) for name, rule in BUILT_IN.items()]
+    lines += [
+        "",
+        "## Metrics",
+        "",
+        f"Those by a label are read of its {NAMED} largest values, each an alert of its own.",
+    ]
+    lines += ["A metric *of* something has that as its reference: a threshold is then a multiple of it.", ""]
+    lines += ["| metric | unit | by | what it is |", "|" + "---|" * 4]
+    lines += [f"| `{name}` | {one.unit} | {one.label or ''} | {one.docs} |" for name, one in sorted(SIGNALS.items())]
+    return "\n".join(lines) + "\n"
+
+
+def _rule(name: str, rule: Rule) -> str:
+    levels = ", ".join(f"{severity} at {edge:g}" for severity, edge in (rule.levels or {}).items())
+    one = f"> {rule.above:g}" if rule.above is not None else f"< {rule.below or 0.0:g}"
+    severity = rule.severity if rule.levels is None else "by level"
+    breaks = f"`{rule.metric}` {levels or one}"
+    cells = (breaks, f"{rule.window_s:g} s", f"{rule.for_s:g} s", rule.min_samples, severity, rule.message, rule.action)
+    return f"| `{name}` | " + " | ".join(map(str, cells)) + " |"

@@ -1,0 +1,95 @@
+"""What each user may do. The embedded engine has neither users nor grants, so its HTTP face decides.
+
+| user | may |
+|---|---|
+| reader | read what `reader.py` lists, within its limits |
+| writer | read, insert, change and remove rows, temporary tables, settings of its own session |
+| migrator | what the writer may, and CREATE, DROP, RENAME and the like |
+
+Nobody may write or read files through the server (INTO OUTFILE, FROM INFILE), send several statements at once, stop
+the server, or change anything by GET. Writer and migrator are this machine's own programs: they are not kept from
+table functions such as `file` or `url`.
+"""
+
+from servers.errors import QueryError
+
+from .engine import Handle, escaped
+from .reader import Reader
+from .request import Request
+from .statements import leading_words, words
+from .users import Role
+
+# What a server has otherwise than the embedded engine.
+SERVER_SETTINGS = {
+    "implicit_select": "0",
+    "min_insert_block_size_bytes": str(
+        64 * 2**20
+    ),  # of a large insert in memory; a server's 256 MiB are for large machines
+}
+_DEFINITION = {
+    "CREATE",
+    "DROP",
+    "RENAME",
+    "EXCHANGE",
+    "ATTACH",
+    "DETACH",
+    "UNDROP",
+    "BACKUP",
+    "RESTORE",
+    "GRANT",
+    "REVOKE",
+}
+_SYSTEM = {"CLEAR", "DISABLE", "DROP", "ENABLE", "FLUSH", "RELOAD", "START", "STOP", "SYNC", "WAIT", "REFRESH"}
+
+
+class Access:
+    """Decides on statements before they run, and sets what they run under. `handle` is used once, at the start."""
+
+    def __init__(self, handle: Handle) -> None:
+        self._reader = Reader(handle)
+
+    def prepare(self, handle: Handle, role: Role, request: Request, statement: str) -> None:
+        """Ready `handle` for the statement, or raise `QueryError` if it is not to run."""
+        if role is Role.READER:
+            self._reader.use(handle, request.database)
+            _check_shape(handle, request, statement)
+            self._reader.check(handle, statement, request.query_params)
+            handle.prepare(None, {**self._reader.settings(request.settings), "readonly": "1"})
+            return
+        handle.prepare(request.database, request.settings)
+        _check_shape(handle, request, statement)
+        leading = leading_words(statement.encode(), 4)
+        if leading[:1] == ["SYSTEM"] and not set(leading[1:2]) & _SYSTEM:
+            raise _denied(role, f"{' '.join(leading[:2])} is not for the server's users")
+        if role is Role.WRITER and set(leading[:1]) & _DEFINITION and "TEMPORARY" not in leading:
+            raise _denied(role, f"{leading[0]} is the migrator's")
+
+
+def _check_shape(handle: Handle, request: Request, statement: str) -> None:
+    kind, count = handle.classify(statement)
+    if count > 1:
+        raise QueryError.named(62, "SYNTAX_ERROR", "Syntax error (Multi-statements are not allowed)")
+    if count == 0:
+        _say_what_is_wrong(handle, statement)
+    if request.method in {"GET", "HEAD"} and kind != "READ_ONLY" and count:
+        message = "Cannot execute query in readonly mode. For queries over HTTP, method GET implies readonly. "
+        raise QueryError.named(164, "READONLY", message + "You should use method POST for modifying queries.")
+    if "dialect" in request.settings:
+        raise QueryError.named(344, "SUPPORT_IS_DISABLED", "Only ClickHouse's own dialect is served")
+    if kind in {"CONTROL", "UNKNOWN"} or statement.lstrip()[:6].upper() == "INSERT":
+        outside = {b"OUTFILE", b"INFILE"} & {word for word, _ in words(statement.encode())}
+        if outside:
+            raise QueryError.named(358, "INTO_OUTFILE_NOT_ALLOWED", f"{outside.pop().decode()} is not allowed")
+
+
+def _say_what_is_wrong(handle: Handle, statement: str) -> None:
+    """`formatQuery` parses and runs nothing: the engine's own words for what is wrong, without that function's."""
+    try:
+        handle.execute("SELECT formatQuery({statement:String})", {"statement": escaped(statement)})
+    except QueryError as error:
+        said = str(error).partition(": In scope SELECT formatQuery(")[0].removesuffix(" (SYNTAX_ERROR)")
+        raise QueryError(error.code, f"{said} (SYNTAX_ERROR)") from error
+
+
+def _denied(role: Role, why: str) -> QueryError:
+    return QueryError.named(497, "ACCESS_DENIED", f"{role.value}: Not enough privileges: {why}")

@@ -1,0 +1,72 @@
+"""A load on its way: rows into ClickHouse, as often as it takes, then its dead letters onto the DLQ."""
+
+import asyncio
+
+import stamina
+from aiokafka import AIOKafkaProducer
+from clickhouse_connect.driver.client import Client
+
+from events.refusals import Position, dead_letter
+from events.topics import full_name
+from sinks.errors import ClickHouseAway
+
+from .lane import Load
+from .sources import SOURCES, Source
+from .writer import identity, insert
+
+_FIRST_WAIT_S, _LONGEST_WAIT_S, _JITTER_S = 0.2, 5.0, 0.5
+
+
+class Delivery:
+    """Delivers loads, several at a time, and counts.
+
+    `rows` inserted by table, `refused` records, and `away`: why ClickHouse takes nothing just now, None while it does.
+    """
+
+    def __init__(self, client: Client, producer: AIOKafkaProducer, prefix: str) -> None:
+        self.rows = {source.table: 0 for source in SOURCES}
+        self.refused = 0
+        self.away: str | None = None
+        self._client = client
+        self._producer = producer
+        self._dlq = full_name("dlq", prefix)
+
+    async def deliver(self, source: Source, load: Load) -> None:
+        """Returns when ClickHouse and Kafka have confirmed everything. Done twice it changes nothing.
+
+        Raises:
+            ClickHouseError: ClickHouse refuses the rows in a way that no retry cures.
+        """
+        if load.batches:
+            self.rows[source.table] += await self._insert(source.table, load)
+        self.refused += len(load.refused)
+        if source.dead_letters:
+            await self._bury(load)
+
+    async def identity(self, source: Source) -> str:
+        """What the source's table is known by just now (`writer.identity`)."""
+        return await asyncio.to_thread(identity, self._client, source.table)
+
+    async def _insert(self, table: str, load: Load) -> int:
+        async for attempt in stamina.retry_context(
+            on=ClickHouseAway,
+            attempts=None,
+            timeout=None,
+            wait_initial=_FIRST_WAIT_S,
+            wait_max=_LONGEST_WAIT_S,
+            wait_jitter=_JITTER_S,
+        ):
+            with attempt:
+                try:
+                    rows = await asyncio.to_thread(insert, self._client, table, load.batches)
+                except ClickHouseAway as error:
+                    self.away = str(error)
+                    raise
+        self.away = None
+        return rows
+
+    async def _bury(self, load: Load) -> None:
+        for partition, (record, refused) in load.refused:
+            place = Position(partition.topic, partition.partition, record.offset, record.timestamp)
+            letter = dead_letter(place, record.value, refused)
+            await self._producer.send_and_wait(self._dlq, letter.value, key=letter.key, headers=letter.headers)

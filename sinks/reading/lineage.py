@@ -1,0 +1,260 @@
+"""Where an image went and where a table's row comes from: a graph, and the same as flat steps (S0, Audit)."""
+
+import re
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any, Literal
+
+import msgspec
+
+from sinks.errors import NoLineage
+
+from .history import History
+
+Kind = Literal["image", "component", "message", "vehicle", "call", "model", "answer", "record", "feedback"]
+Link = Literal["belongs_to", "processed_by", "made_by", "answered", "wrote", "judged_by", "replaced_by"]
+
+
+class Node(msgspec.Struct, frozen=True, kw_only=True):
+    """A thing. `id` names it within the graph alone; `label` is its own name; `facts` are what is known of it."""
+
+    id: str
+    kind: Kind
+    label: str
+    facts: dict[str, Any] = {}
+
+
+class Edge(msgspec.Struct, frozen=True, kw_only=True):
+    """From a node to what came of it, or what it belongs to."""
+
+    source: str
+    target: str
+    kind: Link
+
+
+class Step(msgspec.Struct, frozen=True, kw_only=True):
+    """One question put to a subject, or, with `question` null, a call that answered none.
+
+    `cost_nano_usd` is the whole call's, which its answers share. `nth` and `times`: which processing of the subject at
+    this tier it was, of how many, in any run; `holds`: the newest of them that did not fail. `verdict`: feedback's
+    latest word on the question.
+    """
+
+    subject_kind: str
+    subject_id: str
+    vehicle_id: str | None
+    run_id: str
+    event_id: str
+    event_time: datetime
+    tier: int
+    nth: int
+    times: int
+    holds: bool
+    status: str
+    error: str | None
+    model: str
+    model_version: str | None
+    provider: str
+    prompt_version: str | None
+    strategy: str | None
+    latency_ms: int | None
+    cost_nano_usd: int | None
+    context_score: float | None
+    context_items: list[str]
+    parent_id: str | None
+    question: str | None
+    answer: str | None
+    confidence: float | None
+    table: str | None
+    record_id: str | None
+    asked_models: int | None
+    agreeing_models: int | None
+    validated_by: str | None
+    verdict: str | None
+    verdict_by: str | None
+    source_partition: int
+    source_offset: int
+
+
+class Lineage(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything known of what `about` names, oldest call first."""
+
+    about: str
+    nodes: list[Node]
+    edges: list[Edge]
+    steps: list[Step]
+
+
+def of_image(history: History, image_id: str) -> Lineage:
+    """image → question → answer → table row, with model, version, tier, cost, context, validation, reprocessing.
+
+    Raises NoLineage where no result of that image is stored; ClickHouseError.
+    """
+    steps = _steps(history, "subject_kind = 'image' AND subject_id = {id:String}", {"id": image_id})
+    if not steps:
+        raise NoLineage(
+            f"no result of image {image_id!r} is stored; {_SOME.format('DISTINCT subject_id FROM results')}"
+        )
+    return Lineage(about=_id("image", image_id), **_graph(steps))
+
+
+def of_record(history: History, table: str, record_id: str) -> Lineage:
+    """From a table's row back to each image that it is about, and every model that touched that image.
+
+    Raises NoLineage where no answer wrote that row; ClickHouseError.
+    """
+    parameters = {"table": table, "id": record_id}
+    subjects = history.rows(_WROTE, parameters)
+    if not subjects:
+        some = _SOME.format("DISTINCT table, record_id FROM lineage WHERE record_id != ''")
+        raise NoLineage(f"no answer names row {record_id!r} of table {table!r}; {some}")
+    chosen = "(subject_kind, subject_id) IN {subjects:Array(Tuple(String, String))}"
+    pairs = [(row["subject_kind"], row["subject_id"]) for row in subjects]
+    return Lineage(about=_id("record", table, record_id), **_graph(_steps(history, chosen, {"subjects": pairs})))
+
+
+_SOME = '`imageledger sql "SELECT {} LIMIT 20"` shows some that are'
+
+
+def _steps(history: History, chosen: str, parameters: dict[str, Any]) -> list[Step]:
+    return msgspec.convert(history.rows(_STEPS.format(chosen=chosen), parameters), list[Step])
+
+
+def _id(*parts: str) -> str:
+    """A node's id; a separator that an id holds too cannot make two things one."""
+    return ":".join(part.replace("\\", "\\\\").replace(":", "\\:") for part in parts)
+
+
+def _graph(steps: Sequence[Step]) -> dict[str, Any]:
+    nodes: dict[str, Node] = {}
+    edges: dict[Edge, None] = {}
+
+    def node(kind: Kind, label: str, *parts: str, **facts: Any) -> str:
+        key = _id(kind, *(parts or (label,)))
+        if key not in nodes:
+            nodes[key] = Node(id=key, kind=kind, label=label, facts=_known(facts))
+        return key
+
+    def edge(source: str, target: str, kind: Link) -> None:
+        edges[Edge(source=source, target=target, kind=kind)] = None
+
+    for step in steps:
+        subject = node(_subject_kind(step), step.subject_id)
+        if step.vehicle_id is not None:
+            edge(subject, node("vehicle", step.vehicle_id), "belongs_to")
+        place = (step.run_id, str(step.source_partition), step.event_id)
+        call = node("call", f"tier {step.tier} · {step.model}", *place, **_call_facts(step))
+        edge(subject, call, "processed_by")
+        version = step.model_version or ""
+        name = f"{step.model} {version}".strip()
+        edge(call, node("model", name, step.provider, step.model, version, provider=step.provider), "made_by")
+        if step.question is None:
+            continue
+        answer = node("answer", step.question, *place, step.question, **_answer_facts(step))
+        edge(call, answer, "answered")
+        if step.record_id:
+            edge(answer, node("record", f"{step.table}/{step.record_id}", step.table or "", step.record_id), "wrote")
+        if step.verdict is not None:
+            word = (step.run_id, step.subject_id, step.question)
+            judged = node("feedback", step.verdict, *word, by=step.verdict_by)
+            edge(answer, judged, "judged_by")
+    for earlier, later in _replaced(steps):
+        edge(_id("call", *earlier), _id("call", *later), "replaced_by")
+    return {"nodes": list(nodes.values()), "edges": list(edges), "steps": list(steps)}
+
+
+def _replaced(steps: Iterable[Step]) -> Iterable[tuple[tuple[str, str, str], tuple[str, str, str]]]:
+    """Each call and the next of its subject at its tier."""
+    newest: dict[tuple[str, str, int], tuple[str, str, str]] = {}
+    for step in steps:
+        line = (step.subject_kind, step.subject_id, step.tier)
+        call = (step.run_id, str(step.source_partition), step.event_id)
+        if line in newest and newest[line] != call:
+            yield newest[line], call
+        newest[line] = call
+
+
+def _subject_kind(step: Step) -> Kind:
+    kind: Kind = msgspec.convert(step.subject_kind, Kind)
+    return kind
+
+
+def _call_facts(step: Step) -> dict[str, Any]:
+    names = (
+        "run_id", "event_id", "event_time", "tier", "nth", "times", "holds", "status", "error", "prompt_version",
+        "strategy", "latency_ms", "cost_nano_usd", "context_score", "context_items", "parent_id",
+    )  # fmt: skip
+    return {name: getattr(step, name) for name in names}
+
+
+def _answer_facts(step: Step) -> dict[str, Any]:
+    names = ("answer", "confidence", "asked_models", "agreeing_models", "validated_by")
+    return {name: getattr(step, name) for name in names}
+
+
+def _known(facts: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in facts.items() if value is not None and value != []}
+
+
+_WROTE = """
+WITH found AS (
+    SELECT run_id, source_partition, event_id FROM results WHERE has(results.answers.record_id, {id:String})),
+firsts AS (
+    SELECT subject_kind, subject_id, answers FROM results WHERE (run_id, source_partition, event_id) IN found
+    ORDER BY source_offset LIMIT 1 BY run_id, source_partition, event_id)
+SELECT DISTINCT subject_kind, subject_id FROM firsts ARRAY JOIN answers AS answer
+WHERE answer.record_id = {id:String} AND answer.table = {table:String}
+ORDER BY subject_kind, subject_id LIMIT 1000
+"""
+
+# Every record of each identity that the condition finds, by its key, and of these the first: FINAL's answer, without
+# the neighbours that FINAL reads. The condition again, since a repeat may be about another subject.
+_STEPS = """
+WITH found AS (SELECT run_id, source_partition, event_id FROM results WHERE {chosen}),
+firsts AS (
+    SELECT * FROM results WHERE (run_id, source_partition, event_id) IN found
+    ORDER BY source_offset LIMIT 1 BY run_id, source_partition, event_id),
+timed AS (
+    SELECT *,
+        row_number() OVER (PARTITION BY subject_kind, subject_id, tier
+            ORDER BY effective_ms, source_partition, source_offset) AS nth,
+        count() OVER (PARTITION BY subject_kind, subject_id, tier) AS times
+    FROM firsts WHERE {chosen}),
+calls AS (
+    SELECT *, max(if(status = 'failed', 0, nth)) OVER (PARTITION BY subject_kind, subject_id, tier) AS newest
+    FROM timed),
+words AS (
+    SELECT run_id, source_partition, subject_kind, subject_id, question,
+        argMax(feedback.verdict, source_offset) AS verdict, argMax(feedback.validator, source_offset) AS validator
+    FROM feedback FINAL WHERE isNotNull(question) AND isNotNull(feedback.verdict) AND {chosen}
+    GROUP BY run_id, source_partition, subject_kind, subject_id, question)
+SELECT subject_kind, subject_id, vehicle_id, run_id, event_id, event_time, tier, nth, times,
+    toBool(nth = newest AND status != 'failed') AS holds, status,
+    if(isNull(error_type), NULL,
+        concat(error_type, if(isNull(error_message), '', ': '), ifNull(error_message, ''))) AS error,
+    model, model_version, provider, prompt_version, strategy, latency_ms, cost_nano_usd, context_score, context_items,
+    parent_id, if(empty(answers), NULL, said.question) AS question, said.answer AS answer,
+    said.confidence AS confidence, nullIf(said.table, '') AS `table`, nullIf(said.record_id, '') AS record_id,
+    said.asked_models AS asked_models, said.agreeing_models AS agreeing_models, said.validated_by AS validated_by,
+    nullIf(words.verdict, '') AS verdict, nullIf(words.validator, '') AS verdict_by, source_partition, source_offset
+FROM calls LEFT ARRAY JOIN answers AS said
+LEFT JOIN words ON words.run_id = calls.run_id AND words.source_partition = calls.source_partition
+    AND words.subject_kind = calls.subject_kind AND words.subject_id = calls.subject_id
+    AND words.question = said.question
+ORDER BY effective_ms, source_partition, source_offset LIMIT 10000
+"""
+
+
+def as_json(lineage: Lineage) -> bytes:
+    """The lineage as the API and the command line give it: names in camelCase, times RFC 3339."""
+    return msgspec.json.encode(_camel(msgspec.to_builtins(lineage)))
+
+
+def _camel(value: Any) -> Any:
+    """Every name of ours is a key here; ids and answers are values."""
+    if isinstance(value, dict):
+        return {_HUMP.sub(lambda hump: hump[1].upper(), name): _camel(inner) for name, inner in value.items()}
+    return [_camel(inner) for inner in value] if isinstance(value, list) else value
+
+
+_HUMP = re.compile(r"_([a-z])")
