@@ -39,7 +39,7 @@ def file_name(kind: type[Event]) -> str:
 def schema(kind: type[Event]) -> dict[str, Any]:
     """The JSON Schema (2020-12) of what a producer writes for an event type; complete in itself."""
     _, found = msgspec.json.schema_components([_describable(kind)], ref_template="#/$defs/{name}")
-    components: dict[str, Any] = {name: _closed(component) for name, component in found.items()}
+    components: dict[str, Any] = {name: _closed(_settled(component)) for name, component in found.items()}
     root: dict[str, Any] = components.pop(kind.__name__)
     root["properties"]["event_type"] = {"const": event_type(kind)}
     if "output" in root["properties"]:
@@ -73,6 +73,18 @@ def _describable(kind: type[Event]) -> type[msgspec.Struct]:
         tag_field=config.tag_field,
         namespace={"__doc__": kind.__doc__},
     )
+
+
+def _settled(part: Any) -> Any:
+    """Alternatives in one order: Python keeps the first spelling of a union that any module of the process wrote."""
+    if isinstance(part, list):
+        return [_settled(each) for each in part]
+    if not isinstance(part, dict):
+        return part
+    settled = {name: _settled(value) for name, value in part.items()}
+    if isinstance(settled.get("anyOf"), list):
+        settled["anyOf"].sort(key=lambda one: (one == {"type": "null"}, json.dumps(one)))
+    return settled
 
 
 def _closed(component: dict[str, Any]) -> dict[str, Any]:
