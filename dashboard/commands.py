@@ -10,6 +10,7 @@ from events.commands import Action, CommandIssued
 from events.runs import CommandAcknowledged
 from events.sdk.ids import uuid7
 from events.sdk.reader import Entry, Reader
+from events.sdk.security import OPEN, Security
 
 State = Literal["pending", "accepted", "refused", "effective"]
 
@@ -54,9 +55,9 @@ def issued(
     )
 
 
-async def commands_of(bootstrap: str, prefix: str, run_id: str) -> list[Command]:
+async def commands_of(bootstrap: str, prefix: str, run_id: str, security: Security = OPEN) -> list[Command]:
     """Every command of a run, the oldest first, as it stands now. Raises SdkError."""
-    async with Reader(bootstrap, "commands", "runs", prefix=prefix, run_id=run_id) as reader:
+    async with Reader(bootstrap, "commands", "runs", prefix=prefix, run_id=run_id, security=security) as reader:
         entries = [entry async for entry in reader.to_now()]
     entries.sort(key=lambda entry: (entry.position.timestamp_ms, entry.position.offset))
     found: dict[str, Command] = {}

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from events.sdk.security import OPEN, Security
 from events.topics import DEFAULT_PREFIX
 
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -13,8 +14,9 @@ LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 class DashboardConfig:
     """Where the data are and who may ask.
 
-    `bootstrap`: Kafka's `host:port[,host:port]`. `clickhouse_url`: `http://user:password@host:port`; None leaves
-    history out. `worker_ready`: asked by `/readyz`; None where no worker belongs to this installation. For `/metrics`:
+    `bootstrap`: Kafka's `host:port[,host:port]`; `security`: how to get in.
+    `clickhouse_url`: `http://user:password@host:port`; None leaves history out.
+    `worker_ready`: asked by `/readyz`; None where no worker belongs to this installation. For `/metrics`:
     `refused`, stage → dead letters; `sink_lag`, records by topic that the sink has not stored yet, None where it says
     nothing just now. `hosts`: the names under which browsers may reach it (the Host header, without port); any other
     is refused.
@@ -22,6 +24,7 @@ class DashboardConfig:
     """
 
     bootstrap: str
+    security: Security = OPEN
     prefix: str = DEFAULT_PREFIX
     clickhouse_url: str | None = None
     worker_ready: Callable[[], Awaitable[bool]] | None = None

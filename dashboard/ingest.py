@@ -16,7 +16,7 @@ from events.profiles import VehicleProfiled
 from events.refusals import Reason, Refused
 from events.results import ComponentResult, ImageResult, MessageResult
 from events.sdk.connection import Connection
-from events.sdk.security import Security
+from events.sdk.security import OPEN, Security
 from events.topics import full_name
 
 ACCEPTED: tuple[Kind, ...] = ("results", "runs", "heartbeats", "feedback", "profiles")
@@ -55,8 +55,8 @@ class _Head(msgspec.Struct):
 class Ingest:
     """The way in. One idempotent producer (acks=all), connected when the first event comes."""
 
-    def __init__(self, bootstrap: str, prefix: str, *, confirm_s: float = CONFIRM_S) -> None:
-        self._connection = Connection(bootstrap, Security())
+    def __init__(self, bootstrap: str, prefix: str, security: Security = OPEN, *, confirm_s: float = CONFIRM_S) -> None:
+        self._connection = Connection(bootstrap, security)
         self._prefix = prefix
         self._confirm_s = confirm_s
 

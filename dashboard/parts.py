@@ -5,6 +5,7 @@ import logging
 import zlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Literal
 
 from dashboard.alerts.state import LiveAlerts
 from dashboard.bodies.live import RunRow
@@ -18,8 +19,12 @@ from dashboard.live.broadcast import Broadcast
 from dashboard.live.readings import run_row
 from dashboard.live.runs import LiveRuns, Snapshot
 from dashboard.live.sources import Sources
-from dashboard.live.tail import Tail
-from events.topics import full_name
+from dashboard.live.tail import Tail, Take
+from events.topics import Name, full_name
+
+
+def _tail(config: DashboardConfig, name: Name, take: Take, start: Literal["beginning", "end"] = "beginning") -> Tail:
+    return Tail(config.bootstrap, full_name(name, config.prefix), take, start=start, security=config.security)
 
 
 class Parts:
@@ -33,11 +38,11 @@ class Parts:
         self.live = LiveRuns(self._snapshot)
         self.feed = ActivityFeed(self.broadcast.activity)
         self.alerts = LiveAlerts(self.broadcast.alert)
-        self.ingest = Ingest(config.bootstrap, config.prefix)
-        self.metrics_tail = Tail(config.bootstrap, full_name("metrics", config.prefix), self.live.take)
-        self.results_tail = Tail(config.bootstrap, full_name("results", config.prefix), self.feed.take, start="end")
+        self.ingest = Ingest(config.bootstrap, config.prefix, config.security)
+        self.metrics_tail = _tail(config, "metrics", self.live.take)
+        self.results_tail = _tail(config, "results", self.feed.take, start="end")
         self.sources = Sources(self.stored, config.worker_ready, lambda: len(self.broadcast) > 0)
-        self.alerts_tail = Tail(config.bootstrap, full_name("alerts", config.prefix), self.alerts.take)
+        self.alerts_tail = _tail(config, "alerts", self.alerts.take)
         self._states: dict[str, str] = {}
 
     @asynccontextmanager

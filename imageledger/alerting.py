@@ -12,15 +12,12 @@ from dashboard.alerts.webhooks import Bridge, Messenger, Target, Webhook
 from dashboard.bodies.live import AlertsBody
 from events.envelope import Event
 from events.runs import AlertingEvent, RuleChange
-from events.sdk.publisher import Publisher
-from events.sdk.reader import Reader
 from imageledger.errors import SettingsError, UnreachableError
-from imageledger.reach import require_kafka
+from imageledger.kafka import cluster_of, publisher_of, reader_of, require_kafka
 from imageledger.settings import Settings
 from metrics.alerts.backtest import Backtest, Episode
 from metrics.alerts.rules import BUILT_IN, armed, changed, parse
 from metrics.errors import BadRule
-from streams.cluster import Cluster
 from streams.offline.arrivals import arrivals
 
 log = logging.getLogger(__name__)
@@ -31,10 +28,10 @@ CONFIRM_S = 20.0
 
 async def listed(settings: Settings, wanted: Wanted, limit: int) -> AlertsBody:
     """Alerts by the topics, as `/api/alerts` shows them. Raises UnreachableError and SdkError."""
-    await require_kafka(settings.kafka_address())
+    await require_kafka(settings)
     alerts = LiveAlerts(lambda _: None)
     snapshots = {}
-    async with Reader(settings.kafka_address(), "alerts", "metrics", prefix=settings.prefix) as reader:
+    async with reader_of(settings, "alerts", "metrics") as reader:
         async for entry in reader.to_now():
             if entry.kind == "alerts" and entry.event is not None:
                 alerts.tell(entry.event, entry.position.partition, entry.position.offset)
@@ -47,10 +44,10 @@ async def change(
     settings: Settings, run_id: str | None, rules: Mapping[str, RuleChange], reason: str | None, issued_by: str
 ) -> None:
     """Put changed rules into the log, if they can be used. Raises BadRule, UnreachableError, SdkError."""
-    await require_kafka(settings.kafka_address())
+    await require_kafka(settings)
     now = datetime.now(UTC)
     event = rules_changed(run_id, dict(rules), reason, issued_by, now, SOURCE)
-    async with Reader(settings.kafka_address(), "runs", prefix=settings.prefix) as reader:
+    async with reader_of(settings, "runs") as reader:
         entries = [entry async for entry in reader.to_now() if isinstance(entry.event, AlertingEvent)]
     before, _ = effective(entries, run_id)
     _, problems = changed(before, rules)
@@ -61,20 +58,22 @@ async def change(
 
 async def publish(settings: Settings, event: Event) -> None:
     """One event into the log, confirmed. Raises UnreachableError."""
-    await require_kafka(settings.kafka_address())
+    await require_kafka(settings)
     await asyncio.to_thread(_publish, settings, event)
 
 
 def _publish(settings: Settings, event: Event) -> None:
-    with Publisher(settings.kafka_address(), prefix=settings.prefix, source=SOURCE) as publisher:
+    with publisher_of(settings, SOURCE) as publisher:
         if not publisher.publish(event) or publisher.flush(CONFIRM_S):
             raise UnreachableError(f"the event did not reach Kafka at {settings.kafka_address()}: try again")
 
 
 async def rules(settings: Settings, run_id: str | None) -> RulesBody:
     """The rules and silences in force. Raises UnreachableError and SdkError."""
-    await require_kafka(settings.kafka_address())
-    return await rules_of(settings.kafka_address(), settings.prefix, run_id, datetime.now(UTC))
+    await require_kafka(settings)
+    return await rules_of(
+        settings.kafka_address(), settings.prefix, run_id, datetime.now(UTC), settings.kafka_security()
+    )
 
 
 async def backtest(
@@ -93,7 +92,7 @@ async def backtest(
     rules = parse(text, where, BUILT_IN)
     test = Backtest(armed(rules), round(since.timestamp() * 1000), run_id, max(1, round(step_s * 1000)))
     count = 0
-    async for records in arrivals(Cluster(settings.kafka_address(), settings.prefix)):
+    async for records in arrivals(cluster_of(settings)):
         await asyncio.to_thread(test.take, records)
         count += len(records)
         moved(count)
@@ -117,6 +116,10 @@ async def forward(settings: Settings) -> None:
     found = targets(settings)
     names = ", ".join(target.name for target in found)
     bridge = Bridge(
-        settings.kafka_address(), settings.prefix, found, ready=lambda: log.info("alerts are forwarded to %s", names)
+        settings.kafka_address(),
+        settings.prefix,
+        found,
+        security=settings.kafka_security(),
+        ready=lambda: log.info("alerts are forwarded to %s", names),
     )
     await bridge.run()

@@ -4,10 +4,9 @@ import asyncio
 
 from dashboard.commands import Command, answer, commands_of, stands
 from events.commands import CommandIssued
-from events.sdk.publisher import Publisher
 from events.sdk.reader import Reader
 from imageledger.errors import ImageledgerError, UnreachableError
-from imageledger.reach import require_kafka
+from imageledger.kafka import publisher_of, reader_of, require_kafka
 from imageledger.settings import Settings
 
 SOURCE = "imageledger.commands"
@@ -23,9 +22,8 @@ async def issue(settings: Settings, command: CommandIssued, wait_s: float) -> Co
 
     Raises UnreachableError, SdkError, and CommandError where no such run was ever declared.
     """
-    bootstrap = settings.kafka_address()
-    await require_kafka(bootstrap)
-    async with Reader(bootstrap, "runs", prefix=settings.prefix, run_id=command.run_id) as answers:
+    await require_kafka(settings)
+    async with reader_of(settings, "runs", run_id=command.run_id) as answers:
         known = [entry async for entry in answers.to_now()]
         if not known:
             raise CommandError(
@@ -43,12 +41,12 @@ async def issue(settings: Settings, command: CommandIssued, wait_s: float) -> Co
 
 async def listed(settings: Settings, run_id: str) -> list[Command]:
     """Every command of a run, the oldest first, as it stands now. Raises UnreachableError and SdkError."""
-    await require_kafka(settings.kafka_address())
-    return await commands_of(settings.kafka_address(), settings.prefix, run_id)
+    await require_kafka(settings)
+    return await commands_of(settings.kafka_address(), settings.prefix, run_id, settings.kafka_security())
 
 
 def _publish(settings: Settings, command: CommandIssued) -> None:
-    with Publisher(settings.kafka_address(), prefix=settings.prefix, source=SOURCE) as publisher:
+    with publisher_of(settings, SOURCE) as publisher:
         if not publisher.publish(command) or publisher.flush(CONFIRM_S):
             raise UnreachableError(f"the command did not reach Kafka at {settings.kafka_address()}: issue it again")
 

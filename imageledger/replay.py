@@ -1,6 +1,7 @@
 """`imageledger replay`: what is left of the log, copied under another prefix, to be folded anew beside what runs."""
 
 import asyncio
+import dataclasses
 from collections.abc import Callable
 
 import msgspec
@@ -28,10 +29,10 @@ class Replay(msgspec.Struct, kw_only=True):
 _FOLLOW_S = 2.0
 
 
-async def replay(
-    bootstrap: str, prefix: str, into: str, begin: Callable[[int], None], moved: Callable[[int], None]
-) -> Replay:
-    """Copy the source topics of `prefix` into `into`; `begin` is told about how many records, `moved` how many so far.
+async def replay(source: Cluster, into: str, begin: Callable[[int], None], moved: Callable[[int], None]) -> Replay:
+    """Copy the source topics under `source.prefix` to the prefix `into`.
+
+    `begin` is told about how many records, `moved` how many so far.
 
     Copies have the record times of their originals; not so once producers write to `into`: then it is when they come.
 
@@ -39,21 +40,21 @@ async def replay(
         SettingsError: `into` is the prefix itself.
         NotCopied, KafkaUnreachable, TopicsMissing, ServerError.
     """
-    if into == prefix:
+    if into == source.prefix:
         raise SettingsError(f"--into {into!r} is the prefix that is to be copied: give another one")
-    source, target = Cluster(bootstrap, prefix), Cluster(bootstrap, into)
+    target = dataclasses.replace(source, prefix=into)
     known = await describe(source, [source.topic(name) for name in copying.COPIED])
     missing = [name for name in copying.COPIED if source.topic(name) not in known]
     if missing:
-        raise SettingsError(f"there is no topic {prefix}{missing[0]} to copy: is the prefix {prefix!r} right?")
+        raise SettingsError(f"there is no topic {source.topic(missing[0])}: is the prefix {source.prefix!r} right?")
     partitions = {name: known[source.topic(name)].partitions for name in copying.COPIED}
     there = await describe(target, [target.topic(name) for name in copying.COPIED])
     if len(there) < len(copying.COPIED) or not await copying.is_in_use(source, target, partitions):
         as_it_was = [msgspec.structs.replace(topic, arrival=False) for topic in TOPICS]
-        await topics.migrate(bootstrap, as_it_was, partitions["results"], into)
+        await topics.migrate(source.bootstrap, as_it_was, partitions["results"], into, security=source.security)
     begin(await copying.waiting(source, target, partitions))
     copied = await copying.copy(source, target, partitions, moved)
-    await topics.migrate(bootstrap, TOPICS, partitions["results"], into)
+    await topics.migrate(source.bootstrap, TOPICS, partitions["results"], into, security=source.security)
     return Replay(
         into=into,
         copied={name: one.records for name, one in copied.items()},
@@ -62,12 +63,12 @@ async def replay(
     )
 
 
-async def follow(bootstrap: str, prefix: str, into: str, copied: Callable[[int], None]) -> None:
-    """After `replay`: go on copying what still comes to `prefix`, until cancelled; `copied` is told how many each time.
+async def follow(source: Cluster, into: str, copied: Callable[[int], None]) -> None:
+    """After `replay`: go on copying what still comes to `source`, until cancelled; `copied` is told how many each time.
 
     Raises NotCopied, KafkaUnreachable.
     """
-    source, target = Cluster(bootstrap, prefix), Cluster(bootstrap, into)
+    target = dataclasses.replace(source, prefix=into)
     known = await describe(source, [source.topic(name) for name in copying.COPIED])
     partitions = {name: known[source.topic(name)].partitions for name in copying.COPIED}
     while True:

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 
 import msgspec
 from msgspec import Meta
@@ -11,6 +11,11 @@ from msgspec import Meta
 from events.topics import DEFAULT_PARTITIONS, DEFAULT_PREFIX
 from imageledger.errors import SettingsError
 from servers import endpoints
+
+if TYPE_CHECKING:
+    import ssl
+
+    from events.sdk.security import Security
 
 PREFIX = "IMAGELEDGER_"
 
@@ -21,6 +26,22 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     kafka: Annotated[
         str | None, Meta(description="Kafka bootstrap servers, host:port; empty: a local one is started")
     ] = None
+    kafka_tls: Annotated[
+        str | None,
+        Meta(
+            description="TLS to Kafka: `system` trusts this machine's authorities, a file (PEM) those in it; "
+            "empty: not encrypted"
+        ),
+    ] = None
+    kafka_certificate: Annotated[
+        Path | None, Meta(description="file of our own certificate and its key (PEM), where Kafka asks for one")
+    ] = None
+    kafka_sasl: Annotated[
+        Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None,
+        Meta(description="how Kafka asks who we are: PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512; empty: it does not"),
+    ] = None
+    kafka_user: Annotated[str | None, Meta(description="user for SASL")] = None
+    kafka_password: Annotated[str | None, Meta(description="password for SASL")] = None
     clickhouse: Annotated[
         str | None,
         Meta(description="ClickHouse over HTTP, http://user:password@host:port; empty: the embedded engine is started"),
@@ -61,6 +82,42 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def kafka_address(self) -> str:
         """Kafka's address, configured or running under `data`. Raises SettingsError with the remedy."""
         return self.kafka or self._running("kafka")
+
+    def kafka_security(self) -> "Security":
+        """How the configured Kafka lets us in; one of our own asks nothing.
+
+        Raises SettingsError where a certificate cannot be read, or user or password lack.
+        """
+        from events.sdk.security import Security
+
+        if self.kafka is None:
+            return Security()
+        if self.kafka_sasl and not (self.kafka_user and self.kafka_password):
+            raise SettingsError("IMAGELEDGER_KAFKA_SASL needs IMAGELEDGER_KAFKA_USER and IMAGELEDGER_KAFKA_PASSWORD")
+        return Security(
+            ssl_context=self._tls(),
+            mechanism=self.kafka_sasl,
+            username=self.kafka_user,
+            password=self.kafka_password,
+        )
+
+    def _tls(self) -> "ssl.SSLContext | None":
+        import ssl
+
+        if self.kafka_tls is None:
+            if self.kafka_certificate:
+                raise SettingsError("IMAGELEDGER_KAFKA_CERTIFICATE needs IMAGELEDGER_KAFKA_TLS: `system`, or a file")
+            return None
+        try:
+            context = ssl.create_default_context(cafile=None if self.kafka_tls == "system" else self.kafka_tls)
+            if self.kafka_certificate:
+                context.load_cert_chain(self.kafka_certificate)
+        except OSError as error:
+            files = f"IMAGELEDGER_KAFKA_TLS={self.kafka_tls}"
+            if self.kafka_certificate:
+                files += f", IMAGELEDGER_KAFKA_CERTIFICATE={self.kafka_certificate}"
+            raise SettingsError(f"{files}: {error.strerror or error}: PEM files are needed") from error
+        return context
 
     def clickhouse_url(self) -> str:
         """ClickHouse's URL with its user and password, configured or running under `data`."""

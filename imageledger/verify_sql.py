@@ -63,7 +63,9 @@ class SqlWitness:
                     needed[place] = max(offset, needed.get(place, 0))
         deadline = time.monotonic() + self._wait_s
         while True:
-            stored = await witness.stored_offsets(self._cluster.bootstrap, self._cluster.prefix, self._group)
+            stored = await witness.stored_offsets(
+                self._cluster.bootstrap, self._cluster.prefix, self._group, self._cluster.security
+            )
             behind = [(*at, offset, stored.get(at, 0)) for at, offset in needed.items() if stored.get(at, 0) < offset]
             if not behind:
                 return

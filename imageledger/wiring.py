@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from events.sdk.publisher import Publisher
     from imageledger.doctor import Check
     from imageledger.verify import Progress, Verdict
-    from processors.log import KafkaLog
 
 _ASK_AGAIN_S = 0.1
 T = TypeVar("T")
@@ -51,12 +50,17 @@ async def _patiently(ask: Callable[[], Awaitable[T]], away: tuple[type[Exception
 
 
 async def _migrate(settings: Settings, *, dry_run: bool) -> list[str]:
+    from imageledger.kafka import options
     from servers import topics
     from sinks import client
     from sinks.schema import migrations
 
     made = await topics.migrate(
-        settings.kafka_address(), partitions=settings.partitions, prefix=settings.prefix, dry_run=dry_run
+        settings.kafka_address(),
+        partitions=settings.partitions,
+        prefix=settings.prefix,
+        dry_run=dry_run,
+        security=options(settings),
     )
     lines = [f"topic {name} created" for name in made.created] + made.repaired + made.left
     with client.connect(_store(settings).migrator) as store:
@@ -98,18 +102,19 @@ def migrator_url(settings: Settings) -> str:
 
 def run_worker(settings: Settings, slot: int, *, wait_s: float = 0.0) -> None:
     """The body of `imageledger worker`. `wait_s`: how long it waits for Kafka and the topics. Raises StreamError."""
+    from imageledger.kafka import cluster_of
     from streams.app import WorkerSettings, run_worker
-    from streams.cluster import Cluster
     from streams.errors import KafkaUnreachable, TopicsMissing
     from streams.topics import require_topics
 
-    cluster = Cluster(settings.kafka_address(), settings.prefix)
+    cluster = cluster_of(settings)
     asyncio.run(_patiently(lambda: require_topics(cluster), (KafkaUnreachable, TopicsMissing), wait_s))
     run_worker(
         WorkerSettings(
-            bootstrap=settings.kafka_address(),
+            bootstrap=cluster.bootstrap,
+            security=cluster.security,
             data_dir=settings.data,
-            prefix=settings.prefix,
+            prefix=cluster.prefix,
             slot=workers.slot_name(slot),
         )
     )
@@ -117,6 +122,7 @@ def run_worker(settings: Settings, slot: int, *, wait_s: float = 0.0) -> None:
 
 def run_sink(settings: Settings) -> None:
     """The body of `imageledger sink`. Raises SinkError."""
+    from imageledger.kafka import options
     from sinks.loading import consumer
 
     body = consumer.run(
@@ -125,6 +131,7 @@ def run_sink(settings: Settings) -> None:
         _store(settings).writer,
         group=f"{settings.prefix}sink",
         instance_id="sink-0",
+        security=options(settings),
         report=health.sink_reporter(settings.data),
     )
     asyncio.run(_until_told(body))
@@ -156,6 +163,7 @@ def run_api(settings: Settings) -> None:
 
     config = DashboardConfig(
         bootstrap=settings.kafka_address(),
+        security=settings.kafka_security(),
         prefix=settings.prefix,
         clickhouse_url=_store(settings).reader,
         worker_ready=worker_ready,
@@ -174,9 +182,9 @@ def run_api(settings: Settings) -> None:
 def examine(settings: Settings) -> "AsyncIterator[Check]":
     """What `imageledger doctor` looks at. Raises SettingsError where there is no Kafka or no ClickHouse to look at."""
     from imageledger import doctor
-    from streams.cluster import Cluster
+    from imageledger.kafka import cluster_of
 
-    cluster = Cluster(settings.kafka_address(), settings.prefix)
+    cluster = cluster_of(settings)
     return doctor.examine(doctor.Patient(settings, cluster, _store(settings), f"{settings.prefix}sink"))
 
 
@@ -195,7 +203,7 @@ async def backfill(
     `go_on`: without a `run_id`, the log's newest run of it that is not finished is continued. Raises UnreachableError,
     ResumeError, SdkError.
     """
-    from imageledger.reach import require_kafka
+    from imageledger.kafka import log_of, require_kafka
     from processors.backfill.documented import NAME, documented
     from processors.backfill.run import backfill
     from processors.clock import WallClock
@@ -203,10 +211,10 @@ async def backfill(
 
     found = documented(seed, datetime.now(UTC))
     model = SimulatedModel(found.scenes, seed=seed, clock=WallClock(), speed=speed)
-    await require_kafka(settings.kafka_address())
+    await require_kafka(settings)
     async with log_of(settings) as log:
         run_id = run_id or (await log.newest_open(NAME) if go_on else None) or f"backfill-{uuid.uuid4().hex[:8]}"
-        publisher = publisher_of(settings, "backfill")
+        publisher = spooled_publisher(settings, "backfill")
         try:
             return await backfill(
                 publisher, found.plan, model, run_id=run_id, log=log, speed=speed, stop=stop, finished=finished
@@ -215,32 +223,24 @@ async def backfill(
             await asyncio.to_thread(publisher.close)
 
 
-def log_of(settings: Settings) -> "KafkaLog":
-    """The log, for a processor that continues its run."""
-    from processors.log import KafkaLog
-
-    return KafkaLog(settings.kafka_address(), prefix=settings.prefix)
-
-
-def publisher_of(settings: Settings, name: str) -> "Publisher":
+def spooled_publisher(settings: Settings, name: str) -> "Publisher":
     """A processor's publisher; what Kafka does not take now waits on disk, for the next process of that name too."""
-    from events.sdk.publisher import Publisher
+    from imageledger.kafka import publisher_of
 
-    spool = settings.data / "spool" / name
-    return Publisher(settings.kafka_address(), prefix=settings.prefix, source=f"imageledger.{name}", spool=spool)
+    return publisher_of(settings, f"imageledger.{name}", settings.data / "spool" / name)
 
 
 async def verify(
     settings: Settings, run_id: str | None, wait_s: float, processes: int, progress: "Progress"
 ) -> "Verdict":
     """Every figure against a fold of the log from offset 0. Raises CannotCompare, StreamError, SinkError."""
+    from imageledger.kafka import cluster_of
     from imageledger.verify import Verification
     from imageledger.verify_sql import SqlWitness
     from sinks import client
     from sinks.reading.witness import Sql
-    from streams.cluster import Cluster
 
-    cluster = Cluster(settings.kafka_address(), settings.prefix)
+    cluster = cluster_of(settings)
     with client.connect(_store(settings).writer) as store:
         sql = SqlWitness(cluster, Sql(store, settings.prefix), f"{settings.prefix}sink", wait_s)
         return await Verification(cluster, sql, run_id, processes, progress).run()

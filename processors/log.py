@@ -1,6 +1,7 @@
 """What a processor reads of the log: its own run so far, and what is asked of it while it runs."""
 
 import asyncio
+import functools
 from collections.abc import AsyncIterator, Container
 from contextlib import AsyncExitStack
 from types import TracebackType
@@ -12,6 +13,7 @@ from events.profiles import VehicleProfiled
 from events.refusals import Position
 from events.runs import AnyRunEvent, RunDeclared, RunFinished, RunResumed
 from events.sdk.reader import Reader
+from events.sdk.security import Security
 from events.topics import DEFAULT_PREFIX
 from processors.told import Told
 
@@ -42,10 +44,9 @@ class Log(Protocol):
 class KafkaLog:
     """The log itself. Its methods raise events.sdk.errors.SdkError; `coming` rides through every absence of Kafka."""
 
-    def __init__(self, bootstrap: str, *, prefix: str = DEFAULT_PREFIX) -> None:
-        self._bootstrap = bootstrap
-        self._prefix = prefix
-        self._asked = Reader(bootstrap, "commands", "profiles", prefix=prefix)
+    def __init__(self, bootstrap: str, *, prefix: str = DEFAULT_PREFIX, security: Security | None = None) -> None:
+        self._reader = functools.partial(Reader, bootstrap, prefix=prefix, security=security)
+        self._asked = self._reader("commands", "profiles")
         self._open = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -61,7 +62,7 @@ class KafkaLog:
         """The run of this name that was declared last, of those that are not finished."""
         declared: dict[str, int] = {}
         finished: set[str] = set()
-        async with Reader(self._bootstrap, "runs", prefix=self._prefix) as runs:
+        async with self._reader("runs") as runs:
             async for entry in runs.to_now():
                 run_id = entry.event.run_id
                 match entry.event:
@@ -76,7 +77,7 @@ class KafkaLog:
 
     async def story(self, run_id: str, vehicles: Container[str]) -> Story:
         """As `Log.story`."""
-        async with Reader(self._bootstrap, "runs", run_id=run_id, prefix=self._prefix) as runs:
+        async with self._reader("runs", run_id=run_id) as runs:
             life = [(entry.position, entry.event) async for entry in runs.to_now()]
         commands = []
         profiles: dict[str, VehicleProfiled] = {}
@@ -93,7 +94,7 @@ class KafkaLog:
     async def results(self, run_id: str) -> AsyncIterator[Told]:
         """As `Log.results`."""
         shapes: dict[Kind, type[Told]] = {"results": Told}
-        async with Reader(self._bootstrap, "results", run_id=run_id, prefix=self._prefix, shapes=shapes) as reader:
+        async with self._reader("results", run_id=run_id, shapes=shapes) as reader:
             async for entry in reader.to_now():
                 if entry.event.image_id is not None:
                     yield entry.event

@@ -10,6 +10,7 @@ from events.envelope import Severity
 from events.runs import AlertingEvent, AlertSilenced, AlertUnsilenced, RuleChange, RulesChanged
 from events.sdk.ids import uuid7
 from events.sdk.reader import Entry, Reader
+from events.sdk.security import OPEN, Security
 from metrics.alerts.rules import BUILT_IN, Rule, changed
 from metrics.alerts.signals import SIGNALS
 from metrics.fold.buckets import moment
@@ -61,9 +62,11 @@ class RulesBody(Body, frozen=True, kw_only=True):
     problems: list[str]
 
 
-async def rules_of(bootstrap: str, prefix: str, run_id: str | None, now: datetime) -> RulesBody:
+async def rules_of(
+    bootstrap: str, prefix: str, run_id: str | None, now: datetime, security: Security = OPEN
+) -> RulesBody:
     """What is in force for a run, or for all. Raises SdkError."""
-    async with Reader(bootstrap, "runs", prefix=prefix) as reader:
+    async with Reader(bootstrap, "runs", prefix=prefix, security=security) as reader:
         entries = [entry async for entry in reader.to_now() if isinstance(entry.event, AlertingEvent)]
     return in_force(entries, run_id, now)
 

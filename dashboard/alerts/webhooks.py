@@ -26,6 +26,7 @@ from events import codec
 from events.alerts import Alert, AlertFiring
 from events.envelope import Severity
 from events.refusals import Position, Refused, dead_letter
+from events.sdk.security import OPEN, Security
 from events.topics import MAX_REQUEST_BYTES, full_name
 
 log = logging.getLogger(__name__)
@@ -124,10 +125,12 @@ class Bridge:
         prefix: str,
         targets: Sequence[Target],
         *,
+        security: Security = OPEN,
         pauses_s: Sequence[float] = PAUSES_S,
         ready: Callable[[], None] = lambda: None,
     ) -> None:
         self._bootstrap = bootstrap
+        self._security = security
         self._prefix = prefix
         self._targets = targets
         self._pauses_s = pauses_s
@@ -157,6 +160,7 @@ class Bridge:
             enable_auto_commit=False,
             isolation_level="read_committed",
             auto_offset_reset="latest",  # a new target hears of what comes, not of the past year
+            **self._security.options(),
         )
         try:
             await consumer.start()
@@ -196,7 +200,11 @@ class Bridge:
 
     async def _bury(self, letters: Sequence[Letter], why: str) -> None:
         producer = AIOKafkaProducer(
-            bootstrap_servers=self._bootstrap, enable_idempotence=True, acks="all", max_request_size=MAX_REQUEST_BYTES
+            bootstrap_servers=self._bootstrap,
+            enable_idempotence=True,
+            acks="all",
+            max_request_size=MAX_REQUEST_BYTES,
+            **self._security.options(),
         )
         await producer.start()
         try:

@@ -11,9 +11,13 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
 from aiokafka.structs import ConsumerRecord
 
+from events.sdk.security import OPEN, Security
+
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
+Take = Callable[[Sequence[ConsumerRecord]], None]
+"""What is done with the records of a fetch."""
 State = Literal["connecting", "catching_up", "live", "away"]
 
 POLL_MS = 200
@@ -34,8 +38,9 @@ class Tail:
         self,
         bootstrap: str,
         topic: str,
-        take: Callable[[Sequence[ConsumerRecord]], None],
+        take: Take,
         *,
+        security: Security = OPEN,
         start: Literal["beginning", "end"] = "beginning",
         max_lag: int = 500,
     ) -> None:
@@ -46,6 +51,7 @@ class Tail:
         self.caught_up = False
         """True once everything that was there at the first connection has been read; it stays true."""
         self._bootstrap = bootstrap
+        self._security = security
         self._take = take
         self._from_end = start == "end"
         self._max_lag = max_lag
@@ -84,6 +90,7 @@ class Tail:
             max_partition_fetch_bytes=(256 << 10) if self._from_end else (8 << 20),
             request_timeout_ms=10_000,
             metadata_max_age_ms=30_000,
+            **self._security.options(),
         )
 
     async def _assign(self, consumer: AIOKafkaConsumer) -> list[TopicPartition]:

@@ -54,7 +54,9 @@ def _aware(moment: datetime | None) -> datetime | None:
 async def list_rules(parts: NamedDependency[Parts], run: FromQuery[str | None] = None) -> Response[RulesBody]:
     """The rules in force for a run, or without `run` for all, and the silences that are not over."""
     try:
-        found = await rules_of(parts.config.bootstrap, parts.config.prefix, run, datetime.now(UTC))
+        found = await rules_of(
+            parts.config.bootstrap, parts.config.prefix, run, datetime.now(UTC), parts.config.security
+        )
     except SdkError as error:
         raise NotConfirmed(str(error)) from error
     return Response(found, headers={"cache-control": "no-store"})

@@ -55,7 +55,7 @@ async def issue_command(parts: NamedDependency[Parts], request: Request[Any, Any
 async def list_commands(parts: NamedDependency[Parts], run: FromQuery[str]) -> Response[list[Command]]:
     """Every command of a run, the oldest first, with its state: pending, accepted, refused, effective."""
     try:
-        found = await commands_of(parts.config.bootstrap, parts.config.prefix, run)
+        found = await commands_of(parts.config.bootstrap, parts.config.prefix, run, parts.config.security)
     except SdkError as error:
         raise NotConfirmed(str(error)) from error
     return Response(found, headers={"cache-control": "no-store"})

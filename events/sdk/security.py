@@ -32,3 +32,7 @@ class Security:
             "sasl_plain_password": self.password,
             "sasl_oauth_token_provider": self.token_provider,
         }
+
+
+OPEN = Security()
+"""Neither TLS nor SASL: a broker that asks nothing."""

@@ -9,7 +9,7 @@ import typer
 from imageledger.cli.context import DataOption, JsonOption, settings_of
 from imageledger.settings import Settings, meanings, variable
 
-_SECRETS = frozenset({"alert_webhooks", "alert_webhook_secret", "alert_notify"})
+_SECRETS = frozenset({"kafka_password", "alert_webhooks", "alert_webhook_secret", "alert_notify"})
 """A webhook's path, and an apprise URL all behind its scheme, may be a key."""
 _PASSWORD = re.compile(r"(?<=:)[^:@/]+(?=@)")
 

@@ -17,7 +17,6 @@ from imageledger.errors import SettingsError
 
 if TYPE_CHECKING:
     from imageledger.settings import Settings
-    from streams.cluster import Cluster
     from streams.offline.deadletters import Content, Letter, Outcome
 
 _SHOWN_CHARACTERS = 4_000
@@ -133,16 +132,18 @@ def export(
 
 
 async def _letters(settings: Settings) -> list[Letter]:
+    from imageledger.kafka import cluster_of
     from streams.offline.deadletters import reading
 
-    async with reading(_cluster(settings)) as dead:
+    async with reading(cluster_of(settings)) as dead:
         return await dead.letters()
 
 
 async def _one(settings: Settings, position: str) -> tuple[Letter, Content]:
+    from imageledger.kafka import cluster_of
     from streams.offline.deadletters import chosen, reading
 
-    async with reading(_cluster(settings)) as dead:
+    async with reading(cluster_of(settings)) as dead:
         found = chosen(await dead.letters(), positions=[position])
         _require_all([position], found)
         return found[0], await dead.content(found[0])
@@ -156,10 +157,11 @@ async def _retry(
     dry_run: bool,
     quiet: bool,
 ) -> list[Outcome]:
+    from imageledger.kafka import cluster_of
     from streams.offline.deadletters import chosen, reading
 
     outcomes = []
-    async with reading(_cluster(settings)) as dead:
+    async with reading(cluster_of(settings)) as dead:
         found = chosen(await dead.letters(), positions=positions, **only)
         _require_all(positions, found)
         async for outcome in dead.retry(found, values, dry_run=dry_run):
@@ -172,21 +174,16 @@ async def _retry(
 
 async def _export(settings: Settings, file: Path, only: dict[str, Any]) -> int:
     from imageledger import letters
+    from imageledger.kafka import cluster_of
     from streams.offline.deadletters import chosen, reading
 
-    async with reading(_cluster(settings)) as dead:
+    async with reading(cluster_of(settings)) as dead:
         found = chosen(await dead.letters(), **only)
         with sys.stdout if str(file) == "-" else file.open("w", encoding="utf-8") as output:
             for letter in found:
                 document = letters.summary(letter) | letters.contents(await dead.content(letter))
                 output.write(jsonlib.dumps(document, ensure_ascii=False) + "\n")
     return len(found)
-
-
-def _cluster(settings: Settings) -> Cluster:
-    from streams.cluster import Cluster
-
-    return Cluster(settings.kafka_address(), settings.prefix)
 
 
 def _filter(settings: Settings, reason: str | None, topic: str | None, since: str | None) -> dict[str, Any]:

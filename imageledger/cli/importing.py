@@ -74,14 +74,12 @@ def _publisher(settings: Settings, *, dry_run: bool) -> Iterator[Publisher | Non
     import asyncio
     import logging
 
-    from events.sdk.publisher import Publisher
-    from imageledger.reach import require_kafka
+    from imageledger.kafka import publisher_of, require_kafka
     from processors.importing.load import SOURCE
 
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # an absence is said by us, not at every attempt
-    bootstrap = settings.kafka_address()
-    asyncio.run(require_kafka(bootstrap))
-    with Publisher(bootstrap, prefix=settings.prefix, source=SOURCE) as publisher:
+    asyncio.run(require_kafka(settings))
+    with publisher_of(settings, SOURCE) as publisher:
         yield publisher
 
 

@@ -36,17 +36,17 @@ def process(
 ) -> None:
     """Measure every image of a folder and publish one result for each; started again, go on with the same run."""
     from imageledger import wiring
-    from imageledger.reach import require_kafka
+    from imageledger.kafka import log_of, require_kafka
     from processors.folder.run import process_folder
 
     settings = settings_of(context, data)
     run = run or f"folder-{folder.resolve().name}"
 
     async def work(stop: asyncio.Event) -> Summary:
-        await require_kafka(settings.kafka_address())
+        await require_kafka(settings)
         moving = _moving(bar, str(folder))
-        async with wiring.log_of(settings) as log:
-            with wiring.publisher_of(settings, "process") as publisher:
+        async with log_of(settings) as log:
+            with wiring.spooled_publisher(settings, "process") as publisher:
                 return await process_folder(
                     folder, publisher, run, log=log, stop=stop, concurrency=concurrency, progress=moving
                 )

@@ -88,13 +88,13 @@ def replay(
     import msgspec
 
     from imageledger import replay as replaying
+    from imageledger.kafka import cluster_of
 
-    settings = settings_of(context, data)
+    cluster = cluster_of(settings_of(context, data))
     with _drawn() as progress:
         done = asyncio.run(
             replaying.replay(
-                settings.kafka_address(),
-                settings.prefix,
+                cluster,
                 into,
                 lambda total: progress.begin("copying the log", total),
                 progress.moved,
@@ -108,8 +108,7 @@ def replay(
         with contextlib.suppress(KeyboardInterrupt):
             asyncio.run(
                 replaying.follow(
-                    settings.kafka_address(),
-                    settings.prefix,
+                    cluster,
                     into,
                     lambda count: typer.echo(f"{count:,} more copied", err=True),
                 )

@@ -50,9 +50,14 @@ class RowDifference(NamedTuple):
     detail: str
 
 
-async def stored_offsets(bootstrap: str, prefix: str, group: str) -> dict[tuple[str, int], int]:
-    """(topic without prefix, partition) → the offset up to which the sink has confirmed everything as stored."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+async def stored_offsets(
+    bootstrap: str, prefix: str, group: str, security: Mapping[str, Any]
+) -> dict[tuple[str, int], int]:
+    """(topic without prefix, partition) → the offset up to which the sink has confirmed everything as stored.
+
+    `security`: aiokafka's own arguments for TLS and SASL.
+    """
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, **security)
     await admin.start()
     try:
         found = await admin.list_consumer_group_offsets(group)

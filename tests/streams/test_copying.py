@@ -41,7 +41,7 @@ async def publish(bootstrap: str, prefix: str, seed: int) -> None:
 
 
 async def copy(bootstrap: str, prefix: str, into: str) -> Replay:
-    return await replay(bootstrap, prefix, into, lambda _total: None, lambda _done: None)
+    return await replay(Cluster(bootstrap, prefix), into, lambda _total: None, lambda _done: None)
 
 
 def told(record: ConsumerRecord[Any, Any]) -> tuple[Any, ...]:
