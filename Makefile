@@ -4,6 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
+# A start is some seven Python processes, a run of the tests several hundred: where the shell forbids bytecode, each of
+# them compiles everything that it imports, three times the processor time.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: setup run test faults lint mutants bench docs screenshot sdk lock
 
 setup: $(READY)
