@@ -19,12 +19,13 @@ pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(scope="module")
-def page() -> Iterator[Page]:
+def page(request: pytest.FixtureRequest) -> Iterator[Page]:
     if not CHROMIUM.exists():
         pytest.skip(f"{CHROMIUM} is missing: apt-get install chromium")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS.split())
-        yield browser.new_page(viewport={"width": 1440, "height": 1100}, color_scheme="dark", device_scale_factor=2)
+        sharp = 2 if request.config.getoption("--screenshot") else 1
+        yield browser.new_page(viewport={"width": 1440, "height": 1100}, color_scheme="dark", device_scale_factor=sharp)
         browser.close()
 
 
@@ -71,7 +72,6 @@ def test_every_page_over_the_whole_product(
     page: Page,
     backfilled: dict[str, object],
     known: PageLine,
-    tmp_path: Path,
     request: pytest.FixtureRequest,
 ) -> None:
     said: list[str] = []
@@ -81,8 +81,8 @@ def test_every_page_over_the_whole_product(
     page.goto(f"{stack.url}{known.path}?run={BACKFILL}")
     page.wait_for_function("() => !document.querySelector('[data-source][data-state=loading]')")
     expect(page.get_by_role("heading", level=1)).to_have_text(known.title)
-    picture = request.config.getoption("--screenshot")
-    folder = Path(picture).with_name("pages") if picture else tmp_path
-    folder.mkdir(exist_ok=True)
-    page.screenshot(path=folder / f"{known.name.lower().replace(' ', '-')}.png", full_page=True)
+    if picture := request.config.getoption("--screenshot"):
+        folder = Path(picture).with_name("pages")
+        folder.mkdir(exist_ok=True)
+        page.screenshot(path=folder / f"{known.name.lower().replace(' ', '-')}.png", full_page=True)
     assert said == []
