@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
+from hypothesis import settings
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
@@ -19,6 +20,11 @@ pytest_plugins = ["clickhouse_fixture"]
 
 os.environ.setdefault("JDK_JAVA_OPTIONS", BRIEF)
 """A test's Kafka does little and is started some thirty times; what it does is the same."""
+
+settings.register_profile("suite", deadline=None, max_examples=20)
+settings.register_profile("many", deadline=None, max_examples=500)
+settings.load_profile("suite")
+"""How many examples hypothesis tries of a property; `--hypothesis-profile many` for a change of a fold or a codec."""
 
 _PREFIXES = (f"test{n}." for n in itertools.count(1))
 

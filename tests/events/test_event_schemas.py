@@ -18,7 +18,10 @@ from events.envelope import Event, event_type
 from events.refusals import Refused
 from events.topics import BY_NAME, TOPICS
 
-few = settings(max_examples=20, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large], deadline=None)
+few = settings(
+    max_examples=settings.default.max_examples // 2,  # of each type
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
 
 
 @functools.cache

@@ -2,7 +2,7 @@
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from logs import Pipeline, batched, logs
 from naive import DAY, MINUTE, Logged, differences, naive
@@ -32,7 +32,6 @@ def snapshots(pipeline: Pipeline, look_ms: int) -> dict[str, RunMetrics]:
 
 
 @given(log=logs(), sizes=cuts, look_ms=looks_ms)
-@settings(max_examples=50, deadline=None)
 def test_a_snapshot_shows_what_the_naive_fold_counts(log: Log, sizes: list[int], look_ms: int) -> None:
     pipeline = Pipeline(SEAL_AFTER_MS)
     pipeline.feed(batched(log, sizes))
@@ -43,7 +42,6 @@ def test_a_snapshot_shows_what_the_naive_fold_counts(log: Log, sizes: list[int],
 
 
 @given(log=logs(), sizes=cuts)
-@settings(max_examples=40, deadline=None)
 def test_every_ratio_is_what_the_naive_fold_divides(log: Log, sizes: list[int]) -> None:
     pipeline = Pipeline(SEAL_AFTER_MS)
     pipeline.feed(batched(log, sizes))
@@ -71,7 +69,6 @@ def plan(run_id: str) -> RunDeclared:
 
 
 @given(log=logs(), sizes=cuts, others=cuts, look_ms=looks_ms)
-@settings(max_examples=30, deadline=None)
 def test_batching_changes_nothing(log: Log, sizes: list[int], others: list[int], look_ms: int) -> None:
     one, other = Pipeline(SEAL_AFTER_MS), Pipeline(SEAL_AFTER_MS)
     one.feed(batched(log, sizes))
@@ -80,7 +77,6 @@ def test_batching_changes_nothing(log: Log, sizes: list[int], others: list[int],
 
 
 @given(log=logs(), sizes=cuts, merged=st.booleans(), data=st.data())
-@settings(max_examples=40, deadline=None)
 def test_a_fold_goes_on_from_its_ledger_as_if_it_had_never_stopped(
     log: Log, sizes: list[int], merged: bool, data: st.DataObject
 ) -> None:
@@ -95,7 +91,6 @@ def test_a_fold_goes_on_from_its_ledger_as_if_it_had_never_stopped(
 
 
 @given(log=logs(), sizes=cuts, merged=st.booleans(), data=st.data())
-@settings(max_examples=20, deadline=None)
 def test_a_fold_goes_on_from_its_state_as_one_segment(
     log: Log, sizes: list[int], merged: bool, data: st.DataObject
 ) -> None:
@@ -113,7 +108,6 @@ def test_a_fold_goes_on_from_its_state_as_one_segment(
 
 
 @given(log=logs(), sizes=cuts, data=st.data())
-@settings(max_examples=30, deadline=None)
 def test_registers_are_what_their_ledger_says(log: Log, sizes: list[int], data: st.DataObject) -> None:
     pipeline = Pipeline(SEAL_AFTER_MS)
     chunks = batched(log, sizes)
@@ -139,7 +133,6 @@ def test_registers_are_what_their_ledger_says(log: Log, sizes: list[int], data: 
 
 
 @given(log=logs(), sizes=cuts)
-@settings(max_examples=20, deadline=None)
 def test_partials_may_come_twice_and_in_any_order(log: Log, sizes: list[int]) -> None:
     pipeline = Pipeline(SEAL_AFTER_MS)
     said = []
@@ -156,7 +149,6 @@ def test_partials_may_come_twice_and_in_any_order(log: Log, sizes: list[int]) ->
 
 
 @given(log=logs(), sizes=cuts)
-@settings(max_examples=30, deadline=None)
 def test_groups_add_up_to_the_totals(log: Log, sizes: list[int]) -> None:
     pipeline = Pipeline(SEAL_AFTER_MS)
     pipeline.feed(batched(log, sizes))
@@ -170,7 +162,6 @@ def test_groups_add_up_to_the_totals(log: Log, sizes: list[int]) -> None:
 
 
 @given(log=logs(max_size=10))
-@settings(max_examples=20, deadline=None)
 def test_a_snapshot_survives_the_wire(log: Log) -> None:
     pipeline = Pipeline(SEAL_AFTER_MS)
     pipeline.feed(batched(log, [5]))

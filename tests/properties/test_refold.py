@@ -4,7 +4,7 @@ from collections import defaultdict
 from random import Random
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from logs import BEGIN_MS, Pipeline, batched, logs
 from naive import DAY, MINUTE, Logged
@@ -103,7 +103,6 @@ def refold(log: Log, offsets: dict[str, dict[str, dict[str, int]]], cut_sizes: l
     seed=st.integers(0, 2**32),
     data=st.data(),
 )
-@settings(max_examples=40, deadline=None)
 def test_any_prefix_refolded_is_the_snapshot(
     log: Log, sizes: list[int], others: list[int], look_ms: int, seed: int, data: st.DataObject
 ) -> None:
@@ -135,7 +134,6 @@ def topic_of(event: object) -> str:
 
 
 @given(log=logs(), sizes=st.lists(st.sampled_from([1, 5, 20]), min_size=1, max_size=3), merged=st.booleans())
-@settings(max_examples=20, deadline=None)
 def test_a_ledger_holds_what_the_refold_does(log: Log, sizes: list[int], *, merged: bool) -> None:
     pipeline = Pipeline(SEAL_AFTER_MS)
     pipeline.feed(batched(log, sizes), merged=merged)
