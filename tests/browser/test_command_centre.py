@@ -42,7 +42,9 @@ class Watched:
 
 @pytest.fixture
 def context(chromium: Browser, dashboard: Served) -> Iterator[BrowserContext]:
-    with chromium.new_context(viewport=DESKTOP, color_scheme="dark", base_url=dashboard.url) as opened:
+    with chromium.new_context(
+        reduced_motion="reduce", viewport=DESKTOP, color_scheme="dark", base_url=dashboard.url
+    ) as opened:
         yield opened
 
 
@@ -183,11 +185,11 @@ def test_the_server_and_the_script_write_every_figure_alike(context: BrowserCont
 def test_the_first_move_changes_nothing_that_the_server_wrote(chromium: Browser, dashboard: Served) -> None:
     run = new_run(dashboard)
     texts = "() => [...document.querySelectorAll('main [data-text]')].map((e) => e.textContent)"
-    with chromium.new_context(base_url=dashboard.url, java_script_enabled=False) as still:
+    with chromium.new_context(reduced_motion="reduce", base_url=dashboard.url, java_script_enabled=False) as still:
         plain = still.new_page()
         plain.goto(f"/?run={run}")
         before = [element.text_content() for element in plain.locator("main [data-text]").all()]
-    with chromium.new_context(base_url=dashboard.url) as moving:
+    with chromium.new_context(reduced_motion="reduce", base_url=dashboard.url) as moving:
         page = moving.new_page()
         page.goto(f"/?run={run}")
         page.wait_for_function(FILLED)
@@ -198,7 +200,7 @@ def test_it_says_that_the_dashboard_is_gone_and_goes_on_when_it_is_back(chromium
     prefix = new_prefix(kafka)
     with served(kafka, prefix) as first:
         run = new_run(first, share=0.5)
-        page = chromium.new_page()
+        page = chromium.new_page(reduced_motion="reduce")
         page.goto(f"{first.url}/?run={run}")
         fresh = page.locator(".fresh")
         expect(fresh).not_to_have_class(STALE)
@@ -283,7 +285,9 @@ def test_no_run_breaks_the_page_on_a_phone_or_a_desk(chromium: Browser, dashboar
     dashboard.publish("metrics", run, event)
     wait_for(lambda: dashboard.get("/api/metrics/dashboard", run=run).status_code == 200)
     for name, viewport, scheme in SCREENS:
-        with chromium.new_context(viewport=viewport, color_scheme=scheme, base_url=dashboard.url) as opened:
+        with chromium.new_context(
+            reduced_motion="reduce", viewport=viewport, color_scheme=scheme, base_url=dashboard.url
+        ) as opened:
             page = opened.new_page()
             page.goto("/?" + urlencode({"run": run}))
             page.wait_for_function(FILLED)
@@ -332,7 +336,9 @@ def test_every_text_keeps_seven_to_one_and_key_figures_read_from_afar(
     chromium: Browser, dashboard: Served, scheme: Literal["dark", "light"]
 ) -> None:
     states: tuple[State, ...] = ("running", "stalled", "paused", "finished")
-    with chromium.new_context(viewport=DESKTOP, color_scheme=scheme, base_url=dashboard.url) as opened:
+    with chromium.new_context(
+        reduced_motion="reduce", viewport=DESKTOP, color_scheme=scheme, base_url=dashboard.url
+    ) as opened:
         page = opened.new_page()
         for state in states:
             run = new_run(dashboard, state=state, as_of=datetime.now(UTC) - timedelta(minutes=1))

@@ -63,7 +63,9 @@ def history(clickhouse: Addresses) -> Iterator[Served]:
 
 @pytest.fixture
 def context(chromium: Browser, history: Served) -> Iterator[BrowserContext]:
-    with chromium.new_context(viewport={"width": 1440, "height": 900}, base_url=history.url) as opened:
+    with chromium.new_context(
+        reduced_motion="reduce", viewport={"width": 1440, "height": 900}, base_url=history.url
+    ) as opened:
         opened.set_default_timeout(WAIT_MS)
         expect.set_options(timeout=WAIT_MS)
         yield opened
@@ -227,7 +229,9 @@ SETTLED = """() => [...document.querySelectorAll("[data-source]")]
 
 
 def test_pages_fit_a_phone(chromium: Browser, history: Served) -> None:
-    with chromium.new_context(viewport={"width": 390, "height": 844}, base_url=history.url) as phone:
+    with chromium.new_context(
+        reduced_motion="reduce", viewport={"width": 390, "height": 844}, base_url=history.url
+    ) as phone:
         page = phone.new_page()
         for path in ("/results?run=history", "/lineage?image=image-68", "/queries", "/quality", "/vehicles"):
             page.goto(path)
@@ -237,7 +241,7 @@ def test_pages_fit_a_phone(chromium: Browser, history: Served) -> None:
 
 def test_where_clickhouse_is_away_each_page_says_so(chromium: Browser) -> None:
     with served("127.0.0.1:9", "none.", clickhouse_url="http://reader:x@127.0.0.1:9") as away:
-        page = chromium.new_page()
+        page = chromium.new_page(reduced_motion="reduce")
         for path in ("/results", "/lineage?image=a", "/analytics/models", "/quality", "/vehicles"):
             page.goto(away.url + path)
             expect(page.get_by_text(re.compile("cannot be reached")).first).to_be_visible(timeout=WAIT_MS)

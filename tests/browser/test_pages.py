@@ -26,7 +26,9 @@ FAULTS = """async () => (await axe.run(document, { runOnly: ["wcag2a", "wcag2aa"
 
 @pytest.fixture
 def context(chromium: Browser, dashboard: Served) -> Iterator[BrowserContext]:
-    with chromium.new_context(viewport=DESKTOP, color_scheme="dark", base_url=dashboard.url) as opened:
+    with chromium.new_context(
+        reduced_motion="reduce", viewport=DESKTOP, color_scheme="dark", base_url=dashboard.url
+    ) as opened:
         yield opened
 
 
@@ -61,7 +63,9 @@ def test_no_page_has_a_serious_fault_or_asks_anybody_else(
             abroad.append(route.request.url)
             route.abort()
 
-    with chromium.new_context(viewport=DESKTOP, color_scheme=scheme, base_url=dashboard.url) as opened:
+    with chromium.new_context(
+        reduced_motion="reduce", viewport=DESKTOP, color_scheme=scheme, base_url=dashboard.url
+    ) as opened:
         opened.route("**/*", inspect)
         page = opened.new_page()
         for known in PAGES:
@@ -74,7 +78,9 @@ def test_no_page_has_a_serious_fault_or_asks_anybody_else(
 
 def test_no_page_is_wider_than_a_phone(chromium: Browser, dashboard: Served) -> None:
     run = new_run(dashboard)
-    with chromium.new_context(viewport=PHONE, color_scheme="light", base_url=dashboard.url) as opened:
+    with chromium.new_context(
+        reduced_motion="reduce", viewport=PHONE, color_scheme="light", base_url=dashboard.url
+    ) as opened:
         page = opened.new_page()
         for known in PAGES:
             page.goto(f"{known.path}?run={run}")

@@ -25,7 +25,12 @@ def page(request: pytest.FixtureRequest) -> Iterator[Page]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS.split())
         sharp = 2 if request.config.getoption("--screenshot") else 1
-        yield browser.new_page(viewport={"width": 1440, "height": 1100}, color_scheme="dark", device_scale_factor=sharp)
+        yield browser.new_page(
+            viewport={"width": 1440, "height": 1100},
+            color_scheme="dark",
+            reduced_motion="reduce",
+            device_scale_factor=sharp,
+        )
         browser.close()
 
 

@@ -25,7 +25,7 @@ from streams.entries import HEAD_KEY, Head
 from streams.offline import prefixes, witnesses
 
 RUNS: list[str | None] = ["spring", "autumn ö", None]
-COUNT = 3_000
+COUNT = 1_200
 
 
 async def verdict(bootstrap: str, prefix: str, run_id: str | None = None) -> Verdict:
