@@ -79,19 +79,27 @@ def test_the_plan_as_it_stands(client: Client) -> None:
     lives = {}
     for seed in range(60):
         life = Lifecycle()
-        for stamp, event in told(seed, 1 + seed % 9):
+        said = told(seed, 1 + seed % 9)
+        for stamp, event in said:
             life = life.take(event, stamp)
-            chunk = Chunk(
-                "t.runs", stamp.partition, [event], [stamp.offset], [stamp.recorded_ms], [msgspec.json.encode(event)]
-            )
-            for _ in range(1 + seed % 2):
-                insert(client, "runs", rows.runs(chunk))
+        for partition in (0, 1):
+            mine = [(stamp, event) for stamp, event in said if stamp.partition == partition]
+            for _ in range(1 + seed % 2 if mine else 0):
+                store(client, partition, mine)
         if life.seen:
             lives[f"run {seed}"] = life
     found = {row["run_id"]: row for row in client.query("SELECT * FROM run_plans", tz_mode="aware").named_results()}
     assert found.keys() == lives.keys()
     for run_id, life in lives.items():
         assert plan_of(found[run_id]) == expected(life), run_id
+
+
+def store(client: Client, partition: int, said: list[tuple[Stamp, AnyRunEvent]]) -> None:
+    """As one batch of the sink."""
+    stamps, events = [stamp for stamp, _ in said], [event for _, event in said]
+    offsets, recorded_ms = [stamp.offset for stamp in stamps], [stamp.recorded_ms for stamp in stamps]
+    chunk = Chunk("t.runs", partition, events, offsets, recorded_ms, [msgspec.json.encode(event) for event in events])
+    insert(client, "runs", rows.runs(chunk))
 
 
 def plan_of(row: dict[str, Any]) -> dict[str, Any]:

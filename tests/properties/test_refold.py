@@ -6,7 +6,7 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
-from logs import BEGIN_MS, Pipeline, batched, logs
+from logs import BEGIN_MS, Pipeline, batched, logs, result
 from naive import DAY, MINUTE, Logged
 
 from events.envelope import epoch_ms
@@ -174,8 +174,6 @@ def test_a_default_run_is_cut_by_the_month_in_which_it_counts() -> None:
 
 
 def logs_of_default_runs() -> Log:
-    from logs import result
-
     draw = Random(5)
     return [
         Logged("results", 0, offset, BEGIN_MS, result(draw, {"event_id": str(offset), "event_time": moment(BEGIN_MS)}))
