@@ -74,7 +74,7 @@ class RunSegment(msgspec.Struct, omit_defaults=True):
     packed: bytes = b""
 
     def pack(self) -> "RunSegment":
-        """The registers of a run at rest: some twentieth of their size, and not looked into until they are needed."""
+        """The registers of a run at rest: a seventh of their stored size, not looked into until something comes."""
         return RunSegment(packed=zlib.compress(msgspec.json.encode(self)))
 
     def opened(self) -> "RunSegment":
