@@ -5,6 +5,7 @@ start of worker, sink and dashboard, which their supervisor gives them (docs/dec
 """
 
 import asyncio
+import dataclasses
 import os
 import signal
 import subprocess
@@ -24,7 +25,6 @@ from imageledger import workers
 from imageledger.errors import CannotCompare, SettingsError
 from imageledger.evidence import Evidence, refold
 from imageledger.replay import replay
-from imageledger.settings import Settings
 from imageledger.verify import Progress, Verification
 from metrics.fold.groups import LABELS
 from metrics.fold.partition import TOPICS
@@ -60,24 +60,26 @@ class Switch(msgspec.Struct, kw_only=True):
     switched: bool
 
 
-async def switch(settings: Settings, into: str, say: Callable[[str], None], *, anyway: bool) -> Switch:
-    """Copy the rest, fold it beside, compare, and go over to it; where something differs only if `anyway`.
+async def switch(data: Path, running: Cluster, into: str, say: Callable[[str], None], *, anyway: bool) -> Switch:
+    """Copy what the prefix `into` lacks of `running`, fold it beside, compare, and let the stack of `data` use it.
+
+    Where something differs only if `anyway`.
 
     Raises:
         SettingsError: IMAGELEDGER_PREFIX is set, so that the folder's word would count nothing.
         CannotCompare: the copy is not folded within ten minutes.
         NotCopied, StreamError, ServerError.
     """
-    _require_a_say(settings.data)
-    running, other = (Cluster(settings.kafka_address(), prefix) for prefix in (settings.prefix, into))
+    _require_a_say(data)
+    other = dataclasses.replace(running, prefix=into)
 
     async def copy() -> None:
-        await replay(other.bootstrap, running.prefix, into, lambda _total: None, lambda _done: None)
+        await replay(running, into, lambda _total: None, lambda _done: None)
 
     say(f"copying what {into}* lacks")
     await copy()
     say("folding it beside")
-    with _worker_beside(settings.data / "beside", other) as folder:
+    with _worker_beside(data / "beside", other) as folder:
         await _folded(other, folder)
         say("comparing")
         verdict = await Verification(other, None, None, 1, Progress()).run()
@@ -91,23 +93,23 @@ async def switch(settings: Settings, into: str, say: Callable[[str], None], *, a
         before=running.prefix,
         runs=runs,
         differences=differences,
-        restarted=_use(settings.data, into, running.prefix) if go else [],
+        restarted=_use(data, into, running.prefix) if go else [],
         switched=go,
     )
 
 
-def back(settings: Settings) -> Switch:
-    """Use the prefix that was used before. What producers wrote to the other one alone stays there.
+def back(data: Path, prefix: str) -> Switch:
+    """Use the prefix that was used before `prefix`. What producers wrote to that one alone stays there.
 
     Raises SettingsError where nothing was switched, or IMAGELEDGER_PREFIX is set.
     """
-    _require_a_say(settings.data)
+    _require_a_say(data)
     try:
-        before = _former(settings.data).read_text("utf-8").strip()
+        before = _former(data).read_text("utf-8").strip()
     except FileNotFoundError as error:
-        raise SettingsError(f"nothing was switched under {settings.data}: there is no way back to go") from error
-    restarted = _use(settings.data, before, settings.prefix)
-    return Switch(prefix=before, before=settings.prefix, runs=0, differences=[], restarted=restarted, switched=True)
+        raise SettingsError(f"nothing was switched under {data}: there is no way back to go") from error
+    restarted = _use(data, before, prefix)
+    return Switch(prefix=before, before=prefix, runs=0, differences=[], restarted=restarted, switched=True)
 
 
 async def compare(running: Cluster, other: Cluster) -> tuple[int, list[Difference]]:

@@ -29,8 +29,12 @@ from imageledger.cli.context import DataOption, JsonOption, settings_of
 if TYPE_CHECKING:
     from imageledger.replay import Replay
     from imageledger.verify import Progress, Verdict
+    from streams.cluster import Cluster
     from streams.offline.comparison import Difference
 
+FollowOption = Annotated[
+    bool, typer.Option("--follow", help="Go on with what still comes to the old prefix, until Ctrl-C.")
+]
 EQUAL, DIFFERENT, NOT_COMPARED = 0, 1, 2
 _SHOWN = 50
 
@@ -78,9 +82,7 @@ def verify(
 def replay(
     context: typer.Context,
     into: Annotated[str, typer.Option(help="Prefix of the copy's topics, for instance 'rebuilt.'.")],
-    follow: Annotated[
-        bool, typer.Option("--follow", help="Go on with what still comes to the old prefix, until Ctrl-C.")
-    ] = False,
+    follow: FollowOption = False,
     json: JsonOption = False,
     data: DataOption = None,
 ) -> None:
@@ -110,14 +112,15 @@ def replay(
     else:
         _say_replayed(done)
     if follow:
-        with contextlib.suppress(KeyboardInterrupt):
-            asyncio.run(
-                replaying.follow(
-                    cluster,
-                    into,
-                    lambda count: typer.echo(f"{count:,} more copied", err=True),
-                )
-            )
+        _follow(cluster, into)
+
+
+def _follow(cluster: "Cluster", into: str) -> None:
+    """Until Ctrl-C."""
+    from imageledger import replay as replaying
+
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(replaying.follow(cluster, into, lambda count: typer.echo(f"{count:,} more copied", err=True)))
 
 
 def switch(
@@ -125,6 +128,7 @@ def switch(
     into: Annotated[str | None, typer.Option(help="Prefix to go over to, as given to `replay`.")] = None,
     back: Annotated[bool, typer.Option("--back", help="Go back to the prefix before.")] = False,
     anyway: Annotated[bool, typer.Option("--anyway", help="Even where figures differ.")] = False,
+    follow: FollowOption = False,
     json: JsonOption = False,
     data: DataOption = None,
 ) -> None:
@@ -132,21 +136,25 @@ def switch(
 
     Compared is every counter of the running snapshots with the fold of the other log as of the same offsets, and the
     other's figures with its log. Where something differs nothing is switched (exit code 1), unless --anyway: a damaged
-    ledger, or a log whose beginning retention took, is why one replays. Producers that write to the old prefix go on
-    with `imageledger replay --into PREFIX --follow`.
+    ledger, or a log whose beginning retention took, is why one replays. With --follow it is the bridge for producers
+    that still write to the old prefix (docs/decisions/0033).
     """
     import msgspec
 
     from imageledger import switching
     from imageledger.errors import SettingsError
+    from imageledger.kafka import cluster_of
 
     settings = settings_of(context, data)
+    cluster = cluster_of(settings)
     if back == (into is not None):
         raise SettingsError("say where to: --into PREFIX, or --back")
     if into is None:
-        done = switching.back(settings)
+        done = switching.back(settings.data, settings.prefix)
     else:
-        done = asyncio.run(switching.switch(settings, into, lambda text: typer.echo(text, err=True), anyway=anyway))
+        done = asyncio.run(
+            switching.switch(settings.data, cluster, into, lambda text: typer.echo(text, err=True), anyway=anyway)
+        )
     if json:
         sys.stdout.buffer.write(msgspec.json.encode(done) + b"\n")
     else:
@@ -159,6 +167,8 @@ def switch(
             if done.switched
             else f"nothing was switched: {settings.data} uses {done.before}*"
         )
+    if follow and done.switched and into is not None:
+        _follow(cluster, into)
     raise typer.Exit(EQUAL if done.switched else DIFFERENT)
 
 
@@ -169,8 +179,7 @@ def _say_replayed(done: "Replay") -> None:
     typer.echo(
         f"fold them:   IMAGELEDGER_PREFIX={done.into} imageledger up --data NEW\n"
         f"check them:  IMAGELEDGER_PREFIX={done.into} imageledger verify --data NEW\n"
-        f"switch:      imageledger switch --into {done.into}\n"
-        f"meanwhile:   `imageledger replay --into {done.into} --follow` while you start each producer with that prefix"
+        f"switch:      `imageledger switch --into {done.into} --follow`, while you start each producer with that prefix"
     )
 
 

@@ -20,9 +20,8 @@ def test_a_stack_is_switched_under_load_and_back(site: Site, chance: random.Rand
     try:
         time.sleep(5)
         before = site.worker_pid()
-        require_done(site, "switch", "--into", OTHER)
-        eventually(lambda: site.worker_pid() != before and site.is_ready(), "the worker of the other prefix")
-        bridge = site.start("replay", "--into", OTHER, "--follow")
+        bridge = site.start("switch", "--into", OTHER, "--follow")
+        eventually(lambda: site.worker_pid() != before and site.is_ready(), "the worker of the other prefix", 600)
         time.sleep(5)
     finally:
         load.stop()

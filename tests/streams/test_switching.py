@@ -16,7 +16,7 @@ from stream_naive import results
 from worker_process import WorkerProcess, until_async
 
 from imageledger.errors import SettingsError
-from imageledger.settings import PREFIX_FILE, Settings, load
+from imageledger.settings import PREFIX_FILE, load
 from imageledger.switching import back, compare, switch
 from servers import endpoints
 from streams.cluster import Cluster
@@ -76,16 +76,15 @@ async def test_a_folder_goes_over_to_a_copy_that_is_equal_and_back(
     kafka: str, log: str, tmp_path: Path, api: "subprocess.Popen[bytes]"
 ) -> None:
     other = f"{log}copy."
-    done = await switch(Settings(kafka=kafka, prefix=log, data=tmp_path), other, lambda _text: None, anyway=False)
+    done = await switch(tmp_path, Cluster(kafka, log), other, lambda _text: None, anyway=False)
     assert (done.differences, done.switched, done.before) == ([], True, log)
     assert done.runs >= 2
     assert (done.restarted, api.wait(10)) == ([api.pid], -15)
-    settings = load({}, kafka=kafka, data=tmp_path)
-    assert settings.prefix == other
+    assert load({}, data=tmp_path).prefix == other
     assert load({"IMAGELEDGER_PREFIX": "said."}, data=tmp_path).prefix == "said."
     assert await is_shown(kafka, other)
 
-    undone = back(settings)
+    undone = back(tmp_path, other)
     assert (undone.prefix, undone.restarted) == (log, [])
     assert load({}, data=tmp_path).prefix == log
 
@@ -101,9 +100,8 @@ async def test_a_folder_goes_over_to_a_copy_that_is_equal_and_back(
 
 
 def test_a_prefix_that_is_set_elsewhere_cannot_be_switched(tmp_path: Path) -> None:
-    settings = Settings(kafka="127.0.0.1:1", data=tmp_path)
     with pytest.raises(SettingsError, match="nothing was switched"):
-        back(settings)
+        back(tmp_path, "imageledger.")
     process = subprocess.Popen(
         [sys.executable, "-c", "import time; time.sleep(600)"], env={"IMAGELEDGER_PREFIX": "theirs."}
     )
@@ -111,7 +109,7 @@ def test_a_prefix_that_is_set_elsewhere_cannot_be_switched(tmp_path: Path) -> No
         with endpoints.changing(tmp_path) as known:
             known.pids = {"worker": [process.pid]}
         with pytest.raises(SettingsError, match="IMAGELEDGER_PREFIX is set"):
-            asyncio.run(switch(settings, "other.", lambda _text: None, anyway=True))
+            asyncio.run(switch(tmp_path, Cluster("127.0.0.1:1"), "other.", lambda _text: None, anyway=True))
     finally:
         process.kill()
         process.wait()
