@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from events.sdk.security import Security
 
 PREFIX = "IMAGELEDGER_"
+PREFIX_FILE = "prefix"
+"""`DIR/prefix`: the topics' prefix that the stack of a data folder was switched to (`imageledger switch`)."""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -140,6 +142,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 def load(environment: Mapping[str, str] = os.environ, **given: Any) -> Settings:
     """The settings: `given` (from the command line), then the environment, then defaults; an empty value is none.
 
+    The prefix may also stand in the data folder, where neither of the first two says it.
+
     Raises SettingsError on a bad value, with its variable's name.
     """
     values: dict[str, Any] = {name: environment.get(variable(name)) for name in Settings.__struct_fields__}
@@ -150,7 +154,16 @@ def load(environment: Mapping[str, str] = os.environ, **given: Any) -> Settings:
             found[name] = msgspec.convert(value, _TYPES[name], strict=False, dec_hook=lambda kind, said: kind(said))
         except msgspec.ValidationError as error:
             raise SettingsError(f"a setting is not usable: {variable(name)}={value}: {error}") from error
-    return Settings(**found)
+    settings = Settings(**found)
+    switched = settings.data / PREFIX_FILE
+    if "prefix" not in found and switched.exists():
+        return msgspec.structs.replace(settings, prefix=switched.read_text("utf-8").strip())
+    return settings
+
+
+def is_set(name: str, environment: Mapping[str, str] = os.environ) -> bool:
+    """Whether the environment says what a setting is."""
+    return bool(environment.get(variable(name)))
 
 
 def variable(name: str) -> str:

@@ -19,6 +19,7 @@ from streams.offline.witnesses import At
 _ASK_AGAIN_S = 0.5
 _EXPLAINED_RUNS = 10
 _OFFSETS_NAMED = 5
+_ROWS_NAMED = 100
 
 
 class SqlWitness:
@@ -27,13 +28,15 @@ class SqlWitness:
     Args:
         group: the sink's consumer group, whose commits say what is stored.
         wait_s: how long the sink may take to store what the snapshots hold.
+        rows: look at each row too, not only at what they add up to.
     """
 
-    def __init__(self, cluster: Cluster, sql: witness.Sql, group: str, wait_s: float) -> None:
+    def __init__(self, cluster: Cluster, sql: witness.Sql, group: str, wait_s: float, *, rows: bool = False) -> None:
         self._cluster = cluster
         self._sql = sql
         self._group = group
         self._wait_s = wait_s
+        self._rows = rows
 
     async def compare(self, shown: Mapping[str, RunMetrics], refolded: Mapping[str, RunMetrics]) -> list[Difference]:
         """The figures of each run that SQL tells otherwise. Raises CannotCompare, SinkError, StreamError."""
@@ -51,7 +54,25 @@ class SqlWitness:
                 for difference in mine:
                     difference.offsets, difference.explanation = offsets, explanation
             differences += mine
-        return differences
+        return [*differences, *await self._each_row()] if self._rows else differences
+
+    async def _each_row(self) -> list[Difference]:
+        """Rows that are not what their record says, of everything that the sink has stored; the first _ROWS_NAMED."""
+        found: list[Difference] = []
+        stored = await witness.stored_offsets(self._cluster.bootstrap, self._cluster.prefix, self._group)
+        for topic in TOPICS:
+            for partition, end in sorted((at[1], end) for at, end in stored.items() if at[0] == topic):
+                check = self._sql.rows(None, topic, partition)
+                async for records in prefixes.prefix(self._cluster, topic, partition, end):
+                    for row in await asyncio.to_thread(check.differences, records, records[-1].offset + 1):
+                        values: dict[Witness, Any] = {"sql": row.what}
+                        at = At(topic, partition, row.offset)
+                        found.append(
+                            Difference(run_id=None, figure="a row", values=values, offsets=[at], explanation=row.detail)
+                        )
+                    if len(found) >= _ROWS_NAMED:
+                        return found[:_ROWS_NAMED]
+        return found
 
     async def _stored(self, cuts: witness.Cuts) -> None:
         """Wait until the sink has stored everything below the cuts."""

@@ -231,9 +231,12 @@ def spooled_publisher(settings: Settings, name: str) -> "Publisher":
 
 
 async def verify(
-    settings: Settings, run_id: str | None, wait_s: float, processes: int, progress: "Progress"
+    settings: Settings, run_id: str | None, wait_s: float, processes: int, progress: "Progress", *, rows: bool = False
 ) -> "Verdict":
-    """Every figure against a fold of the log from offset 0. Raises CannotCompare, StreamError, SinkError."""
+    """Every figure, and with `rows` each stored row, against the log from offset 0.
+
+    Raises CannotCompare, StreamError, SinkError.
+    """
     from imageledger.kafka import cluster_of
     from imageledger.verify import Verification
     from imageledger.verify_sql import SqlWitness
@@ -242,5 +245,5 @@ async def verify(
 
     cluster = cluster_of(settings)
     with client.connect(_store(settings).writer) as store:
-        sql = SqlWitness(cluster, Sql(store, settings.prefix), f"{settings.prefix}sink", wait_s)
+        sql = SqlWitness(cluster, Sql(store, settings.prefix), f"{settings.prefix}sink", wait_s, rows=rows)
         return await Verification(cluster, sql, run_id, processes, progress).run()

@@ -26,6 +26,10 @@ class RulesInForce:
     def __init__(self) -> None:
         self._merged: dict[str, _Merged] = {}
 
+    def forget(self, run_id: str) -> None:
+        """Nothing is decided of the run until something comes for it."""
+        self._merged.pop(run_id, None)
+
     def of(
         self, registers: RunRegisters, common: RunRegisters | None
     ) -> tuple[Mapping[str, Armed], Mapping[str, Silence]]:

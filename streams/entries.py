@@ -7,9 +7,10 @@ import msgspec
 
 from .errors import LedgerUnreadable
 
-FORMAT = 2
-"""1 kept no positions of run events and heartbeats (`metrics.registers`); all else is alike."""
-_READABLE = (1, FORMAT)
+FORMAT = 3
+"""1 kept no positions of run events and heartbeats (`metrics.registers`), 2 no packed runs; all else is alike."""
+_READABLE = (1, 2, FORMAT)
+_WITHOUT_POSITIONS = 1
 PART_BYTES = 4 << 20
 """Half of what the topic takes (`max.message.bytes`), which counts keys, headers and the batch too."""
 HEAD_KEY = b"head"
@@ -76,8 +77,8 @@ def decode_head(value: bytes) -> Head:
 
 def upgraded(head: Head, reread: Sequence[str]) -> Head:
     """An older head as of this format. The next transaction writes it; until then it is read, and upgraded, again."""
-    if head.format == FORMAT:
-        return head
+    if head.format != _WITHOUT_POSITIONS:
+        return msgspec.structs.replace(head, format=FORMAT)
     applied = {topic: offset for topic, offset in head.applied.items() if topic not in reread}
     return msgspec.structs.replace(head, format=FORMAT, applied=applied)
 

@@ -127,6 +127,8 @@ class Ledger(Generic[P]):
         notes = dict(headers)
         if part == 0:
             self._parts = []
+        if part != len(self._parts):
+            return None  # deleted; the log's cleaner has taken its first parts and not yet this one
         self._parts.append(value)
         if len(self._parts) < int(notes[PARTS]):
             return None

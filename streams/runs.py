@@ -34,6 +34,9 @@ ALL_RUNS = ""
 """Whose registers, in every partition, hold the rules and silences of all runs; no run's id is empty."""
 QUIET_MS = 10_000
 """So long after its last partials a run's log counts as read to its end."""
+REST_MS = 60_000
+"""So long after nothing moves it any more a run is put to rest (docs/decisions/0032)."""
+RESTS_PER_SECOND = 20
 _NEVER = -1
 
 
@@ -74,10 +77,24 @@ class Runs:
         self._moving: set[str] = set()  # runs whose `as_of` may differ from that of the last snapshot
         self._stirred: set[str] = set()  # runs that partials came for since their last tick
         self._stirred_ms: dict[str, int] = {}
+        self._still_ms: dict[str, int] = {}  # run → since when nothing moves it
+        self._resting: dict[str, RunSegment] = {}  # in place of registers: what they were, packed
         self._rules = RulesInForce()
 
+    @property
+    def awake(self) -> set[str]:
+        """The runs whose registers are in memory, not packed."""
+        return self._runs.keys() - {ALL_RUNS}
+
     def restore(self, run_id: str, segment: RunSegment) -> None:
-        """Take in a segment of the ledger. What was published of it is not known: it will be again, once."""
+        """Take in a segment of the ledger. What was published of it is not known: it will be again, once.
+
+        Of a run at rest its last snapshot was: it is left alone.
+        """
+        if segment.packed:
+            self._forget(run_id)
+            self._resting[run_id] = segment
+            return
         self._run(run_id).restore(segment)
         self._stirred.add(run_id)
 
@@ -99,7 +116,10 @@ class Runs:
         return self._runs[run_id].everything()
 
     def tick(self, now_ms: int) -> Step[RunSegment] | None:
-        """Take a snapshot of each run that changed or whose `as_of` moved, as of now; published once it is recorded."""
+        """Take a snapshot of each run that changed or whose `as_of` moved, as of now; published as it is recorded.
+
+        In one transaction with what it was made of, so that a worker that was paused can publish nothing old.
+        """
         due: dict[str, int] = {}
         for run_id in list(self._moving):
             if not self._runs[run_id].whole:
@@ -109,18 +129,36 @@ class Runs:
                 due[run_id] = as_of_ms
             else:
                 self._moving.discard(run_id)
-        if not due:
+                self._still_ms[run_id] = now_ms
+        at_rest = self._put_to_rest(now_ms)
+        if not due and not at_rest:
             return None
         chosen = sorted(due, key=lambda run_id: self._published.get(run_id, _NEVER))[:SNAPSHOTS_PER_SECOND]
-        shown: list[Outgoing] = []
         decided: list[Outgoing] = []
         for run_id in chosen:
             metrics, events = self._look(run_id, due[run_id], now_ms)
-            shown.append(Outgoing("metrics", run_id.encode(), encode(metrics)))
+            decided.append(Outgoing("metrics", run_id.encode(), encode(metrics)))
             decided += [Outgoing("alerts", event.fingerprint.encode(), encode(event)) for event in events]
             self._published[run_id] = due[run_id]
             self._touched.discard(run_id)
-        return Step(self._changed(chosen), outgoing=lambda _sequence: shown, decided=decided)
+        return Step({**self._changed(chosen), **at_rest}, decided=decided)
+
+    def _put_to_rest(self, now_ms: int) -> dict[str, RunSegment]:
+        """Packs the registers of runs that nothing has moved for REST_MS; the next thing that comes wakes a run up."""
+        due = [run_id for run_id, since_ms in self._still_ms.items() if now_ms - since_ms >= REST_MS]
+        at_rest = {run_id: self._runs[run_id].everything().pack() for run_id in due[:RESTS_PER_SECOND]}
+        for run_id in at_rest:
+            self._forget(run_id)
+        self._resting.update(at_rest)
+        return at_rest
+
+    def _forget(self, run_id: str) -> None:
+        self._runs.pop(run_id, None)
+        for book in (self._published, self._stirred_ms, self._still_ms):
+            book.pop(run_id, None)
+        for runs in (self._touched, self._moving, self._stirred):
+            runs.discard(run_id)
+        self._rules.forget(run_id)
 
     def _look(self, run_id: str, as_of_ms: int, now_ms: int) -> tuple[RunMetrics, list[AnyAlert]]:
         """The run's snapshot, and what is decided on it; both are in its registers then."""
@@ -159,9 +197,12 @@ class Runs:
         if run_id != ALL_RUNS:
             self._touched.add(run_id)
             self._moving.add(run_id)
+            self._still_ms.pop(run_id, None)
         registers = self._runs.get(run_id)
         if registers is None:
             registers = self._runs[run_id] = RunRegisters(run_id)
+            if run_id in self._resting:
+                registers.restore(self._resting.pop(run_id))
         return registers
 
     def _changed(self, run_ids: Iterable[str]) -> Mapping[str, RunSegment]:
@@ -222,6 +263,7 @@ RUNS: StageSetup[RunSegment] = StageSetup(
     "ledger.run",
     Runs,
     RunSegment.decode,
+    lambda segment: bool(segment.packed),
     rests_on=("ledger.combine",),  # where the sequences of the partials come from
     reread=("runs", "heartbeats"),
     recalls="alerts",

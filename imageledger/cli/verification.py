@@ -1,4 +1,4 @@
-"""`imageledger verify` and `imageledger replay`: are the figures the fold of the log, and fold them anew.
+"""`imageledger verify`, `replay` and `switch`: are the figures the fold of the log; fold them anew, and use that.
 
 Exit codes of `verify`: 0 every figure is equal, 1 some figure differs (each is named), 2 it could not be compared (the
 sink is behind, a server does not answer, retention took a part of the log): one line on stderr says why.
@@ -29,8 +29,12 @@ from imageledger.cli.context import DataOption, JsonOption, settings_of
 if TYPE_CHECKING:
     from imageledger.replay import Replay
     from imageledger.verify import Progress, Verdict
+    from streams.cluster import Cluster
     from streams.offline.comparison import Difference
 
+FollowOption = Annotated[
+    bool, typer.Option("--follow", help="Go on with what still comes to the old prefix, until Ctrl-C.")
+]
 EQUAL, DIFFERENT, NOT_COMPARED = 0, 1, 2
 _SHOWN = 50
 
@@ -39,19 +43,24 @@ def register(app: typer.Typer) -> None:
     """Add this room's commands."""
     app.command()(verify)
     app.command()(replay)
+    app.command()(switch)
 
 
 def verify(
     context: typer.Context,
     run: Annotated[str | None, typer.Option(help="Only this run.", show_default="all runs")] = None,
     wait: Annotated[float, typer.Option(help="Seconds to wait for the sink to store what is compared.", min=0)] = 60,
+    rows: Annotated[bool, typer.Option("--rows", help="Look at each row in ClickHouse too, of all runs.")] = False,
     json: JsonOption = False,
     data: DataOption = None,
 ) -> None:
     """Fold the log anew from offset 0 and compare every figure with it.
 
     Snapshots, partials, both ledgers, the dead letters and SQL, each as of the offsets that it names: also while
-    everything runs. Exit codes: 0 all equal; 1 some figure differs, each is named; 2 it could not be compared.
+    everything runs. Of SQL it asks what rows add up to; with --rows it holds each row against its record, so that also
+    a changed text is named (not where a table's TTL has taken rows).
+
+    Exit codes: 0 all equal; 1 some figure differs, each is named; 2 it could not be compared.
     """
     from imageledger import wiring
     from imageledger.errors import ImageledgerError
@@ -62,7 +71,7 @@ def verify(
     try:
         settings = settings_of(context, data)
         with _drawn() as progress:
-            verdict = asyncio.run(wiring.verify(settings, run, wait, os.cpu_count() or 1, progress))
+            verdict = asyncio.run(wiring.verify(settings, run, wait, os.cpu_count() or 1, progress, rows=rows))
     except (ImageledgerError, ServerError, SinkError, StreamError) as error:
         typer.echo(f"imageledger: {error}", err=True)
         raise typer.Exit(NOT_COMPARED) from error
@@ -73,9 +82,7 @@ def verify(
 def replay(
     context: typer.Context,
     into: Annotated[str, typer.Option(help="Prefix of the copy's topics, for instance 'rebuilt.'.")],
-    follow: Annotated[
-        bool, typer.Option("--follow", help="Go on with what still comes to the old prefix, until Ctrl-C.")
-    ] = False,
+    follow: FollowOption = False,
     json: JsonOption = False,
     data: DataOption = None,
 ) -> None:
@@ -105,14 +112,64 @@ def replay(
     else:
         _say_replayed(done)
     if follow:
-        with contextlib.suppress(KeyboardInterrupt):
-            asyncio.run(
-                replaying.follow(
-                    cluster,
-                    into,
-                    lambda count: typer.echo(f"{count:,} more copied", err=True),
-                )
-            )
+        _follow(cluster, into)
+
+
+def _follow(cluster: "Cluster", into: str) -> None:
+    """Until Ctrl-C."""
+    from imageledger import replay as replaying
+
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(replaying.follow(cluster, into, lambda count: typer.echo(f"{count:,} more copied", err=True)))
+
+
+def switch(
+    context: typer.Context,
+    into: Annotated[str | None, typer.Option(help="Prefix to go over to, as given to `replay`.")] = None,
+    back: Annotated[bool, typer.Option("--back", help="Go back to the prefix before.")] = False,
+    anyway: Annotated[bool, typer.Option("--anyway", help="Even where figures differ.")] = False,
+    follow: FollowOption = False,
+    json: JsonOption = False,
+    data: DataOption = None,
+) -> None:
+    """Let the stack of a data folder use a copied log: copy the rest, fold it beside, compare, start anew on it.
+
+    Compared is every counter of the running snapshots with the fold of the other log as of the same offsets, and the
+    other's figures with its log. Where something differs nothing is switched (exit code 1), unless --anyway: a damaged
+    ledger, or a log whose beginning retention took, is why one replays. With --follow it is the bridge for producers
+    that still write to the old prefix (docs/decisions/0033).
+    """
+    import msgspec
+
+    from imageledger import switching
+    from imageledger.errors import SettingsError
+    from imageledger.kafka import cluster_of
+
+    settings = settings_of(context, data)
+    cluster = cluster_of(settings)
+    if back == (into is not None):
+        raise SettingsError("say where to: --into PREFIX, or --back")
+    if into is None:
+        done = switching.back(settings.data, settings.prefix)
+    else:
+        done = asyncio.run(
+            switching.switch(settings.data, cluster, into, lambda text: typer.echo(text, err=True), anyway=anyway)
+        )
+    if json:
+        sys.stdout.buffer.write(msgspec.json.encode(done) + b"\n")
+    else:
+        for difference in done.differences[:_SHOWN]:
+            typer.echo(_line(difference))
+        typer.echo(f"{done.runs} runs compared, {len(done.differences)} figures differ")
+        typer.echo(
+            f"{settings.data} uses {done.prefix}* now, {len(done.restarted)} processes begin anew; "
+            "`imageledger switch --back` undoes it"
+            if done.switched
+            else f"nothing was switched: {settings.data} uses {done.before}*"
+        )
+    if follow and done.switched and into is not None:
+        _follow(cluster, into)
+    raise typer.Exit(EQUAL if done.switched else DIFFERENT)
 
 
 def _say_replayed(done: "Replay") -> None:
@@ -122,7 +179,7 @@ def _say_replayed(done: "Replay") -> None:
     typer.echo(
         f"fold them:   IMAGELEDGER_PREFIX={done.into} imageledger up --data NEW\n"
         f"check them:  IMAGELEDGER_PREFIX={done.into} imageledger verify --data NEW\n"
-        f"switch:      `imageledger replay --into {done.into} --follow` while you start each producer with that prefix"
+        f"switch:      `imageledger switch --into {done.into} --follow`, while you start each producer with that prefix"
     )
 
 

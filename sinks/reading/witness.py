@@ -15,6 +15,7 @@ from clickhouse_connect.driver.client import Client
 from events.topics import Name, full_name
 from metrics.fold.counters import ADDITIVE, FEEDBACK_COUNTERS, SUBJECT_COUNTERS, add_counters
 from metrics.fold.groups import LABELS, SUMMED, TOTALS, Group
+from metrics.fold.identity import identity
 from sinks.client import address
 from sinks.errors import translated
 from sinks.loading.chunks import Record
@@ -38,6 +39,14 @@ _READ_BY_COUNTERS = (
     "cached_tokens", "tokens_saved", "cache_hit", "cost_nano_usd", "confidence_ppm", "scores_micro", "context_score",
     "questions_asked", "tables", "insights", "findings", "effective_ms", "will_retry", "stages", "stage_costs",
 )  # fmt: skip
+_BESIDE = (
+    "schema_version", "source", "subject_kind", "vehicle_id", "vehicle_type", "image_uri", "content_hash",
+    "conversation_id", "user_id", "error_type", "error_message", "task_complexity", "strategy", "batch_id",
+    "processor_id", "prompt_version", "environment", "trace_id", "parent_id", "model_version", "cost_usd",
+    "price_version", "cost_source", "confidence", "usage", "context_items", "attributes", "output", "output_bytes",
+)  # fmt: skip
+"""Columns that no counter is made of. Not compared: what is nested (`answers`, `gaps`) and times beside `effective_ms`.
+"""
 _FEEDBACK = ("event_id", "run_id", "subject_kind", "subject_id", "question", "rating", "validator", "verdict")
 
 
@@ -87,8 +96,8 @@ class Sql:
                     found[row["run_id"]][group] = _flat(row)
         return found
 
-    def rows(self, run_id: str, topic: Literal["results", "feedback"], partition: int) -> "RowCheck":
-        """For comparing the rows of a run's records with these records."""
+    def rows(self, run_id: str | None, topic: Literal["results", "feedback"], partition: int) -> "RowCheck":
+        """For comparing the rows of a run's records, or of all, with these records."""
         return RowCheck(self._client, self._prefix, run_id, topic, partition)
 
 
@@ -140,14 +149,15 @@ def _quoted(text: str) -> str:
 
 
 class RowCheck:
-    """The stored rows of one run in one topic partition against its records, in the order of offsets.
+    """The stored rows of one run, or of all, in one topic partition against its records, in the order of offsets.
 
     Args:
+        run_id: None for all runs; then columns that no counter is made of are compared too.
         topic: `results` or `feedback`.
     """
 
     def __init__(
-        self, client: Client, prefix: str, run_id: str, topic: Literal["results", "feedback"], partition: int
+        self, client: Client, prefix: str, run_id: str | None, topic: Literal["results", "feedback"], partition: int
     ) -> None:
         self._client = client
         self._topic = topic
@@ -155,8 +165,9 @@ class RowCheck:
         self._run_id = run_id
         self._partition = partition
         self._read = next(source.read for source in SOURCES if source.topic == topic)
-        self._columns = _READ_BY_COUNTERS if topic == "results" else _FEEDBACK
-        self._ids: set[str] = set()
+        beside = _BESIDE if run_id is None else ()
+        self._columns = (*_READ_BY_COUNTERS, *beside) if topic == "results" else _FEEDBACK
+        self._ids: set[bytes] = set()
         self._next = 0
 
     def differences(self, records: Sequence[Record], end: int) -> list[RowDifference]:
@@ -180,17 +191,19 @@ class RowCheck:
         batches, _ = self._read(self._full, self._partition, records)
         found = [row for batch in batches for row in batch.to_pylist()]
         for row in sorted(found, key=lambda row: row["source_offset"]):
-            if row["run_id"] != self._run_id or (self._topic == "results" and row["event_id"] in self._ids):
+            event = identity(f"{row['run_id']}\n{row['event_id']}")
+            if self._run_id not in (None, row["run_id"]) or (self._topic == "results" and event in self._ids):
                 continue
-            self._ids.add(row["event_id"])
+            self._ids.add(event)
             rows[row["source_offset"]] = {name: _plain(row[name]) for name in self._columns}
         return rows
 
     def _stored(self, end: int) -> dict[int, dict[str, Any]]:
         columns = ", ".join((*self._columns, "source_offset"))
+        of_run = "1" if self._run_id is None else f"run_id = {_quoted(self._run_id)}"
         with translated(address(self._client)):
             answer = self._client.query(
-                f"SELECT {columns} FROM {self._topic} FINAL WHERE run_id = {_quoted(self._run_id)} "
+                f"SELECT {columns} FROM {self._topic} FINAL WHERE {of_run} "
                 f"AND source_topic = {_quoted(self._full)} AND source_partition = {self._partition} "
                 f"AND source_offset >= {self._next} AND source_offset < {end}"
             )

@@ -158,11 +158,15 @@ async def read_run_ledger(cluster: Cluster, partitions: int) -> RunLedger:
             kept.runs.pop(ALL_RUNS, None)  # every partition has it; one is looked at
         for run_id, segments in kept.runs.items():
             rows_at = found.rows_at.setdefault(run_id, {})
-            for segment, at in _decoded(segments, RunSegment.decode, found.unreadable):
+            for segment, at in _decoded(segments, _opened, found.unreadable):
                 found.runs.setdefault(run_id, RunRegisters(run_id)).restore(segment)
                 rows_at.update((stored_key(stored), at) for stored in segment.rows)
                 found.last_at[run_id] = at
     return found
+
+
+def _opened(value: bytes) -> RunSegment:
+    return RunSegment.decode(value).opened()
 
 
 def stored_key(stored: StoredRow) -> tuple[int, RowKey]:
@@ -250,9 +254,14 @@ async def _compacted(cluster: Cluster, topic: Name, number: int, unreadable: lis
             if record.value is None:
                 segments.pop(segment, None)
                 continue
-            parts = [*parts, record.value] if part else [record.value]
+            if part == 0:
+                parts = []
+            if part != len(parts):
+                continue  # as in `streams.ledger`: its first parts are gone already
+            parts.append(record.value)
             if len(parts) == int(dict(record.headers)[PARTS]):
                 segments[segment] = b"".join(parts), at
+                parts = []
         except (LedgerUnreadable, KeyError, ValueError) as error:
             unreadable.append(Unreadable(at, str(error)))
     return kept

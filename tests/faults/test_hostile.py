@@ -94,14 +94,17 @@ def test_two_hundred_thousand_hostile_records_and_one_of_100_mib(
     send(site, (event(number) for number in range(good)))
     eventually(lambda: folded(site) >= good, "the clean ones", pause_s=1)
     clean_s = time.monotonic() - begin
+    say(f"{good:,} clean records are folded after {clean_s:.1f} s")
 
     begin = time.monotonic()
     many = hostile(chance, evil)
     send(site, mixed(many, (event(number) for number in range(good, 2 * good)), 5), **{"compression.type": "lz4"})
     asyncio.run(send_huge(site))
+    say(f"{evil:,} hostile records are sent, and one of 100 MiB")
     load = Load(site.bootstrap, PREFIX, chance, 100).start()
     eventually(lambda: folded(site) >= 2 * good, "the good among the hostile", 900, pause_s=1)
     mixed_s = time.monotonic() - begin
+    say(f"the good ones among them are folded after {mixed_s:.1f} s")
     load.stop()
     worker_mb, sink_mb = figures.peak_mb(site.worker_pid()), figures.peak_mb(int(site.pids()["sink"]))
     expected = require_equal(site)

@@ -47,8 +47,8 @@ def test_everything_is_equal_under_load(stack: Stack, backfilled: dict[str, Any]
 
 
 @contextmanager
-def row_altered(stack: Stack, by: int) -> Iterator[tuple[int, int]]:
-    """One stored row with another cost; its partition and offset."""
+def row_altered(stack: Stack, to: str, and_back: str) -> Iterator[tuple[int, int]]:
+    """One stored row with other columns (`REPLACE` clauses); its partition and offset."""
     with stack.clickhouse() as client:
         found = client.query(
             "SELECT source_partition, source_offset FROM results FINAL WHERE run_id = {run:String} "
@@ -57,16 +57,17 @@ def row_altered(stack: Stack, by: int) -> Iterator[tuple[int, int]]:
         )
         [(partition, offset)] = found.result_rows
         at = f"source_partition = {partition} AND source_offset = {offset}"
-        alter = "INSERT INTO results SELECT * REPLACE (cost_nano_usd + ({}) AS cost_nano_usd) FROM results FINAL WHERE "
-        client.command(alter.format(by) + at)
+        alter = "INSERT INTO results SELECT * REPLACE ({}) FROM results FINAL WHERE "
+        client.command(alter.format(to) + at)
         try:
             yield partition, offset
         finally:
-            client.command(alter.format(-by) + at)
+            client.command(alter.format(and_back) + at)
 
 
 def test_an_altered_row_in_clickhouse_is_named_with_its_offset(stack: Stack, backfilled: dict[str, Any]) -> None:
-    with row_altered(stack, 1_000) as (partition, offset):
+    alter = "cost_nano_usd + {} AS cost_nano_usd"
+    with row_altered(stack, alter.format(1_000), alter.format(-1_000)) as (partition, offset):
         done = stack.run("verify", "--run", BACKFILL, "--json")
     assert done.returncode == 1, done.stderr
     verdict = json.loads(done.stdout)
@@ -78,6 +79,21 @@ def test_an_altered_row_in_clickhouse_is_named_with_its_offset(stack: Stack, bac
     assert f"offset {offset}: different, cost_nano_usd: " in differences["totals.cost_nano_usd"]["explanation"]
     assert {figure.rpartition(".")[2] for figure in differences} == {"cost_nano_usd"}
     assert stack.run("verify", "--run", BACKFILL).returncode == 0
+
+
+def test_a_row_whose_text_was_altered_is_named_when_rows_are_looked_at(
+    stack: Stack, backfilled: dict[str, Any]
+) -> None:
+    """Nothing that is counted says that the record's source was another."""
+    alter = "concat(source, '!') AS source", "substring(source, 1, length(source) - 1) AS source"
+    with row_altered(stack, *alter) as (partition, offset):
+        assert stack.run("verify", "--run", BACKFILL).returncode == 0
+        done = stack.run("verify", "--rows", "--json")
+    assert done.returncode == 1, done.stderr
+    [difference] = json.loads(done.stdout)["differences"]
+    assert difference["offsets"] == [["results", partition, offset]]
+    assert "source: " in difference["explanation"]
+    assert stack.run("verify", "--rows").returncode == 0
 
 
 @pytest.mark.parametrize("words", [("--run", "no such run"), ("--wait", "-1")])

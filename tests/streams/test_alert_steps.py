@@ -65,9 +65,10 @@ class Stage:
         if step is None or dies:
             return [], {}
         self.write(step)
-        assert {said.topic for said in step.decided} <= {"alerts"}
-        shown = [msgspec.json.decode(said.value, type=RunMetrics) for said in step.outgoing(1)]
-        return [codec.decode("alerts", said.value) for said in step.decided], {one.run_id or "": one for one in shown}
+        assert {said.topic for said in step.decided} <= {"alerts", "metrics"}
+        shown = [msgspec.json.decode(said.value, type=RunMetrics) for said in step.decided if said.topic == "metrics"]
+        decided = [codec.decode("alerts", said.value) for said in step.decided if said.topic == "alerts"]
+        return decided, {one.run_id or "": one for one in shown}
 
     def crash(self) -> None:
         self.runs, read = Runs(HOME, PARTITIONS), Ledger(RUNS.decode)

@@ -137,6 +137,20 @@ def test_the_runs_of_the_last_transaction_are_told() -> None:
     assert last == {"b", "c"}
 
 
+def test_what_the_cleaner_has_left_of_a_deleted_segment_is_not_taken_for_one() -> None:
+    """It cleans up to where it has come: the tombstones of the first parts may be behind it, those of the last not."""
+    writer = new()
+    log: list[Entry] = []
+    for run_id in ("a", "b"):
+        write = writer.write({run_id: Sums(1, [], "x" * (9 << 20))}, {}, IDS)
+        writer.adopt(write)
+        log += write.entries
+    log = [entry for entry in log if entry.key in (b'["a",0,2]', b'["b",0,1]', b'["b",0,2]')]
+    write = writer.write({"c": Sums(3)}, {}, IDS)
+    _, segments, _ = read([*log, *write.entries])
+    assert segments == [("c", Sums(3))]
+
+
 def test_a_small_tail_is_rewritten_and_a_large_one_closed() -> None:
     ledger = new()
     keys = []
@@ -167,7 +181,7 @@ def test_a_wide_segment_goes_in_parts_and_its_tombstones_too() -> None:
 
 
 @pytest.mark.parametrize(
-    ("key", "value"), [(HEAD_KEY, b'{"format": 3}'), (HEAD_KEY, b"no json"), (b"somebody else's", b"{}")]
+    ("key", "value"), [(HEAD_KEY, b'{"format": 4}'), (HEAD_KEY, b"no json"), (b"somebody else's", b"{}")]
 )
 def test_another_format_is_refused_with_a_remedy(key: bytes, value: bytes) -> None:
     with pytest.raises(LedgerUnreadable, match="imageledger replay --into PREFIX"):
@@ -179,5 +193,7 @@ def test_an_older_format_is_read_on_and_what_it_lacks_is_folded_anew() -> None:
     ledger = Ledger(RunSegment.decode, reread=("runs", "heartbeats"))
     ledger.read(HEAD_KEY, msgspec.json.encode(Head(format=1, sequence=5, applied=applied)), [])
     assert ledger.head == Head(sequence=5, applied={"partials": 7})
+    ledger.read(HEAD_KEY, msgspec.json.encode(Head(format=2, sequence=5, applied=applied)), [])
+    assert ledger.head == Head(sequence=5, applied=applied)  # format 2 lacks nothing
     old = b'{"sources":{},"rows":[],"lifecycle":{"phase":"paused","next_offset":4},"heartbeats":[[{},1]],"as_of_ms":1}'
     assert RunSegment.decode(old) == RunSegment(as_of_ms=1)

@@ -13,9 +13,11 @@ from hypothesis import strategies as st
 
 from events.partials import TOTAL, PartialRow, Partials
 from events.snapshots import RunMetrics
+from metrics.registers import RunSegment
+from streams.entries import HEAD_KEY, Entry
 from streams.ledger import Ledger
-from streams.runs import RUNS, SNAPSHOTS_PER_SECOND, PassedOn, Runs, home_of
-from streams.setup import Outgoing
+from streams.runs import REST_MS, RUNS, SNAPSHOTS_PER_SECOND, PassedOn, Runs, home_of
+from streams.setup import Outgoing, Step
 
 PARTITIONS = 4
 NOON = 1_795_000_000_000
@@ -46,6 +48,11 @@ def declared(run_id: str, name: str) -> bytes:
     return json.dumps({**event, "name": name}).encode()
 
 
+def finished(run_id: str) -> bytes:
+    event = {"event_id": "end", "event_type": "run.finished", "event_time": "2026-11-18T01:00:00Z", "run_id": run_id}
+    return json.dumps(event).encode()
+
+
 def shown(outgoing: Sequence[Outgoing]) -> dict[str, RunMetrics]:
     assert {said.topic for said in outgoing} <= {"metrics"}
     return {said.key.decode(): msgspec.json.decode(said.value, type=RunMetrics) for said in outgoing}
@@ -53,7 +60,7 @@ def shown(outgoing: Sequence[Outgoing]) -> dict[str, RunMetrics]:
 
 def tick(runs: Runs, now_ms: int) -> dict[str, RunMetrics]:
     step = runs.tick(now_ms)
-    return {} if step is None else shown(step.outgoing(1))
+    return {} if step is None else shown(step.decided)
 
 
 def test_a_snapshot_a_second_until_nothing_moves_any_more() -> None:
@@ -120,6 +127,99 @@ def test_a_state_restored_from_the_ledger_shows_the_same() -> None:
         again.restore(run_id, segment)
     at = NOON + 20 * SECOND
     assert tick(again, at) == tick(runs, at)
+
+
+class Kept:
+    """The stage with its ledger, as a partition keeps them: every step is written, and may be read again."""
+
+    def __init__(self, log: Sequence[Entry] = ()) -> None:
+        self.log = list(log)
+        self.runs = Runs(home_of("a", PARTITIONS), PARTITIONS)
+        self.ledger = Ledger(RUNS.decode, RUNS.is_sealed, self.runs.whole, tail_bytes=400)
+        for entry in log:
+            if (final := self.ledger.read(entry.key, entry.value, entry.headers)) is not None:
+                self.runs.restore(*final)
+        for run_id, segment, _ in self.ledger.read_to_end():
+            self.runs.restore(run_id, segment)
+
+    def write(self, step: Step[RunSegment] | None) -> dict[str, RunMetrics]:
+        if step is None:
+            return {}
+        write = self.ledger.write(step.changed, {}, {})
+        self.ledger.adopt(write)
+        self.log += write.entries
+        return shown(step.decided)
+
+    def compacted(self) -> list[Entry]:
+        newest = {entry.key: number for number, entry in enumerate(self.log)}
+        return [entry for number, entry in enumerate(self.log) if newest[entry.key] == number]
+
+
+LATER = NOON + HOUR + SECOND
+"""When the run goes by its last event."""
+
+
+def at_rest() -> Kept:
+    kept = Kept()
+    for sequence in range(1, 6):
+        kept.write(kept.runs.take("partials", [partials("a", sequence, sequence)]))
+        kept.write(kept.runs.take("runs", [record(declared("a", f"name {sequence}"), "runs", sequence)]))
+        kept.write(kept.runs.take("runs", [record(finished("a"), "runs", 9)]))
+        kept.write(kept.runs.tick(NOON + sequence * SECOND))
+    kept.write(kept.runs.tick(LATER))
+    kept.write(kept.runs.tick(LATER + SECOND))
+    assert kept.runs.awake == {"a"}
+    assert kept.write(kept.runs.tick(LATER + SECOND + REST_MS)) == {}
+    assert kept.runs.awake == set()
+    return kept
+
+
+def test_a_run_that_nothing_moves_leaves_memory_and_its_ledger_is_one_segment() -> None:
+    kept = at_rest()
+    (entry,) = [entry for entry in kept.compacted() if entry.value is not None and entry.key != HEAD_KEY]
+    segment = RUNS.decode(entry.value or b"")
+    assert segment.packed
+    assert segment.opened().rows[0].row.counters == {"results": 5}
+    assert kept.runs.tick(LATER + 2 * REST_MS) is None
+
+
+@pytest.mark.parametrize("read_again", ["not", "all of it", "compacted"])
+def test_a_run_at_rest_wakes_up_as_it_was(read_again: str) -> None:
+    """Whether the worker is the same, or another that reads the ledger with or without what the rest replaced."""
+    kept = at_rest()
+    if read_again != "not":
+        kept = Kept(kept.log if read_again == "all of it" else kept.compacted())
+        assert kept.runs.tick(LATER + 2 * REST_MS) is None  # its last snapshot was published before it came to rest
+        assert kept.runs.awake == set()
+    kept.write(kept.runs.take("partials", [partials("a", 4, sequence=4)]))  # an old one says nothing new
+    kept.write(kept.runs.take("partials", [partials("a", 7, sequence=7)]))
+    after = kept.write(kept.runs.tick(LATER + 2 * REST_MS))["a"]
+    never_rested = Runs(home_of("a", PARTITIONS), PARTITIONS)
+    never_rested.take("runs", [record(declared("a", "name 5"), "runs", 5), record(finished("a"), "runs", 9)])
+    never_rested.take("partials", [partials("a", 7, sequence=7)])
+    assert after == tick(never_rested, LATER + 2 * REST_MS)["a"]
+    assert Kept(kept.compacted()).runs.tick(LATER + 2 * REST_MS) is not None  # awake: said once more
+
+
+def test_a_run_comes_to_rest_again_and_again() -> None:
+    kept = at_rest()
+    for number in range(1, 4):
+        at = LATER + 10 * number * HOUR
+        kept.write(kept.runs.take("partials", [partials("a", 5 + number, sequence=5 + number)]))
+        for moment in (at, at + SECOND, at + SECOND + REST_MS):
+            kept.write(kept.runs.tick(moment))
+        assert kept.runs.awake == set()
+    assert len([entry for entry in kept.compacted() if entry.value is not None]) == 2  # the run, and the head
+
+
+def test_snapshots_are_in_the_transaction_that_records_them() -> None:
+    """A paused worker that wakes up is refused as a whole; said beside it, its old snapshot could be the last word."""
+    runs = Runs(0, PARTITIONS)
+    runs.take("partials", [partials("a", 5)])
+    step = runs.tick(NOON)
+    assert step is not None
+    assert list(shown(step.decided)) == ["a"]
+    assert step.outgoing(1) == ()
 
 
 @given(run_id=st.text(min_size=1, max_size=40))

@@ -1,8 +1,8 @@
 """A worker as a process of its own, which a test may kill, stop and wake.
 
 Run as a program it is that process: `worker_process.py BOOTSTRAP DATA PREFIX SLOT STAGES PATIENCE_MS CLOCK_AHEAD_MS`.
-STAGES are `real`, `sealing` (the real ones, with runs sealed after SEAL_MS), the small `tally`, or the tally with a
-fault built in: `lossy`, `mute`, `uncommitted`, `stuck`.
+STAGES are `real`, `sealing` (the real ones, with runs sealed after SEAL_MS and then at rest), the small `tally`, or
+the tally with a fault built in: `lossy`, `mute`, `uncommitted`, `stuck`.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ from streams.watchdog import PATIENCE_MS
 
 DEADLINE_S = 120.0
 SESSION_S = 3.0
-SEAL_MS = 20_000
+SEAL_MS, REST_MS = 20_000, 5_000
 LOSE, FORGET, DELIVER = "lose", "forget", "deliver"
 
 
@@ -145,12 +145,16 @@ def _die_before_saying() -> None:
 
 
 def _seal_soon() -> None:
+    """Months in seconds: a run is sealed, not live any more and at rest soon after its last record."""
     from functools import partial
 
+    from metrics import registers
     from metrics.fold.partition import Fold
-    from streams import combine
+    from streams import combine, runs
 
     combine.Fold = partial(Fold, seal_after_ms=SEAL_MS)  # type: ignore[misc, assignment]
+    registers.LIVE_MS = SEAL_MS
+    runs.REST_MS = REST_MS
 
 
 def _lose_commits() -> None:
