@@ -28,8 +28,9 @@ from clickhouse_connect.driver.client import Client
 from benchmarks.history_rows import EVENT_MS, FIRST_MS, Shape, fill, fresh
 from servers.clickhouse import server as clickhouse
 from sinks.client import connect
-from sinks.reading import analytics, calls, lineage, vehicles
+from sinks.reading import analytics, calls, explorer, lineage, vehicles
 from sinks.reading.chosen import Chosen
+from sinks.reading.explorer import Like
 from sinks.reading.history import History
 from sinks.schema.migrations import migrate
 
@@ -70,7 +71,7 @@ def questions(shape: Shape) -> list[Question]:
             "{image:String}"),
         Question("runs", 300, lambda history: history.runs(50)),
         Question("newest_snapshot", 300, lambda history: history.newest_snapshot_json(run)),
-        Question("newest_results", 300, lambda history: history.results(run, 50)),
+        Question("newest_results", 300, lambda history: explorer.results(history, Chosen(run=run), Like())),
         sql("run_totals", 300, f"SELECT * FROM run_totals {of_run}"),
         sql("run_by_tier", 300, f"SELECT * FROM run_by_tier {of_run}"),
         sql("run_by_model", 300, f"SELECT * FROM run_by_model {of_run}"),

@@ -17,6 +17,7 @@ from dashboard.bodies.quality import (
     StageFigures,
     TypeFigures,
 )
+from events.envelope import epoch_ms
 from sinks.reading import quality as stored
 from sinks.reading.chosen import Chosen
 from sinks.reading.history import History
@@ -47,10 +48,9 @@ def quality(history: History, chosen: Chosen) -> QualityBody:
     if span is None:
         return _nothing(chosen)
     step = _step(span[1] - span[0])
-    totals = stored.by(history, chosen, None)[0]
-    types = stored.by(history, chosen, "component_type")
-    models = stored.by(history, chosen, "model")
-    points = stored.by(history, chosen, f"bucket:{step * 1000}")
+    middle_ms = (epoch_ms(span[0]) + epoch_ms(span[1])) // 2
+    groups = stored.groups(history, chosen, step * 1000, middle_ms)
+    totals, types, models, points = groups.totals, groups.types, groups.models, groups.points
     stages = stored.stages(history, chosen)
     days = max((span[1] - span[0]).total_seconds(), 3_600) / 86_400
     plan, spent = stored.budget(history, chosen.run) if chosen.run else (None, None)
@@ -67,9 +67,9 @@ def quality(history: History, chosen: Chosen) -> QualityBody:
         points=[Point(at=datetime.fromtimestamp(ms / 1000, UTC), **figures(points[ms])) for ms in sorted(points)],
         stages=breakdown,
         stage_costs=[_stage_cost(stage) for stage in stages if stage.priced],
-        heat=heat(stored.slots(history, chosen)),
+        heat=heat(groups.slots),
         spending=spending(totals.cost_nano_usd / 1e9 / days, plan, spent),
-        changes=changes(stored.by(history, chosen, "half")),
+        changes=changes(groups.halves),
         opportunities=opportunities(totals, by_type, by_model, breakdown),
     )
 

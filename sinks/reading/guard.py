@@ -29,6 +29,9 @@ _STATEMENTS = {
     "ShowEngineQuery", "ShowFunctions", "ShowIndexes", "ShowTables",
 }  # fmt: skip
 _OF_A_TABLE = re.compile(r"(Exists|ShowCreate)(Table|View|Dictionary)Query")
+# The tree calls many things ShowTables, clusters with their hosts and merges of other databases among them.
+_SHOWN = re.compile(r"SHOW (?:FULL |TEMPORARY |CHANGED )*(?:TABLES|DATABASES|DICTIONARIES|SETTINGS)\b")
+_AS_ONE_LINE = "SELECT formatQuerySingleLine({statement:String})"
 # Functions that reach files, hosts, dictionaries or tables by a literal name, or that idle: by kind and by name.
 _REFUSED_CATEGORIES = ("AI", "Dictionary", "Embedded Dictionary", "Introspection", "Machine Learning")
 _REFUSED_FUNCTIONS = {
@@ -122,6 +125,10 @@ class Guard:
         nodes = _tree(ask(f"EXPLAIN AST {statement}", parameters))
         if nodes[0].kind not in _STATEMENTS:
             raise Refused(f"statement {nodes[0].kind} is not on the reader's list")
+        if nodes[0].kind == "ShowTables":
+            shown = ask(_AS_ONE_LINE, {"statement": statement})
+            if not _SHOWN.match(shown):
+                raise _refusal(shown.strip())
         if _OF_A_TABLE.fullmatch(nodes[0].kind):
             self._check_table(
                 ".".join(node.name for node in nodes[1:] if node.depth == 1 and node.kind == "Identifier")

@@ -2,23 +2,15 @@
 
 # ruff: noqa: S608 - these texts are made of this package's own constants; values are parameters
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 import msgspec
 
-from .chosen import NAMED, OTHER, Chosen
+from .chosen import Chosen, named
 from .history import History
 
 _COMPONENTS = "isNotNull(results.component_type)"
-
-
-def _bounded(column: str, where: str, shown: str | None = None) -> str:
-    """The column's value (`shown`, where the rows call it so), OTHER where it is not one of the NAMED most frequent."""
-    named = f"SELECT {column} FROM results {where} GROUP BY 1 ORDER BY count() DESC, 1 LIMIT {NAMED}"
-    value = shown or column
-    return f"if({value} IN ({named}), toString({value}), '{OTHER}')"
 
 
 class Figures(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,27 +52,49 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True):
     priced: int = 0
 
 
-def by(history: History, chosen: Chosen, key: str | None) -> dict[Any, Figures]:
-    """Figures by `component_type`, `model`, `half` (of the chosen time: 0 or 1), by seconds of a `bucket:N`, or of all.
+class Groups(msgspec.Struct, frozen=True, kw_only=True):
+    """The chosen results counted in every way that the page shows; types and models beyond `chosen.NAMED` are OTHER.
 
-    Raises ClickHouseError.
+    `points`: by the begin of a step, ms since 1970. `halves`: 0 the earlier, 1 the later half of the time.
     """
-    where, parameters = chosen.where(_COMPONENTS), chosen.parameters()
-    value = _KEYS.get(key or "", "toUInt8(0)")
-    if key in {"component_type", "model"}:
-        value = _bounded(f"results.{key}", where, "results.key")
-        source = f"SELECT *, {key} AS key FROM results FINAL {where}"
-    else:
-        source = f"SELECT * FROM results FINAL {where}"
-    if key and key.startswith("bucket:"):
-        value, parameters = "intDiv(effective_ms, {step:Int64}) * {step:Int64}", parameters | {"step": int(key[7:])}
-    if key == "half":
-        parameters |= {"middle": _middle(history, where, parameters)}
-    found = history.rows(f"SELECT {value} AS group_key, {_FIGURES} FROM ({source}) AS results GROUP BY 1", parameters)
-    return {row.pop("group_key"): msgspec.convert(row, Figures) for row in found}
+
+    totals: Figures
+    types: dict[str, Figures]
+    models: dict[str, Figures]
+    points: dict[int, Figures]
+    halves: dict[int, Figures]
+    slots: list[Slot]
 
 
-_KEYS = {"half": "toUInt8(effective_ms >= {middle:Int64})"}
+def groups(history: History, chosen: Chosen, step_ms: int, middle_ms: int) -> Groups:
+    """Every group's figures, out of one scan; some result is chosen (`span` is not None). Raises ClickHouseError."""
+    where = chosen.where(_COMPONENTS)
+    clause, values = named({"kind": "results.component_type", "by_model": "results.model"}, where)
+    parameters = chosen.parameters() | {"step": step_ms, "middle": middle_ms}
+    found = history.rows(_GROUPS.format(named=clause, where=where, figures=_FIGURES, **values), parameters)
+    figures = [(row, msgspec.convert(row, Figures)) for row in found]
+
+    def of(grouping: str, key: str) -> dict[Any, Figures]:
+        return {row[key]: one for row, one in figures if row["grouped"] == grouping}
+
+    slots = [
+        Slot(
+            component_type=row["kind"], hour=row["hour"], results=one.results, failed=one.failed,
+            latency_ms_sum=one.latency_ms_sum, timed=one.timed,
+        )
+        for row, one in figures
+        if row["grouped"] == "slot"
+    ]  # fmt: skip
+    return Groups(
+        totals=of("all", "grouped")["all"],
+        types=of("type", "kind"),
+        models=of("model", "by_model"),
+        points=of("point", "point"),
+        halves=of("half", "half"),
+        slots=slots,
+    )
+
+
 _FIGURES = """count() AS results, countIf(status = 'failed') AS failed,
     uniqExact(run_id, source_partition, subject_id) AS components,
     ifNull(sum(results.cost_nano_usd), 0) AS cost_nano_usd,
@@ -90,42 +104,16 @@ _FIGURES = """count() AS results, countIf(status = 'failed') AS failed,
     arrayMap(ms -> ifNull(toFloat64(ms), 0.), quantilesExact(0.5, 0.95, 0.99)(latency_ms)) AS percentiles,
     sumMap(results.scores_micro) AS scores_micro,
     sumMap(mapApply((name, micro) -> (name, toUInt64(1)), results.scores_micro)) AS score_counts"""
-
-
-def _middle(history: History, where: str, parameters: Mapping[str, Any]) -> int:
-    [row] = history.rows(f"SELECT min(effective_ms) AS low, max(effective_ms) AS high FROM results {where}", parameters)
-    return (int(row["low"]) + int(row["high"])) // 2
-
-
-def slots(history: History, chosen: Chosen) -> list[Slot]:
-    """For the heatmap. Raises ClickHouseError."""
-    where = chosen.where(_COMPONENTS)
-    kind = _bounded("results.component_type", where)
-    found = history.rows(
-        f"SELECT {kind} AS component_type, toHour(fromUnixTimestamp64Milli(effective_ms, 'UTC')) AS hour, "
-        "count() AS results, countIf(status = 'failed') AS failed, ifNull(sum(latency_ms), 0) AS latency_ms_sum, "
-        f"count(latency_ms) AS timed FROM (SELECT * EXCEPT output FROM results FINAL {where}) AS results "
-        "GROUP BY 1, 2 ORDER BY 1, 2",
-        chosen.parameters(),
-    )
-    return msgspec.convert(found, list[Slot])
-
-
-def stages(history: History, chosen: Chosen) -> list[Stage]:
-    """Time and money of each stage and component type; the 100 stages with the most results. Raises ClickHouseError."""
-    where = chosen.where(_COMPONENTS)
-    kind = _bounded("results.component_type", where)
-    of = f"FROM (SELECT * EXCEPT output FROM results FINAL {where}) AS results"
-    found = history.rows(
-        "SELECT component_type, stage, sum(ms) AS ms_sum, sum(t) AS timed, sum(usd) AS usd_sum, sum(p) AS priced FROM ("
-        f"SELECT {kind} AS component_type, toString(said.1) AS stage, said.2 AS ms, 1 AS t, 0. AS usd, 0 AS p {of} "
-        "ARRAY JOIN CAST(stages, 'Array(Tuple(String, Float64))') AS said UNION ALL "
-        f"SELECT {kind}, toString(said.1), 0., 0, said.2, 1 {of} "
-        "ARRAY JOIN CAST(stage_costs, 'Array(Tuple(String, Float64))') AS said) "
-        "GROUP BY 1, 2 ORDER BY timed + priced DESC, 1, 2 LIMIT 100",
-        chosen.parameters(),
-    )
-    return msgspec.convert(found, list[Stage])
+_GROUPS = """{named}
+SELECT toString({kind}) AS kind, toString({by_model}) AS by_model,
+    intDiv(effective_ms, {{step:Int64}}) * {{step:Int64}} AS point, toUInt8(effective_ms >= {{middle:Int64}}) AS half,
+    toHour(fromUnixTimestamp64Milli(effective_ms, 'UTC')) AS hour,
+    multiIf(grouping(hour) = 0, 'slot', grouping(kind) = 0, 'type', grouping(by_model) = 0, 'model',
+        grouping(point) = 0, 'point', grouping(half) = 0, 'half', 'all') AS grouped,
+    {figures}
+FROM (SELECT * FROM results FINAL {where}) AS results
+GROUP BY GROUPING SETS ((), (kind), (by_model), (point), (half), (kind, hour))
+ORDER BY grouped, kind, hour"""
 
 
 def span(history: History, chosen: Chosen) -> tuple[datetime, datetime] | None:
@@ -136,6 +124,24 @@ def span(history: History, chosen: Chosen) -> tuple[datetime, datetime] | None:
         chosen.parameters(),
     )
     return (row["first"], row["last"]) if row["n"] else None
+
+
+def stages(history: History, chosen: Chosen) -> list[Stage]:
+    """Time and money of each stage and component type; the 100 stages with the most results. Raises ClickHouseError."""
+    where = chosen.where(_COMPONENTS)
+    clause, values = named({"kind": "results.component_type"}, where)
+    found = history.rows(_STAGES.format(named=clause, where=where, **values), chosen.parameters())
+    return msgspec.convert(found, list[Stage])
+
+
+_STAGES = """{named}
+SELECT toString({kind}) AS component_type, toString(said.1) AS stage,
+    sum(said.2) AS ms_sum, sum(said.3) AS timed, sum(said.4) AS usd_sum, sum(said.5) AS priced
+FROM (SELECT * FROM results FINAL {where}) AS results
+ARRAY JOIN arrayConcat(
+    arrayMap((name, ms) -> (name, ms, 1, 0., 0), mapKeys(stages), mapValues(stages)),
+    arrayMap((name, usd) -> (name, 0., 0, usd, 1), mapKeys(stage_costs), mapValues(stage_costs))) AS said
+GROUP BY component_type, stage ORDER BY timed + priced DESC, component_type, stage LIMIT 100"""
 
 
 def budget(history: History, run_id: str) -> tuple[float | None, float]:

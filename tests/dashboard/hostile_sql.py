@@ -145,6 +145,58 @@ SELECT getServerSetting('max_server_memory_usage')
 SELECT getMacro('x')
 SELECT sleep(1)
 SELECT sleepEachRow(1) FROM numbers(3)
+SHOW CLUSTERS
+SHOW/**/CLUSTER 'default'
+SHOW MERGES
+SHOW FILESYSTEM CACHES
+SHOW CREATE DICTIONARY system.users
+SHOW CREATE SETTINGS PROFILE default
+SHOW USERS
+SHOW ROLES
+SHOW QUOTAS
+SHOW PRIVILEGES
+CHECK GRANT SELECT ON *.*
+CREATE WORKLOAD x
+UNDROP TABLE secrets
+MOVE USER x TO local_directory
+SET TRANSACTION SNAPSHOT 1
+COMMIT
+FROM system.users SELECT *
+EXPLAIN TABLE OVERRIDE mysql('127.0.0.1:1', 'b', 'c', 'd', 'e') COLUMNS (a Int8)
+EXPLAIN AST SELECT file('/etc/passwd')
+EXPLAIN SELECT 1 FORMAT CSV SETTINGS readonly = 0
+SELECT * FROM view(SELECT 1 SETTINGS readonly = 0)
+SELECT 1 INTO OUTFILE '/tmp/never' AND STDOUT
+SELECT 1 INTO OUTFILE '/tmp/never' APPEND COMPRESSION 'gzip'
+SELECT * FROM kql(system.users)
+SELECT * FROM format(CSV, 'a Int8', '1')
+SELECT * FROM input('a Int8')
+SELECT * FROM icebergLocal('/tmp')
+SELECT * FROM deltaLakeLocal('/tmp')
+SELECT * FROM azureBlobStorage('x', 'y', 'z')
+SELECT * FROM hdfs('hdfs://127.0.0.1:1/x', 'CSV', 'a Int8')
+SELECT * FROM redis('127.0.0.1:1', 'a', 'a String')
+SELECT * FROM mongodb('127.0.0.1:1', 'a', 'b', 'c', 'd', 'a Int8')
+SELECT * FROM arrowFlight('127.0.0.1:1', 'x')
+SELECT * FROM fileCluster('x', '/etc/passwd')
+SELECT * FROM mergeTreeProjection(imageledger, results, 'x')
+SELECT * FROM get_best_model_for_task(task_type = file('/etc/passwd'), priority = 'x')
+SELECT * FROM get_best_model_for_task(task_type = (SELECT name FROM system.users LIMIT 1), priority = 'x')
+SELECT 1 FROM system.one WHERE 1 = ANY (SELECT 1 FROM system.users)
+SELECT arrayExists(x -> x IN system.users, [1])
+SELECT nullIn(1, system.users)
+WITH system AS (SELECT 1 AS users) SELECT * FROM system.users
+SELECT a.a FROM secrets AS a ASOF JOIN system.users AS b ON a.a = b.a
+SELECT INTERVAL (SELECT count() FROM system.users) DAY
+SELECT * FROM numbers(1) LIMIT (SELECT count() FROM system.users)
+SELECT mapApply((k, v) -> (k, file(v)), map('a', '/etc/passwd'))
+SELECT tuple(* APPLY(file)) FROM (SELECT '/etc/passwd')
+SELECT x -> file(x)
+SELECT logTrace('x')
+SELECT regionToName(1)
+SELECT catboostEvaluate('/etc/passwd', 1)
+SELECT addressToLine(1)
+SELECT generateRandomStructure(3)
 """
 
 _WITH_A_LINE_FEED = [
