@@ -289,8 +289,8 @@ class AlertEvidence(Body, frozen=True, kw_only=True):
 class AlertRow(Body, frozen=True, kw_only=True):
     """S0's Alert, and which, since when and why. `timestamp`: when it fired; of a pending one when it began.
 
-    `value` and `threshold` are in the metric's own unit (fractions 0-1, dollars, seconds, counts); of a firing one of a
-    live run `value` is that of the newest snapshot.
+    `value` and `threshold` are in the metric's `unit` (fraction, usd, s, ms, count, score; empty for a metric that is
+    no longer known); of a firing one of a live run `value` is that of the newest snapshot.
     """
 
     severity: Severity
@@ -303,6 +303,7 @@ class AlertRow(Body, frozen=True, kw_only=True):
     fingerprint: str
     episode_id: str
     metric: str
+    unit: str
     value: float | None
     threshold: float | None
     labels: dict[str, str]

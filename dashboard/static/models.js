@@ -13,7 +13,7 @@ const name = (row) => row.model;
 
 function showBars(models) {
   const most = [...models].sort((one, other) => other.totalCalls - one.totalCalls).slice(0, MOST_BARS);
-  const labels = most.map((row) => name(row).slice(0, 18));
+  const labels = most.map(name);
   bars(plot("response"), { labels, series: [{ label: "Mean response time, ms", values: most.map((row) => row.avgResponseTime), format: "count", colour: 3 }] });
   bars(plot("success"), { labels, series: [{ label: "Success", values: most.map((row) => row.successRate), format: "percent", colour: 6 }] });
 }
@@ -73,7 +73,7 @@ function showBest(best) {
 }
 
 function showInsights(insights) {
-  part("insights").replaceChildren(...insights.map((one) => h("li", { class: one.level }, h("span", { class: "sign", "aria-hidden": true }, one.level === "success" ? "✅" : "⚠️"), ` `, h("span", { class: "sr-only" }, one.level === "success" ? "Insight: " : "Warning: "), words(one.text, 400))));
+  part("insights").replaceChildren(...insights.map((one) => h("li", { class: one.level }, h("span", { class: `mark-dot ${one.level === "success" ? "green" : "yellow"}`, "aria-hidden": true }), h("span", { class: "sr-only" }, one.level === "success" ? "Insight: " : "Warning: "), words(one.text, 400))));
   if (!insights.length) part("insights").replaceChildren(h("li", { class: "nothing" }, "Nothing stands out: models differ too little, or have too few calls."));
 }
 

@@ -54,7 +54,7 @@ class Plot {
 }
 
 export function line(element, { at, series }) {
-  return new Plot(element, { series, least: 2 }, [at, ...series.map((one) => one.values)]);
+  return new Plot(element, { series, least: 1 }, [at, ...series.map((one) => one.values)]);
 }
 
 export function columns(element, { labels, series }) {
@@ -68,7 +68,7 @@ function settings({ series, labels }, colour) {
   const sides = [...new Set(series.map((one) => one.side ?? "left"))];
   const formatOf = (side) => FORMATS[series.find((one) => (one.side ?? "left") === side).format ?? "rate"];
   const x = labels
-    ? { ...axis, grid: { show: false }, size: 30, splits: () => labels.map((_, index) => index), values: () => labels }
+    ? { ...axis, grid: { show: false }, size: 30, splits: () => labels.map((_, index) => index), values: (plot) => labels.map((label) => shortened(label, plot.width / labels.length / 7.5)) }
     : { ...axis, grid: { show: false }, space: 80, size: 30, values: (_, ticks) => ticks.map((tick, index) => moment(tick, ticks, index)) };
   return {
     padding: [8, sides.includes("right") ? 0 : 12, 0, 0],
@@ -80,7 +80,7 @@ function settings({ series, labels }, colour) {
       ...sides.map((side) => ({
         ...axis, scale: side, side: side === "right" ? 1 : 3, size: 58, space: 46,
         grid: side === sides[0] ? axis.grid : { show: false },
-        values: (_, ticks) => ticks.map((value) => formatOf(side)(value).replace(/\.0$/, "")),
+        values: (_, ticks) => ticks.map((value) => formatOf(side)(value).replace(/\.0(%?)$/, "$1")),
       })),
     ],
     series: [{}, ...series.map((one, index) => drawnAs(one, index, series.length, labels, colour))],
@@ -88,9 +88,14 @@ function settings({ series, labels }, colour) {
   };
 }
 
+// A label that does not run into its neighbour's.
+function shortened(label, most) {
+  return label.length > most ? `${label.slice(0, Math.max(3, Math.floor(most) - 1))}…` : label;
+}
+
 function drawnAs(one, index, count, labels, colour) {
   const stroke = colour(`--series-${one.colour ?? index + 1}`);
-  const base = { scale: one.side ?? "left", stroke, points: { show: false }, spanGaps: true };
+  const base = { scale: one.side ?? "left", stroke, points: { show: labels ? false : (plot) => plot.data[0].length < 2, size: 9, fill: stroke }, spanGaps: true };
   if (!labels) return { ...base, width: 2, fill: one.fill ? colour("--accent-wash") : undefined };
   const width = 0.7 / count;
   return { ...base, width: 0, fill: stroke, paths: uPlot.paths.bars({ size: [width, 64], align: count === 1 ? 0 : index === 0 ? -1 : 1 }) };

@@ -1,5 +1,5 @@
 // Vehicles: all of them, the costliest first; or one, with what a document more would bring.
-import { chip, fraction, h, link, table, vehicleAddress, when, words } from "./draw.js";
+import { chip, h, link, table, vehicleAddress, when, words } from "./draw.js";
 import { FORMATS, written } from "./formats.js";
 import { refresh, whenFilled } from "./sources.js";
 
@@ -30,7 +30,7 @@ function showList(body) {
     { name: "Confidence", number: true }, { name: "Missing", number: true }, { name: "Last processed" }, { name: "Cost", number: true }];
   const rows = body.vehicles.map((row) => [
     link(vehicleAddress(row.vehicleId), row.vehicleId, "mono"), written(row.score, "count"), band(row.tier), written(row.avgContextScore, "count"), FORMATS.count(row.totalImages),
-    FORMATS.count(row.imagesProcessed), fraction(row.avgConfidence), FORMATS.count(row.gapsIdentified),
+    FORMATS.count(row.imagesProcessed), written(row.avgConfidence, "share"), FORMATS.count(row.gapsIdentified),
     h("span", {}, when(row.lastProcessedAt), row.nextSuggestedReprocess ? chip("worth asking again", "success") : null), written(row.totalCost, "usd"),
   ]);
   table(part("vehicles"), heads, rows, "Vehicles");
