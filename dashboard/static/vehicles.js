@@ -25,9 +25,11 @@ function turn(cursor) {
   refresh(list);
 }
 
+const figure = (words, field) => ({ name: words, number: true, means: `vehicles:vehicles[].${field}` });
+
 function showList(body) {
-  const heads = [{ name: "Vehicle", wide: true }, { name: "Profile", number: true }, { name: "" }, { name: "Context", number: true }, { name: "Images", number: true }, { name: "Processed", number: true },
-    { name: "Confidence", number: true }, { name: "Missing", number: true }, { name: "Last processed" }, { name: "Cost", number: true }];
+  const heads = [{ name: "Vehicle", wide: true }, figure("Profile", "score"), { name: "" }, figure("Context", "avgContextScore"), figure("Images", "totalImages"), figure("Processed", "imagesProcessed"),
+    figure("Confidence", "avgConfidence"), figure("Missing", "gapsIdentified"), { name: "Last processed" }, figure("Cost", "totalCost")];
   const rows = body.vehicles.map((row) => [
     link(vehicleAddress(row.vehicleId), row.vehicleId, "mono"), written(row.score, "count"), band(row.tier), written(row.avgContextScore, "count"), FORMATS.count(row.totalImages),
     FORMATS.count(row.imagesProcessed), written(row.avgConfidence, "share"), FORMATS.count(row.gapsIdentified),
