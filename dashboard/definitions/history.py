@@ -10,7 +10,7 @@ _RECENT = f"`timestamp` >= now() - INTERVAL {WINDOW_DAYS} DAY"
 
 
 def _calls(title: str, unit: str, means: str, expression: str, key: str) -> Definition:
-    """A figure of all calls, or with `key` (a column) of each group of them."""
+    """A figure of all calls, or with `key` (columns) of each group of them."""
     group, order = (f"{key}, ", f" GROUP BY {key} ORDER BY {key}") if key else ("", "")
     sql = f"SELECT {group}{expression} AS value\nFROM model_performance_metrics {ANY_RUN} AND {_RECENT}{order}"
     return Definition(title, unit, CHOSEN, means, sql)
@@ -46,7 +46,7 @@ _JUDGED = {
     ),
 }  # fmt: skip
 
-_LISTS = {"summary.": "", "byModel[].": "model", "byTaskType[].": "task_type", "byProvider[].": "provider"}
+_LISTS = {"summary.": "", "byModel[].": "model, provider", "byTaskType[].": "task_type", "byProvider[].": "provider"}
 MODELS = {
     f"models:{path}{name}": definition
     for path, key in _LISTS.items()

@@ -64,20 +64,20 @@ def test_the_sql_gives_the_numbers_of_the_pages_of_history(page: Served, run: st
         if source not in SHOWN or definition.sql is None:
             continue
         answer = page.client.post("/api/sql", json={"query": definition.sql, "parameters": {"run": run}}).json()
-        name = answer["meta"][0]["name"]
         items, _, field = path.rpartition("[]." if "[]" in path else ".")
         found: Any = bodies[source][items]
         if "[]" in path:
-            told = re.sub("_([a-z])", lambda letter: letter[1].upper(), name)
-            shown = {item[told]: item[field] for item in found}
-            said = {row[0]: row[1] for row in answer["data"] if row[0] in shown}
+            names = [camel(column["name"]) for column in answer["meta"][:-1]]
+            shown = {tuple(item[name] for name in names): number(item[field]) for item in found}
         else:
-            shown, said = {"": found[field]}, {"": answer["data"][0][0]}
-        assert {name: number(value) for name, value in said.items()} == pytest.approx(
-            {name: number(value) for name, value in shown.items()}
-        ), key
+            shown = {(): number(found[field])}
+        assert {tuple(row[:-1]): number(row[-1]) for row in answer["data"]} == pytest.approx(shown), key
         compared += 1
     assert compared > 50
+
+
+def camel(column: str) -> str:
+    return re.sub("_([a-z])", lambda letter: letter[1].upper(), column)
 
 
 def number(value: Any) -> float | None:
