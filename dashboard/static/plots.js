@@ -40,9 +40,8 @@ class Plot {
     const { width, height } = this.element.getBoundingClientRect();
     if (this.data[0].length < this.options.least || width === 0) return;
     this.element.replaceChildren();
-    const style = getComputedStyle(this.element);
-    const colour = (name) => style.getPropertyValue(name).trim();
-    this.drawn = new uPlot({ width, height, ...settings(this.options, colour) }, this.data, this.element);
+    const options = settings(this.options, (name) => resolved(this.element, name));
+    this.drawn = new uPlot({ width, height, ...options }, this.data, this.element);
   }
 
   remove() {
@@ -59,6 +58,14 @@ export function line(element, { at, series }) {
 
 export function columns(element, { labels, series }) {
   return new Plot(element, { series, labels, least: 1 }, [labels.map((_, index) => index), ...series.map((one) => one.values)]);
+}
+
+// The colour that a property of base.css stands for in the theme as it is, in words that a canvas knows.
+function resolved(element, name) {
+  element.style.color = `var(${name})`;
+  const colour = getComputedStyle(element).color;
+  element.style.color = "";
+  return colour;
 }
 
 function settings({ series, labels }, colour) {
