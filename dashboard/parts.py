@@ -30,6 +30,7 @@ from events.topics import Name, full_name
 def _tail(config: DashboardConfig, name: Name, take: Take, start: Literal["beginning", "end"] = "beginning") -> Tail:
     return Tail(config.bootstrap, full_name(name, config.prefix), take, start=start, security=config.security)
 
+
 RUNS_KEPT_S = 1.0
 
 
