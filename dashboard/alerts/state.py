@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from aiokafka.structs import ConsumerRecord
 
-from dashboard.bodies.live import AlertEvidence, AlertRow, AlertsBody
+from dashboard.bodies.alerts import AlertEvidence, AlertRow, AlertsBody
 from events import codec
 from events.alerts import Alert, AlertFiring, AlertResolved
 from events.envelope import Severity

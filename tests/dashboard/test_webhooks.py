@@ -13,7 +13,8 @@ from receiving import Receiver
 from serving import Served, wait_for
 from test_alerts_api import firing, resolved
 
-from dashboard.alerts.webhooks import SIGNATURE, Bridge, Messenger, Webhook, payload, signature, words
+from dashboard.alerts.bridge import Bridge
+from dashboard.alerts.targets import SIGNATURE, Messenger, Webhook, payload, signature, words
 from dashboard.errors import Undelivered
 from events.alerts import Alert
 

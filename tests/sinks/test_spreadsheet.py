@@ -41,4 +41,4 @@ def test_no_chunk_is_empty_for_an_empty_one_ends_an_answer() -> None:
     pieces = [b'"=a', b"b", b'c",1\n', b'"d"', b"\n"]
     found = list(harmless(pieces))
     assert all(found)
-    assert b"".join(found) == b"\"'=abc\",1\n\"d\"\n"
+    assert b"".join(found) == b'"\'=abc",1\n"d"\n'
