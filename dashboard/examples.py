@@ -5,7 +5,8 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from dashboard.alerts.state import row_of
-from dashboard.bodies.live import Activity, AlertsBody, RecentError
+from dashboard.bodies.alerts import AlertsBody
+from dashboard.bodies.live import Activity, RecentError
 from dashboard.bodies.models import FeedbackTaken
 from dashboard.commands import Command
 from dashboard.history.advice import Known, recommendations_body

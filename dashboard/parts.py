@@ -2,10 +2,13 @@
 
 import asyncio
 import logging
+import time
 import zlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Literal
+
+import msgspec
 
 from dashboard.alerts.state import LiveAlerts
 from dashboard.bodies.live import RunRow
@@ -14,6 +17,7 @@ from dashboard.errors import HistoryUnavailable, RunUnknown
 from dashboard.history.results import StoredRuns
 from dashboard.history.store import Store
 from dashboard.ingest import Ingest
+from dashboard.live import sse
 from dashboard.live.activity import ActivityFeed
 from dashboard.live.broadcast import Broadcast
 from dashboard.live.readings import run_row
@@ -25,6 +29,9 @@ from events.topics import Name, full_name
 
 def _tail(config: DashboardConfig, name: Name, take: Take, start: Literal["beginning", "end"] = "beginning") -> Tail:
     return Tail(config.bootstrap, full_name(name, config.prefix), take, start=start, security=config.security)
+
+
+RUNS_KEPT_S = 1.0
 
 
 class Parts:
@@ -44,6 +51,7 @@ class Parts:
         self.sources = Sources(self.stored, config.worker_ready, lambda: len(self.broadcast) > 0)
         self.alerts_tail = _tail(config, "alerts", self.alerts.take)
         self._states: dict[str, str] = {}
+        self._runs_message: tuple[float, bytes] | None = None
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -80,6 +88,7 @@ class Parts:
         state = self.live.get(run_id).event.state
         if self._states.get(run_id) != state:
             self._states[run_id] = state
+            self._runs_message = None
             self.broadcast.runs()
 
     async def snapshot(self, run_id: str | None) -> Snapshot:
@@ -99,6 +108,13 @@ class Parts:
         if stored is None:
             raise RunUnknown(f"no snapshot of run {run_id!r}, live or stored: /api/runs lists the runs")
         return Snapshot(stored, f"stored-{zlib.crc32(stored):x}")
+
+    def runs_message(self) -> bytes:
+        """The live runs as an event of the stream, at most a second old, and never older than a change of state."""
+        now = time.monotonic()
+        if self._runs_message is None or now - self._runs_message[0] > RUNS_KEPT_S:
+            self._runs_message = now, sse.message("runs", msgspec.json.encode(self.live_rows()))
+        return self._runs_message[1]
 
     def live_rows(self) -> list[RunRow]:
         """The live runs, newest first."""

@@ -6,10 +6,11 @@ import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
+from dashboard.alerts.bridge import Bridge
 from dashboard.alerts.decisions import RulesBody, effective, rules_changed, rules_of
 from dashboard.alerts.state import LiveAlerts, Wanted
-from dashboard.alerts.webhooks import Bridge, Messenger, Target, Webhook
-from dashboard.bodies.live import AlertsBody
+from dashboard.alerts.targets import Messenger, Target, Webhook
+from dashboard.bodies.alerts import AlertsBody
 from events.envelope import Event
 from events.runs import AlertingEvent, RuleChange
 from imageledger.errors import SettingsError, UnreachableError

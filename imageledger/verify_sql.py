@@ -56,10 +56,15 @@ class SqlWitness:
             differences += mine
         return [*differences, *await self._each_row()] if self._rows else differences
 
+    async def _stored(self) -> dict[tuple[str, int], int]:
+        """As `witness.stored_offsets`, of our own sink."""
+        cluster = self._cluster
+        return await witness.stored_offsets(cluster.bootstrap, cluster.prefix, self._group, cluster.security)
+
     async def _each_row(self) -> list[Difference]:
         """Rows that are not what their record says, of everything that the sink has stored; the first _ROWS_NAMED."""
         found: list[Difference] = []
-        stored = await witness.stored_offsets(self._cluster.bootstrap, self._cluster.prefix, self._group)
+        stored = await self._stored()
         for topic in TOPICS:
             for partition, end in sorted((at[1], end) for at, end in stored.items() if at[0] == topic):
                 check = self._sql.rows(None, topic, partition)
@@ -84,9 +89,7 @@ class SqlWitness:
                     needed[place] = max(offset, needed.get(place, 0))
         deadline = time.monotonic() + self._wait_s
         while True:
-            stored = await witness.stored_offsets(
-                self._cluster.bootstrap, self._cluster.prefix, self._group, self._cluster.security
-            )
+            stored = await self._stored()
             behind = [(*at, offset, stored.get(at, 0)) for at, offset in needed.items() if stored.get(at, 0) < offset]
             if not behind:
                 return

@@ -8,13 +8,14 @@ from typing import NamedTuple
 
 from aiokafka.structs import ConsumerRecord
 
-from dashboard.bodies.live import AlertEvidence, AlertRow, AlertsBody
+from dashboard.bodies.alerts import AlertEvidence, AlertRow, AlertsBody
 from events import codec
 from events.alerts import Alert, AlertFiring, AlertResolved
 from events.envelope import Severity
 from events.refusals import Refused
 from events.snapshots import ActiveAlert, RunMetrics
 from metrics.alerts.rules import GRAVITY
+from metrics.alerts.signals import SIGNALS
 
 log = logging.getLogger(__name__)
 
@@ -120,6 +121,7 @@ def row_of(event: Alert, now: ActiveAlert | None = None) -> AlertRow:
         fingerprint=event.fingerprint,
         episode_id=event.episode_id,
         metric=event.metric,
+        unit=unit_of(event.metric),
         value=event.value if now is None else now.value,
         threshold=event.threshold if now is None else now.threshold,
         labels=dict(event.labels or {}),
@@ -151,6 +153,7 @@ def _pending(run_id: str | None, alert: ActiveAlert) -> AlertRow:
         fingerprint=alert.fingerprint,
         episode_id=alert.episode_id,
         metric=alert.metric,
+        unit=unit_of(alert.metric),
         value=alert.value,
         threshold=alert.threshold,
         labels=alert.labels,
@@ -159,6 +162,11 @@ def _pending(run_id: str | None, alert: ActiveAlert) -> AlertRow:
         silenced_by=alert.silenced_by,
         evidence=[],
     )
+
+
+def unit_of(metric: str) -> str:
+    """The metric's unit; the log may hold alerts of metrics that are gone."""
+    return SIGNALS[metric].unit if metric in SIGNALS else ""
 
 
 def _gravest(row: AlertRow) -> tuple[int, float, str]:

@@ -61,8 +61,14 @@ def recommendations_body(known: Known, run: str | None, days: int) -> Recommenda
         savings_by_kind={kind: saved for kind, saved in savings.items() if saved},
         prices_by_band={name: usd(nano) for name, nano in known.prices.by_band_nano_usd.items()},
         prices_basis=known.prices.basis,
-        recommendations=sorted(found, key=lambda advice: -(advice.cost_savings or 0.0)),
+        recommendations=sorted(found, key=lambda advice: -_worth(advice)),
     )
+
+
+def _worth(advice: AdviceBody) -> float:
+    """Dollars by which it is listed: of advice for many vehicles together what it saves for all of them."""
+    together: float | None = advice.evidence.get("costSavings")
+    return advice.cost_savings or together or 0.0
 
 
 def _route(route: Route) -> AdviceBody:
@@ -130,17 +136,18 @@ def _together(wanted: Sequence[tuple[AdviceBody, str]]) -> Iterable[AdviceBody]:
         if len(advices) == 1:
             continue
         images = sum(advice.evidence["images"] for advice in advices)
+        saved = sum(advice.cost_savings or 0.0 for advice in advices)
         yield AdviceBody(
             kind="context",
             action=f"Add {document}s to {len(advices)} vehicles",
-            impact=f"a better band for {images:,} images; the vehicles follow one by one",
+            impact=f"a better band for {images:,} images, ${saved:,.2f} less; the vehicles follow one by one",
             cost_savings=None,
             savings_basis=None,
             evidence={
                 "document": document,
                 "vehicles": len(advices),
                 "images": images,
-                "costSavings": sum(advice.cost_savings or 0.0 for advice in advices),
+                "costSavings": saved,
             },
         )
 

@@ -86,8 +86,8 @@ class Store:
 
     async def export(self, view: str, format: export.Format, filters: Filters) -> AsyncIterator[bytes]:  # noqa: A002 - as above
         """The rows as they come. What is wrong from the start is raised before the first is given."""
-        answer = await self._in_thread(lambda: export.export(self._raw, view, format, filters, for_spreadsheet=True))
-        chunks = iter(answer)
+        answer = await self._in_thread(lambda: export.export(self._raw, view, format, filters))
+        chunks = harmless(answer) if format == "csv" else iter(answer)
         first = await self._in_thread(lambda: next(chunks, b""))
         return self._chunks(answer, first, chunks)
 

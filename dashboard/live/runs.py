@@ -12,6 +12,7 @@ from aiokafka.structs import ConsumerRecord
 
 from dashboard.bodies.live import DashboardBody
 from dashboard.errors import RunUnknown
+from dashboard.live import sse
 from dashboard.live.figures import dashboard_body
 from dashboard.live.notices import Alerts, notices
 from dashboard.live.series import Glance, Series
@@ -60,8 +61,13 @@ class Snapshot:
 
     @cached_property
     def body_json(self) -> bytes:
-        """The body as JSON, encoded once for all who watch."""
+        """The body as JSON, encoded once for all who ask."""
         return _ENCODER.encode(self.body)
+
+    @cached_property
+    def message(self) -> bytes:
+        """The same as an event of the stream, for all who watch."""
+        return sse.message("snapshot", self.body_json)
 
 
 class LiveRuns:

@@ -17,7 +17,7 @@ async def draw(view: View) -> str:  # noqa: ARG001  (every page takes it)
     history = panel(
         "history",
         "History",
-        _table(sheet, "history", "Resolved alerts, newest first")
+        sheet.shown("history", _table(sheet, "history", "Resolved alerts, newest first"))
         + sheet.shown("history", "No alert has been resolved yet.", tag="p", css="note", when_empty=True),
     )
     alerts = source("/api/alerts?limit=200", firing + calm + pending + history, name="alerts", refresh_s=10)
@@ -38,8 +38,8 @@ def _card(row: Sheet) -> str:
 <span>{row.text("severity", "words")} · {row.text("type", "words")}</span>{silenced}</h3>
 <p class="message">{row.text("message")}</p>
 <p class="note wrap"><b>What to do:</b> {row.text("action")}</p>
-<p class="note wrap">{row.text("metric", "words")} is <b>{row.text("value", "short")}</b>, the limit is
-<b>{row.text("threshold", "short")}</b> · since {row.text("startedAt", "moment")} · run {row.text("runId")}</p>
+<p class="note wrap">{row.text("metric", "words")} is <b>{row.text("value", "@unit")}</b>, the limit is
+<b>{row.text("threshold", "@unit")}</b> · since {row.text("startedAt", "moment")} · run {row.text("runId")}</p>
 <details><summary>Evidence</summary>{evidence}</details>
 <button type="button" class="button small" data-silence
 {row.attributes(fingerprint="fingerprint", run="runId")}>Silence</button>"""
@@ -58,8 +58,8 @@ def _table(sheet: Sheet, path: str, caption: str) -> str:
         Column("Run", text("runId")),
         Column("Began", text("startedAt", "moment")),
         Column("Ended", text("endedAt", "moment")),
-        Column("Value", text("value", "short"), number=True),
-        Column("Limit", text("threshold", "short"), number=True),
+        Column("Value", text("value", "@unit"), number=True),
+        Column("Limit", text("threshold", "@unit"), number=True),
     ]  # fmt: skip
     return table(sheet, path, "episodeId", columns, caption=caption)
 
@@ -88,11 +88,16 @@ def _rules() -> str:
         Column("Below", text("below", "short"), number=True),
         Column("For", text("forS", "duration"), number=True),
         Column("Severity", text("severity", "words")),
-        Column("On", text("enabled", "words")),
+        Column("On", _is_on),
         Column("What to do", text("action"), css="text"),
     ]
     rows = table(components.blank("rules"), "rules", "name", columns, caption="Rules")
     return source("/api/alerts/rules", rows, name="rules", refresh_s=60, empty_when="rules")
+
+
+def _is_on(row: Sheet) -> str:
+    off = row.shown("enabled", "off", tag="span", css="warn", when_empty=True)
+    return row.shown("enabled", "on", tag="span") + off
 
 
 def _dialog() -> str:

@@ -122,6 +122,16 @@ def moment(value: str) -> str:
     return f"{at.day} {MONTHS[at.month - 1]} {at:%H:%M} UTC"
 
 
+def ratio(value: float) -> str:
+    """0-1 as 87.3%."""
+    return percent(value * 100)
+
+
+def short(value: float) -> str:
+    """A bare number as a price is written, whole ones without decimals: 0.05, 1.50, 300."""
+    return unit_usd(value).replace("$", "").removesuffix(".00")
+
+
 FORMATS: dict[str, Callable[[Any], str]] = {
     "usd": usd,
     "unitUsd": unit_usd,
@@ -134,8 +144,11 @@ FORMATS: dict[str, Callable[[Any], str]] = {
     "duration": duration,
     "nanoUsd": lambda value: usd(value / NANO_PER_USD),
     "unitNanoUsd": lambda value: unit_usd(value / NANO_PER_USD),
-    "ratio": lambda value: percent(value * 100),
-    "short": lambda value: unit_usd(value).replace("$", ""),
+    "ratio": ratio,
+    "fraction": ratio,
+    "score": short,
+    "s": duration,
+    "short": short,
     "stars": lambda value: f"{_fixed(value, 1)} / 5",
     "ms": ms,
     "moment": moment,

@@ -29,7 +29,7 @@ async def draw(view: View) -> str:
 
 
 def _summary() -> str:
-    sheet = components.blank()
+    sheet = components.blank("models")
     return components.panel(
         "summary",
         "At a glance",

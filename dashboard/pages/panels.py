@@ -5,6 +5,9 @@ from urllib.parse import quote
 from dashboard.pages.components import blank, button, link_button, panel, source
 from dashboard.pages.sheet import Sheet
 
+MOST_ADVICE = 4
+"""Recommendations beside the alerts; the API gives all."""
+
 
 def _figure(label: str, value: str, note: str = "", css: str = "") -> str:
     note = f'<div class="note">{note}</div>' if note else ""
@@ -47,7 +50,13 @@ def notices(sheet: Sheet) -> str:
     quiet = sheet.shown("notices", "Nothing to say: no alert fires.", tag="p", css="note", when_empty=True)
     known = blank("recommendations")
     advice = known.rows("recommendations", "action", _advice, tag="ul", css="notices advice", row_tag="li")
-    asked = source("/api/recommendations", advice, name="recommendations", refresh_s=60, empty_when="recommendations")
+    asked = source(
+        f"/api/recommendations?limit={MOST_ADVICE}",
+        advice + '<p class="note"><a href="/vehicles">What each vehicle lacks</a></p>',
+        name="recommendations",
+        refresh_s=60,
+        empty_when="recommendations",
+    )
     return panel("alerts", "Alerts & recommendations", f"{mine}{quiet}{asked}", css="notice-panel")
 
 

@@ -40,7 +40,7 @@ _COSTS = (("s2", "Dollars"), ("s5", "A component"))
 
 
 def _summary() -> str:
-    sheet = components.blank()
+    sheet = components.blank("quality")
     return panel(
         "summary",
         "At a glance",

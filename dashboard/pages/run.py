@@ -14,13 +14,12 @@ async def draw(view: View) -> str:
     """Live figures are the run's own snapshot; who and where it was spent for comes from ClickHouse."""
     run = view.run
     asked = quote(run.body.run_id, safe="")
+    costs = "".join(_costs(asked, column, words) for column, words in COSTS_BY)
     return "\n".join(
         [
             components.of_snapshot(run, _live),
             panel("course", "Throughput and cost", components.chart("course", "Images a minute and dollars spent")),
-            '<div class="columns three">',
-            *(panel(f"by-{column}", f"Cost by {words}", _costs(asked, column, words)) for column, words in COSTS_BY),
-            "</div>",
+            f'<section class="panel"><div class="columns three">{costs}</div></section>',
             panel("commands-asked", "Commands", _commands(asked), aside="what was asked of its processors"),
         ]
     )
@@ -140,9 +139,10 @@ def _costs(run: str, column: str, words: str) -> str:
         caption=f"Cost by {words}",
     )
     nothing = f"No result names its {words}."
-    return source(
+    listed = source(
         f"/api/runs/{run}/costs?by={column}", rows, name="costs", refresh_s=20, empty_when="rows", nothing=nothing
     )
+    return f'<section aria-labelledby="h-by-{column}"><h2 id="h-by-{column}">Cost by {words}</h2>{listed}</section>'
 
 
 def _commands(run: str) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from html import escape
 from typing import Any
 
-from dashboard.definitions import DEFINITIONS
+from dashboard.definitions.catalogue import DEFINITIONS
 from dashboard.pages.formats import FORMATS, written
 
 

@@ -38,7 +38,7 @@ def _list(view: View) -> str:
 
 
 def _one(view: View, vehicle: str) -> str:
-    sheet = components.blank()
+    sheet = components.blank("vehicle")
     figures = components.stats(
         stat("Profile", f"{sheet.text('completeness.score', 'count')} <small>of 100</small>"),
         stat("Context asked with", sheet.text("processing.avgContextScore", "count"), "mean of its images"),

@@ -4,21 +4,14 @@ import csv
 import io
 
 from dashboard.reports.body import ReportBody
-from dashboard.reports.rows import Value, rows
-
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+from dashboard.reports.rows import rows
+from sinks.reading.spreadsheet import harmless
 
 
 def as_csv(report: ReportBody) -> bytes:
-    """section, item, measure, value: raw numbers, so that a sheet can go on reckoning."""
+    """section, item, measure, value: raw numbers, so that a sheet can go on reckoning; texts in quotes."""
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\r\n")
+    writer = csv.writer(text, lineterminator="\r\n", quoting=csv.QUOTE_NONNUMERIC)
     writer.writerow(("section", "item", "measure", "value"))
-    for row in rows(report):
-        writer.writerow((row.section, harmless(row.item), row.measure, harmless(row.value)))
-    return text.getvalue().encode()
-
-
-def harmless(value: Value) -> Value:
-    """Text that a spreadsheet would run begins with an apostrophe; numbers stay numbers, unknown is empty."""
-    return f"'{value}" if isinstance(value, str) and value.lstrip(" ").startswith(_FORMULA) else value
+    writer.writerows((row.section, row.item, row.measure, row.value) for row in rows(report))
+    return b"".join(harmless([text.getvalue().encode()]))

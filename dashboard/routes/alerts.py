@@ -11,7 +11,8 @@ from litestar.params import FromPath, FromQuery, QueryParameter
 
 from dashboard.alerts.decisions import RulesBody, rules_of, silenced, unsilenced
 from dashboard.alerts.state import Wanted
-from dashboard.bodies.live import AlertsBody, Body
+from dashboard.bodies.alerts import AlertsBody
+from dashboard.bodies.live import Body
 from dashboard.errors import BadRequest, NotConfirmed
 from dashboard.parts import Parts
 from events import codec

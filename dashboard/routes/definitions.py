@@ -3,7 +3,7 @@
 from litestar import get
 
 from dashboard.bodies.live import Body
-from dashboard.definitions import DEFINITIONS
+from dashboard.definitions.catalogue import DEFINITIONS
 
 
 class DefinitionRow(Body, frozen=True, kw_only=True):

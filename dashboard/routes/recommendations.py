@@ -1,10 +1,13 @@
 """What is worth doing, with the money that it saves (S0, Predictive metrics; S2, prompts)."""
 
 from datetime import UTC, datetime
+from typing import Annotated
 
+import msgspec
 from litestar import Response, get
 from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import QueryParameter
 
 from dashboard.bodies.analytics import RecommendationsBody
 from dashboard.filters import Days, last
@@ -19,6 +22,8 @@ from sinks.reading.chosen import Chosen
 from sinks.reading.history import History
 from sinks.reading.prices import prices
 
+MAX_LISTED = 500
+
 
 @get(
     "/api/recommendations",
@@ -26,12 +31,20 @@ from sinks.reading.prices import prices
     responses={200: ResponseSpec(RecommendationsBody, generate_examples=False)},
 )
 async def recommendations(
-    parts: NamedDependency[Parts], request: AnyRequest, chosen: NamedDependency[Chosen], days: Days = WINDOW_DAYS
+    parts: NamedDependency[Parts],
+    request: AnyRequest,
+    chosen: NamedDependency[Chosen],
+    days: Days = WINDOW_DAYS,
+    limit: Annotated[int, QueryParameter(ge=1, le=MAX_LISTED)] = MAX_LISTED,
 ) -> Response[bytes]:
-    """Documents that save money, cheaper models, what to ask again, batch size, concurrency; each with its numbers."""
+    """Documents that save money, cheaper models, what to ask again, batch size, concurrency; each with its numbers.
+
+    `limit`: of these the first so many, those that save most.
+    """
     about = last(chosen, days, datetime.now(UTC))
     known = await parts.store().ask(lambda history: _known(history, about))
-    return stored_answer(request, recommendations_body(known, about.run, days))
+    body = recommendations_body(known, about.run, days)
+    return stored_answer(request, msgspec.structs.replace(body, recommendations=body.recommendations[:limit]))
 
 
 def _known(history: History, about: Chosen) -> Known:

@@ -12,9 +12,9 @@ from litestar.di import NamedDependency
 from litestar.params import FromQuery
 from litestar.response import Stream
 
-from dashboard.alerts.state import row_of
 from dashboard.errors import RunUnknown
 from dashboard.live.broadcast import Mailbox
+from dashboard.live.sse import alert_message, message
 from dashboard.parts import Parts
 
 HEARTBEAT_S = 3.0
@@ -47,12 +47,13 @@ async def stream(
 async def _events(parts: Parts, run_id: str | None, last_id: str | None) -> AsyncIterator[bytes]:
     with parts.broadcast.listen(run_id) as mailbox:
         if last_id is not None:
-            mailbox.alerts.extend(told for told in parts.alerts.after(last_id) if told.event.run_id == run_id)
+            missed = [told for told in parts.alerts.after(last_id) if told.event.run_id == run_id]
+            mailbox.alerts.extend(map(alert_message, missed))
         yield b"retry: %d\n\n" % RETRY_MS + _status(parts)
         while not mailbox.closed:
             mailbox.news.clear()
-            for message in _waiting(parts, mailbox):
-                yield message
+            for news in _waiting(parts, mailbox):
+                yield news
             await asyncio.sleep(GATHER_S)
             try:
                 async with asyncio.timeout(HEARTBEAT_S):
@@ -65,18 +66,15 @@ def _waiting(parts: Parts, mailbox: Mailbox) -> list[bytes]:
     messages = []
     if mailbox.runs:
         mailbox.runs = False
-        messages.append(_message("runs", msgspec.json.encode(parts.live_rows())))
+        messages.append(parts.runs_message())
     if mailbox.snapshot and mailbox.run_id is not None:
         mailbox.snapshot = False
         with contextlib.suppress(RunUnknown):  # not there yet: it comes with its first snapshot
-            messages.append(_message("snapshot", parts.live.get(mailbox.run_id).body_json))
-    messages += [
-        b"id: %s\n" % told.id.encode() + _message("alert", msgspec.json.encode(row_of(told.event)))
-        for told in mailbox.take_alerts()
-    ]
+            messages.append(parts.live.get(mailbox.run_id).message)
+    messages += mailbox.take_alerts()
     rows = mailbox.take_rows()
     if rows:
-        messages.append(_message("activity", msgspec.json.encode(rows)))
+        messages.append(message("activity", b"[" + b",".join(rows) + b"]"))
     return messages
 
 
@@ -89,8 +87,4 @@ def _status(parts: Parts) -> bytes:
         "clickhouse": parts.sources.clickhouse,
         "worker": parts.sources.worker,
     }
-    return _message("status", msgspec.json.encode(status))
-
-
-def _message(name: str, data: bytes) -> bytes:
-    return b"event: %s\ndata: %s\n\n" % (name.encode(), data)
+    return message("status", msgspec.json.encode(status))

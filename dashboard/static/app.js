@@ -84,6 +84,7 @@ function follow() {
 
 document.querySelector("[data-theme-toggle]").addEventListener("click", toggleTheme);
 document.querySelector("[data-runs]")?.addEventListener("change", goToRun);
+document.querySelector("nav a[aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
 startFilters();
 startSources();
 startExplaining();

@@ -1,6 +1,7 @@
 // Elements out of data: what comes from outside becomes text, never markup.
 //   h("a", { href, class: "mono" }, "text", child, …)     null children and attributes are left out
-//   table(element, heads, rows)                            heads: [{ name, number?, wide? }]; rows: arrays of cells
+//   table(element, heads, rows)                            heads: [{ name, number?, wide?, means? }]; rows: arrays of cells;
+//                                                          means: the key of definitions that a click on a cell explains
 import { FORMATS, written } from "./formats.js";
 
 const SVG = "http://www.w3.org/2000/svg";
@@ -19,7 +20,7 @@ export function h(tag, attributes = {}, ...children) {
 
 export function table(element, heads, rows, caption) {
   const css = (head) => `${head.number ? "n " : ""}${head.wide ? "text" : ""}`.trim() || null;
-  const cell = (one, head, index) => h(index === 0 ? "th" : "td", { class: css(head), scope: index === 0 ? "row" : null }, ...[one ?? "–"].flat());
+  const cell = (one, head, index) => h(index === 0 ? "th" : "td", { class: css(head), scope: index === 0 ? "row" : null, "data-means": head.means }, ...[one ?? "–"].flat());
   element.replaceChildren(
     h("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": caption },
       h("table", {},

@@ -43,6 +43,7 @@ function sqlOf(definition, run) {
 
 function freshness(number) {
   const source = number?.closest("[data-source]");
+  if (source?.dataset.source.startsWith("/api/runs/") && source.dataset.source.endsWith("/metrics")) return "live, asked every 2 s";
   if (source) return "as of the page's last question to ClickHouse";
   const age = document.querySelector("[data-age]")?.textContent;
   return age === undefined ? "live" : `live, ${age} old`;

@@ -57,6 +57,14 @@ function moment(value) {
   return `${at.getUTCDate()} ${MONTHS[at.getUTCMonth()]} ${clock} UTC`;
 }
 
+function ratio(value) {
+  return `${fixed(value * 100, 1)}%`;
+}
+
+function short(value) {
+  return money(value, 3).replace("$", "").replace(/\.00$/, "");
+}
+
 export const FORMATS = {
   usd: (value) => money(value, 2),
   unitUsd: (value) => money(value, 3),
@@ -69,8 +77,11 @@ export const FORMATS = {
   duration,
   nanoUsd: (value) => money(value / 1e9, 2),
   unitNanoUsd: (value) => money(value / 1e9, 3),
-  ratio: (value) => `${fixed(value * 100, 1)}%`,
-  short: (value) => money(value, 3).replace("$", ""),
+  ratio,
+  fraction: ratio,
+  score: short,
+  s: duration,
+  short,
   stars: (value) => `${fixed(value, 1)} / 5`,
   ms,
   moment,

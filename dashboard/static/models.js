@@ -13,7 +13,7 @@ const name = (row) => row.model;
 
 function showBars(models) {
   const most = [...models].sort((one, other) => other.totalCalls - one.totalCalls).slice(0, MOST_BARS);
-  const labels = most.map((row) => name(row).slice(0, 18));
+  const labels = most.map(name);
   bars(plot("response"), { labels, series: [{ label: "Mean response time, ms", values: most.map((row) => row.avgResponseTime), format: "count", colour: 3 }] });
   bars(plot("success"), { labels, series: [{ label: "Success", values: most.map((row) => row.successRate), format: "percent", colour: 6 }] });
 }
@@ -36,19 +36,20 @@ function showPie({ thumbsUp, thumbsDown, totalCalls }) {
   );
 }
 
-const figure = [
-  { name: "Calls", number: true }, { name: "Response", number: true }, { name: "Success", number: true }, { name: "Satisfaction", number: true },
-  { name: "Tokens", number: true }, { name: "Cost a call", number: true }, { name: "Speed", number: true }, { name: "Quality", number: true }, { name: "Confidence", number: true },
-];
+const FIGURES = {
+  totalCalls: "Calls", avgResponseTime: "Response", successRate: "Success", satisfactionRate: "Satisfaction", avgTokens: "Tokens", avgCost: "Cost a call",
+  speedScore: "Speed", qualityScore: "Quality", confidence: "Confidence",
+};
+const figures = (list) => Object.entries(FIGURES).map(([field, words]) => ({ name: words, number: true, means: `models:${list}[].${field}` }));
 const cells = (row) => [
   FORMATS.count(row.totalCalls), ms(row.avgResponseTime && Math.round(row.avgResponseTime)), written(row.successRate, "percent"), written(row.satisfactionRate, "share"),
   written(row.avgTokens, "count"), written(row.avgCost, "unitUsd"), written(row.speedScore, "count"), h("b", {}, written(row.qualityScore, "rate")), written(row.confidence, "count"),
 ];
 
 function showTables({ byModel, byTaskType, byProvider }) {
-  table(part("models"), [{ name: "Model", wide: true }, { name: "Provider" }, ...figure], byModel.map((row) => [words(row.model, 80), words(row.provider, 60), ...cells(row)]), "Performance by model");
-  table(part("tasks"), [{ name: "Task", wide: true }, { name: "Best model", wide: true }, ...figure], byTaskType.map((row) => [words(row.taskType, 60), row.bestModel ? words(row.bestModel, 60) : "–", ...cells(row)]), "Performance by task");
-  table(part("providers"), [{ name: "Provider", wide: true }, ...figure], byProvider.map((row) => [words(row.provider, 60), ...cells(row)]), "Performance by provider");
+  table(part("models"), [{ name: "Model", wide: true }, { name: "Provider" }, ...figures("byModel")], byModel.map((row) => [words(row.model, 80), words(row.provider, 60), ...cells(row)]), "Performance by model");
+  table(part("tasks"), [{ name: "Task", wide: true }, { name: "Best model", wide: true }, ...figures("byTaskType")], byTaskType.map((row) => [words(row.taskType, 60), row.bestModel ? words(row.bestModel, 60) : "–", ...cells(row)]), "Performance by task");
+  table(part("providers"), [{ name: "Provider", wide: true }, ...figures("byProvider")], byProvider.map((row) => [words(row.provider, 60), ...cells(row)]), "Performance by provider");
 }
 
 function showTrends({ trends, byModel }) {
@@ -73,7 +74,7 @@ function showBest(best) {
 }
 
 function showInsights(insights) {
-  part("insights").replaceChildren(...insights.map((one) => h("li", { class: one.level }, h("span", { class: "sign", "aria-hidden": true }, one.level === "success" ? "✅" : "⚠️"), ` `, h("span", { class: "sr-only" }, one.level === "success" ? "Insight: " : "Warning: "), words(one.text, 400))));
+  part("insights").replaceChildren(...insights.map((one) => h("li", { class: one.level }, h("span", { class: `mark-dot ${one.level === "success" ? "green" : "yellow"}`, "aria-hidden": true }), h("span", { class: "sr-only" }, one.level === "success" ? "Insight: " : "Warning: "), words(one.text, 400))));
   if (!insights.length) part("insights").replaceChildren(h("li", { class: "nothing" }, "Nothing stands out: models differ too little, or have too few calls."));
 }
 

@@ -40,9 +40,8 @@ class Plot {
     const { width, height } = this.element.getBoundingClientRect();
     if (this.data[0].length < this.options.least || width === 0) return;
     this.element.replaceChildren();
-    const style = getComputedStyle(this.element);
-    const colour = (name) => style.getPropertyValue(name).trim();
-    this.drawn = new uPlot({ width, height, ...settings(this.options, colour) }, this.data, this.element);
+    const options = settings(this.options, (name) => resolved(this.element, name));
+    this.drawn = new uPlot({ width, height, ...options }, this.data, this.element);
   }
 
   remove() {
@@ -54,11 +53,19 @@ class Plot {
 }
 
 export function line(element, { at, series }) {
-  return new Plot(element, { series, least: 2 }, [at, ...series.map((one) => one.values)]);
+  return new Plot(element, { series, least: 1 }, [at, ...series.map((one) => one.values)]);
 }
 
 export function columns(element, { labels, series }) {
   return new Plot(element, { series, labels, least: 1 }, [labels.map((_, index) => index), ...series.map((one) => one.values)]);
+}
+
+// The colour that a property of base.css stands for in the theme as it is, in words that a canvas knows.
+function resolved(element, name) {
+  element.style.color = `var(${name})`;
+  const colour = getComputedStyle(element).color;
+  element.style.color = "";
+  return colour;
 }
 
 function settings({ series, labels }, colour) {
@@ -68,7 +75,7 @@ function settings({ series, labels }, colour) {
   const sides = [...new Set(series.map((one) => one.side ?? "left"))];
   const formatOf = (side) => FORMATS[series.find((one) => (one.side ?? "left") === side).format ?? "rate"];
   const x = labels
-    ? { ...axis, grid: { show: false }, size: 30, splits: () => labels.map((_, index) => index), values: () => labels }
+    ? { ...axis, grid: { show: false }, size: 30, splits: () => labels.map((_, index) => index), values: (plot) => labels.map((label) => shortened(label, plot.width / labels.length / 7.5)) }
     : { ...axis, grid: { show: false }, space: 80, size: 30, values: (_, ticks) => ticks.map((tick, index) => moment(tick, ticks, index)) };
   return {
     padding: [8, sides.includes("right") ? 0 : 12, 0, 0],
@@ -80,7 +87,7 @@ function settings({ series, labels }, colour) {
       ...sides.map((side) => ({
         ...axis, scale: side, side: side === "right" ? 1 : 3, size: 58, space: 46,
         grid: side === sides[0] ? axis.grid : { show: false },
-        values: (_, ticks) => ticks.map((value) => formatOf(side)(value).replace(/\.0$/, "")),
+        values: (_, ticks) => ticks.map((value) => formatOf(side)(value).replace(/\.0(%?)$/, "$1")),
       })),
     ],
     series: [{}, ...series.map((one, index) => drawnAs(one, index, series.length, labels, colour))],
@@ -88,9 +95,14 @@ function settings({ series, labels }, colour) {
   };
 }
 
+// A label that does not run into its neighbour's.
+function shortened(label, most) {
+  return label.length > most ? `${label.slice(0, Math.max(3, Math.floor(most) - 1))}…` : label;
+}
+
 function drawnAs(one, index, count, labels, colour) {
   const stroke = colour(`--series-${one.colour ?? index + 1}`);
-  const base = { scale: one.side ?? "left", stroke, points: { show: false }, spanGaps: true };
+  const base = { scale: one.side ?? "left", stroke, points: { show: labels ? false : (plot) => plot.data[0].length < 2, size: 9, fill: stroke }, spanGaps: true };
   if (!labels) return { ...base, width: 2, fill: one.fill ? colour("--accent-wash") : undefined };
   const width = 0.7 / count;
   return { ...base, width: 0, fill: stroke, paths: uPlot.paths.bars({ size: [width, 64], align: count === 1 ? 0 : index === 0 ? -1 : 1 }) };

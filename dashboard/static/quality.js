@@ -40,12 +40,13 @@ function showScores(body) {
 
 function showTypes(body) {
   const all = names(body);
-  const heads = (first) => [{ name: first, wide: true }, { name: "Components", number: true }, { name: "Success", number: true }, ...all.map((name) => ({ name: BRIEF[name] ?? said(name), number: true })),
-    { name: "p50", number: true }, { name: "p95", number: true }, { name: "Cache", number: true }, { name: "Cost each", number: true }, { name: "Cost", number: true }];
+  const figure = (list, words, field) => ({ name: words, number: true, means: `quality:${list}[].${field}` });
+  const heads = (first, list) => [{ name: first, wide: true }, figure(list, "Components", "components"), figure(list, "Success", "successRate"), ...all.map((name) => ({ name: BRIEF[name] ?? said(name), number: true })),
+    figure(list, "p50", "p50"), figure(list, "p95", "p95"), figure(list, "Cache", "cacheHitRate"), figure(list, "Cost each", "costPerComponent"), figure(list, "Cost", "cost")];
   const row = (name, one) => [words(name, 60), FORMATS.count(one.components), written(one.successRate, "percent"), ...all.map((score) => written(one.scores[score] ?? null, "percent")),
     ms(one.p50), ms(one.p95), written(one.cacheHitRate, "share"), written(one.costPerComponent, "unitUsd"), written(one.cost, "usd")];
-  table(part("types"), heads("Component type"), body.byComponentType.map((one) => row(one.componentType, one)), "By component type");
-  table(part("by-model"), heads("Model"), body.byModel.map((one) => row(one.model, one)), "By model");
+  table(part("types"), heads("Component type", "byComponentType"), body.byComponentType.map((one) => row(one.componentType, one)), "By component type");
+  table(part("by-model"), heads("Model", "byModel"), body.byModel.map((one) => row(one.model, one)), "By model");
 }
 
 function showStages(body) {

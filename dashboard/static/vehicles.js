@@ -1,5 +1,5 @@
 // Vehicles: all of them, the costliest first; or one, with what a document more would bring.
-import { chip, fraction, h, link, table, vehicleAddress, when, words } from "./draw.js";
+import { chip, h, link, table, vehicleAddress, when, words } from "./draw.js";
 import { FORMATS, written } from "./formats.js";
 import { refresh, whenFilled } from "./sources.js";
 
@@ -25,12 +25,14 @@ function turn(cursor) {
   refresh(list);
 }
 
+const figure = (words, field) => ({ name: words, number: true, means: `vehicles:vehicles[].${field}` });
+
 function showList(body) {
-  const heads = [{ name: "Vehicle", wide: true }, { name: "Profile", number: true }, { name: "" }, { name: "Context", number: true }, { name: "Images", number: true }, { name: "Processed", number: true },
-    { name: "Confidence", number: true }, { name: "Missing", number: true }, { name: "Last processed" }, { name: "Cost", number: true }];
+  const heads = [{ name: "Vehicle", wide: true }, figure("Profile", "score"), { name: "" }, figure("Context", "avgContextScore"), figure("Images", "totalImages"), figure("Processed", "imagesProcessed"),
+    figure("Confidence", "avgConfidence"), figure("Missing", "gapsIdentified"), { name: "Last processed" }, figure("Cost", "totalCost")];
   const rows = body.vehicles.map((row) => [
     link(vehicleAddress(row.vehicleId), row.vehicleId, "mono"), written(row.score, "count"), band(row.tier), written(row.avgContextScore, "count"), FORMATS.count(row.totalImages),
-    FORMATS.count(row.imagesProcessed), fraction(row.avgConfidence), FORMATS.count(row.gapsIdentified),
+    FORMATS.count(row.imagesProcessed), written(row.avgConfidence, "share"), FORMATS.count(row.gapsIdentified),
     h("span", {}, when(row.lastProcessedAt), row.nextSuggestedReprocess ? chip("worth asking again", "success") : null), written(row.totalCost, "usd"),
   ]);
   table(part("vehicles"), heads, rows, "Vehicles");

@@ -9,7 +9,7 @@ import typer
 from imageledger.cli.context import DataOption, JsonOption, settings_of
 
 if TYPE_CHECKING:
-    from dashboard.bodies.live import AlertRow
+    from dashboard.bodies.alerts import AlertRow
     from metrics.alerts.backtest import Episode
 
 RunOption = Annotated[str | None, typer.Option(help="One run; without it all of them.")]

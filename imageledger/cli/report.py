@@ -12,7 +12,9 @@ import typer
 from imageledger.cli.context import DataOption, settings_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
+    from threading import Event
 
     from imageledger.api import Api
 
@@ -66,12 +68,16 @@ def report(
         raise SettingsError("a PDF is not for a terminal: give --to DIR, or redirect the output")
     api = Api(settings_of(context, data).api_url())
     if every is None:
-        _deliver(api, run, form, to)
+        deliver(api, run, form, to)
     else:
-        _repeat(api, run, form, to, every)
+        from datetime import UTC, datetime
+
+        stop = _stopped_by_signals()
+        repeat(lambda: deliver(api, run, form, to), every, lambda: datetime.now(UTC), stop.wait)
 
 
-def _deliver(api: Api, run: str | None, form: Form, to: str | None) -> None:
+def deliver(api: Api, run: str | None, form: Form, to: str | None) -> None:
+    """One report: into the folder `to`, by POST to the address `to`, or to stdout. Raises ImageledgerError."""
     named = run or api.active_run()
     content, name = api.report(named, form.value)
     if to is None:
@@ -110,23 +116,38 @@ def _post(content: bytes, form: Form, url: str) -> None:
         raise UnreachableError(f"{url} did not take the report: {error}") from error
 
 
-def _repeat(api: Api, run: str | None, form: Form, to: str | None, every: Every) -> None:
-    """A failure is said and the next one is tried: a schedule outlives an absence."""
+def _stopped_by_signals() -> Event:
     import signal
-    from datetime import UTC, datetime
     from threading import Event
-
-    from imageledger.errors import ImageledgerError
 
     stop = Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    while not stop.is_set():
+    return stop
+
+
+def repeat(
+    deliver: Callable[[], None], every: Every, now: Callable[[], datetime], wait: Callable[[float], bool]
+) -> None:
+    """Deliver now and at every end of the period, until `wait(seconds)` says that it was ended.
+
+    A failure is said and the next one is tried: a schedule outlives an absence. A wait that ends a little early, as
+    clocks do, makes no second report of the same moment.
+    """
+    from datetime import timedelta
+
+    from imageledger.errors import ImageledgerError
+
+    due = now()
+    while True:
         try:
-            _deliver(api, run, form, to)
+            deliver()
         except ImageledgerError as error:
             print(f"imageledger: {error}", file=sys.stderr)  # noqa: T201 - as above
-        stop.wait(seconds_to_next(datetime.now(UTC), every))
+        due = max(due, now())
+        due += timedelta(seconds=seconds_to_next(due, every))
+        if wait((due - now()).total_seconds()):
+            return
 
 
 def seconds_to_next(now: datetime, every: Every) -> float:

@@ -34,13 +34,6 @@ EXPORTED = (*_TABLES, *(view.name for view in catalogue.VIEWS if not view.parame
 
 # What `from` and `to` compare, the first that a view has: the time at which a row counts.
 _TIMES = ("effective_ms", "event_time", "as_of", "minute", "timestamp", "completed_at", "recorded_at", "started_at")
-_TEXTS = {
-    "String",
-    "Nullable(String)",
-    "LowCardinality(String)",
-    "LowCardinality(Nullable(String))",
-}
-_FORMULA = "^ *[=+@\\\\t\\\\r-]"
 _NESTED = ("Array(", "Map(", "Tuple(", "Nested(")
 
 
@@ -60,12 +53,8 @@ def export(
     view: str,
     format: Format,  # noqa: A002 - a word of the command line
     filters: Filters = Filters(),  # noqa: B008 - immutable
-    *,
-    for_spreadsheet: bool = False,
 ) -> Answer:
     """The rows as one CSV with a header, one JSON array, or one Parquet file.
-
-    `for_spreadsheet`: text in a CSV that a spreadsheet would run as a formula begins with an apostrophe.
 
     A table's rows come once each, in the order of the log. CSV holds lists and maps as JSON, times are RFC 3339, UTC.
 
@@ -77,7 +66,7 @@ def export(
         raise NoSuchView(f"{view!r} is not exported; these are: {', '.join(EXPORTED)}")
     columns = _columns(raw, view)
     conditions, parameters = _conditions(view, columns, filters)
-    chosen = ", ".join(_column(name, kind, format, for_spreadsheet) for name, kind in columns.items())
+    chosen = ", ".join(_column(name, kind, format) for name, kind in columns.items())
     statement = f"SELECT {chosen} FROM {_quoted(view)} AS t"  # noqa: S608 - names are the database's own, quoted
     if view in _TABLES:
         statement += " FINAL"
@@ -108,12 +97,10 @@ def _columns(raw: Raw, view: str) -> dict[str, str]:
     return dict(row.split("\t", 1) for row in rows)
 
 
-def _column(name: str, kind: str, format: Format, for_spreadsheet: bool) -> str:  # noqa: A002 - as `export`
+def _column(name: str, kind: str, format: Format) -> str:  # noqa: A002 - as `export`
     quoted = _quoted(name)
     if format == "csv" and kind.startswith(_NESTED):
         return f"toJSONString(t.{quoted}) AS {quoted}"
-    if format == "csv" and for_spreadsheet and kind in _TEXTS:
-        return f"if(match(t.{quoted}, '{_FORMULA}'), concat('\\'', t.{quoted}), t.{quoted}) AS {quoted}"
     return f"t.{quoted} AS {quoted}"
 
 

@@ -12,8 +12,10 @@ def harmless(chunks: Iterable[bytes]) -> Iterator[bytes]:
     rest = b""
     for chunk in chunks:
         done, rest = _fields(rest + chunk)
-        yield done
-    yield _fields(rest + b"\n")[0][:-1]
+        if done:  # nothing would be taken for the end
+            yield done
+    if rest:
+        yield _fields(rest + b"\n")[0][:-1]
 
 
 def _fields(text: bytes) -> tuple[bytes, bytes]:

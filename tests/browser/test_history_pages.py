@@ -52,7 +52,8 @@ def history(clickhouse: Addresses) -> Iterator[Served]:
     at = written(START_MS)
     place = {"minute": at[:19], "as_of": at, "recorded_at": at, "source_topic": "metrics", "state": "finished"}
     for offset, run in enumerate(("history", "hostile", "components")):
-        metrics = codec.encode(snapshot(run, state="finished")).decode()
+        named = {"name": HOSTILE, "by_model": {HOSTILE: {"results": 3}}, "by_tier": {}} if run == "hostile" else {}
+        metrics = codec.encode(snapshot(run, state="finished", **named)).decode()
         insert(clickhouse.writer, "snapshots", [place | {"run_id": run, "metrics": metrics, "source_offset": offset}])
     profile = {"vehicle_id": "car-1", "event_id": "p", "event_time": at, "has_spid": True, "recorded_at": at}
     insert(clickhouse.writer, "profiles", [profile | {"source_topic": "profiles"}])
@@ -197,6 +198,10 @@ def test_vehicles_are_listed_and_opened(context: BrowserContext) -> None:
 
 
 HOSTILE_PAGES = (
+    "/?run=hostile",
+    "/runs/hostile",
+    "/kpis?run=hostile",
+    "/reports?run=hostile",
     "/results?run=hostile",
     "/results?run=hostile&event=event-3&partition=1",
     "/lineage?image={}",

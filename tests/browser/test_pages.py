@@ -12,6 +12,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Route, ViewportSize, expect
 from sample_runs import snapshot
 from serving import Served, wait_for
+from test_alerts_api import firing
 
 from dashboard.pages.directory import PAGES
 
@@ -135,6 +136,18 @@ def test_a_number_says_what_it_means_by_pointer_and_by_keyboard(context: Browser
     page.keyboard.press("?")
     dialog.get_by_role("button", name=re.compile("Price of a result")).first.click()
     expect(dialog).to_contain_text("run_by_model")
+
+
+def test_an_alert_that_holds_markup_is_text(context: BrowserContext, dashboard: Served) -> None:
+    evil = "<img src=x onerror='window.hit=1'>"
+    run, page = new_run(dashboard), context.new_page()
+    told = {"message": evil, "action": evil, "metric": evil, "type": evil, "labels": {"model": evil}}
+    dashboard.publish("alerts", run, firing(run, f"{run}-evil", **told))
+    page.goto(f"/alerts?run={run}")
+    card = page.get_by_role("article")
+    expect(card).to_contain_text(evil)
+    expect(card).to_contain_text(f"{evil} is 0.09, the limit is 0.05")
+    assert page.evaluate("() => [window.hit ?? null, document.querySelectorAll('img').length]") == [None, 0]
 
 
 def test_two_tabs_move_together(context: BrowserContext, dashboard: Served) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
+from receiving import Receiver
 from serving import Served, new_prefix, served, wait_for
 
 
@@ -12,3 +13,11 @@ def dashboard(kafka: str) -> Iterator[Served]:
     with served(kafka, new_prefix(kafka), refused=lambda: {"combine": 7}) as running:
         wait_for(lambda: running.get("/readyz").status_code == 200)
         yield running
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    """Somebody who takes POSTs."""
+    receiver = Receiver()
+    yield receiver
+    receiver.close()

@@ -13,10 +13,9 @@ from sample_runs import snapshot
 
 from dashboard.live.runs import Snapshot
 from dashboard.pages import formats
-from dashboard.reports.spreadsheet import harmless
 from dashboard.routes.report import document
 from events import codec
-from events.snapshots import RunMetrics
+from events.snapshots import Projection, RunMetrics
 from imageledger.cli.report import Every, seconds_to_next
 
 AS_OF = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
@@ -136,8 +135,8 @@ def test_hostile_text_is_text_in_every_form(text: str) -> None:
 
 
 def test_numbers_stay_numbers_in_a_spreadsheet() -> None:
-    assert harmless(-46.25) == -46.25
-    assert harmless(" =1+1") == "' =1+1"
+    found = of(snapshot("dear", as_of=AS_OF, projection=Projection(savings_nano_usd=-46_250_000_000)))
+    assert b'"saved",-46.25\r\n' in document(found, "csv")
 
 
 def test_a_schedule_ends_with_the_hour_the_day_and_the_week() -> None:

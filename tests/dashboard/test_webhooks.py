@@ -4,57 +4,21 @@ import asyncio
 import hashlib
 import hmac
 import json
-import threading
 import uuid
-from collections.abc import Iterator
 from contextlib import asynccontextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
+from receiving import Receiver
 from serving import Served, wait_for
 from test_alerts_api import firing, resolved
 
-from dashboard.alerts.webhooks import SIGNATURE, Bridge, Messenger, Webhook, payload, signature, words
+from dashboard.alerts.bridge import Bridge
+from dashboard.alerts.targets import SIGNATURE, Messenger, Webhook, payload, signature, words
 from dashboard.errors import Undelivered
 from events.alerts import Alert
 
 URL = "http://127.0.0.1:8400"
-
-
-class Receiver:
-    """Takes POSTs; answers with what it is told to, then with 200."""
-
-    def __init__(self) -> None:
-        self.bodies: list[bytes] = []
-        self.headers: list[dict[str, str]] = []
-        self.answers: list[int] = []
-        receiver = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                receiver.bodies.append(self.rfile.read(int(self.headers["content-length"])))
-                receiver.headers.append({name.lower(): value for name, value in self.headers.items()})
-                self.send_response(receiver.answers.pop(0) if receiver.answers else 200)
-                self.end_headers()
-
-            def log_message(self, *_: Any) -> None:
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_port}/hook"
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    receiver = Receiver()
-    yield receiver
-    receiver.close()
 
 
 @asynccontextmanager

@@ -7,7 +7,8 @@ import httpx
 import pytest
 from live_stack import BACKFILL, Stack, eventually
 
-from dashboard.definitions import DEFINITIONS, Definition
+from dashboard.definitions.catalogue import DEFINITIONS
+from dashboard.definitions.definition import Definition
 
 STATED = {key: definition for key, definition in DEFINITIONS.items() if definition.sql and ":" not in key}
 

@@ -1,10 +1,14 @@
 """The page over the whole product, in a real browser: it moves by itself, and it says what everything else says."""
 
+import random
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
 from live_stack import BACKFILL, Stack, environment, eventually
 from playwright.sync_api import Page, expect, sync_playwright
@@ -15,6 +19,7 @@ from dashboard.pages.page import Page as PageLine
 CHROMIUM = Path("/usr/bin/chromium")
 FLAGS = "--headless=new --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
 RUN = "on-the-page"
+COMPONENTS = "components"
 pytestmark = pytest.mark.browser
 
 
@@ -71,11 +76,39 @@ def test_it_moves_by_itself(
     assert said == []
 
 
+@pytest.fixture(scope="module")
+def generated(stack: Stack) -> None:
+    """Generated components of two days, stored: what the page Quality is about."""
+    draw = random.Random(8)
+    now = datetime.now(UTC)
+    events = [component(number, draw, now - timedelta(minutes=8 * number)) for number in range(360)]
+    answer = httpx.post(f"{stack.url}/api/events", json=events, timeout=30)
+    assert answer.status_code == 202, answer.text
+    path = f"/api/quality?run={COMPONENTS}"
+    eventually(lambda: stack.get(path)["totals"]["components"] == len(events), "every component is stored")
+
+
+def component(number: int, draw: random.Random, at: datetime) -> dict[str, Any]:
+    kind, model = draw.choice(("Button", "Card", "Form", "Navigation")), draw.choice(("claude-sonnet", "gpt-4o"))
+    stages = {"embedding": draw.uniform(40, 90), "generation": draw.uniform(500, 1_900), "validation": 120.0}
+    worth = {"Button": 1.0, "Card": 1.2, "Navigation": 1.5, "Form": 2.4}[kind]
+    names = ("classification_accuracy", "semantic_confidence", "visual_similarity_semantic", "code_quality")
+    return {
+        "event_id": f"generated-{number}", "event_type": "component.result", "event_time": at.isoformat(),
+        "run_id": COMPONENTS, "component_id": f"component-{number}", "component_type": kind, "task_type": "coding",
+        "status": "failed" if number % 29 == 0 else "success", "model": model, "provider": "simulated",
+        "latency_ms": sum(stages.values()) * worth, "stages": stages, "cost_usd": 0.004 * worth,
+        "stage_costs": {"generation": 0.003 * worth, "validation": 0.001 * worth}, "cache_hit": number % 5 == 0,
+        "scores": {name: min(1.0, draw.gauss(0.9 - 0.04 * place, 0.03)) for place, name in enumerate(names)},
+    }  # fmt: skip
+
+
 @pytest.mark.parametrize("known", PAGES, ids=lambda known: known.name)
 def test_every_page_over_the_whole_product(
     stack: Stack,
     page: Page,
     backfilled: dict[str, object],
+    generated: None,
     known: PageLine,
     request: pytest.FixtureRequest,
 ) -> None:
@@ -83,11 +116,25 @@ def test_every_page_over_the_whole_product(
     page.on("pageerror", lambda error: said.append(str(error)))
     page.on("response", lambda answer: said.append(f"{answer.status} {answer.url}") if answer.status >= 500 else None)
     page.set_viewport_size({"width": 1440, "height": 1000})
-    page.goto(f"{stack.url}{known.path}?run={BACKFILL}")
+    page.goto(f"{stack.url}{known.path}?{asked(stack, known)}")
     page.wait_for_function("() => !document.querySelector('[data-source][data-state=loading]')")
     expect(page.get_by_role("heading", level=1)).to_have_text(known.title)
     if picture := request.config.getoption("--screenshot"):
         folder = Path(picture).with_name("pages")
         folder.mkdir(exist_ok=True)
-        page.screenshot(path=folder / f"{known.name.lower().replace(' ', '-')}.png", full_page=True)
+        height = min(1_500, page.evaluate("() => document.documentElement.scrollHeight"))
+        page.wait_for_timeout(900)  # bars and numbers come to rest: for the eye alone
+        page.screenshot(
+            path=folder / f"{known.name.lower().replace(' ', '-')}.png",
+            full_page=True,
+            clip={"x": 0, "y": 0, "width": 1440, "height": height},
+        )
     assert said == []
+
+
+def asked(stack: Stack, known: PageLine) -> str:
+    """What there is most to see of."""
+    if known.path == "/lineage":
+        first = stack.get(f"/api/results?run={BACKFILL}&tier=3&limit=1")["results"][0]
+        return f"image={first['subjectId']}"
+    return f"run={COMPONENTS if known.path == '/quality' else BACKFILL}"

@@ -35,3 +35,10 @@ def test_only_formulas_get_an_apostrophe(rows: list[list[str]], size: int, line_
 @pytest.mark.parametrize("text", [b"", b"1,2\n", b'"a"', b'"=1"'])
 def test_the_last_line_needs_no_end(text: bytes) -> None:
     assert b"".join(harmless([text])) == text.replace(b'"=', b"\"'=")
+
+
+def test_no_chunk_is_empty_for_an_empty_one_ends_an_answer() -> None:
+    pieces = [b'"=a', b"b", b'c",1\n', b'"d"', b"\n"]
+    found = list(harmless(pieces))
+    assert all(found)
+    assert b"".join(found) == b'"\'=abc",1\n"d"\n'

@@ -1,33 +1,14 @@
-"""What each number on a page means: definition, unit, window, and the SQL over ClickHouse that gives the same.
-
-A definition's key is the number's path in its body, `[]` for each item of a list: `costs.byModel[].cost`. Numbers of a
-source (components.source) have the source's name in front: `models:summary.totalCalls`. The SQL of a list gives the
-item's key and the value; `{run:String}` is the run. Where a counter stands behind a number, its words and its SQL come
-from the metric registry (metrics.counters), so the page, the docs and the parity tests say one thing.
-"""
+"""The numbers of the command centre, which move: out of the body of `/api/metrics/dashboard`."""
 
 # ruff: noqa: S608 - these texts are made of this package's own constants; no input reaches them
 
-from typing import NamedTuple
-
+from dashboard.definitions.definition import NEWEST, ONE_RUN, Definition
 from metrics.fold.counters import COUNTERS
 
 ALL = "the whole run so far"
 TEN_MINUTES = "the last 10 minutes, or since the first result if that is younger"
 NOW = "now: the newest heartbeat of each processor, at most 2 minutes old"
-ONE_RUN = "WHERE run_id = {run:String}"
-NEWEST = f"{ONE_RUN} ORDER BY as_of DESC LIMIT 1"
 _COUNTERS = {metric.name: metric for metric in COUNTERS}
-
-
-class Definition(NamedTuple):
-    """`sql` is None where no table holds the figure; `means` then says where it comes from."""
-
-    title: str
-    unit: str
-    window: str
-    means: str
-    sql: str | None = None
 
 
 def _totals(title: str, unit: str, means: str, expression: str) -> Definition:
@@ -298,5 +279,5 @@ DOUBTS = {
     "doubts.afterSeal": _counted("After the seal", "after_seal"),
 }
 
-DEFINITIONS: dict[str, Definition] = {**PROGRESS, **CURRENT, **COSTS, **QUALITY, **DOUBTS}
-"""Key → definition, in the order of the command centre. Pages add their own here."""
+LIVE: dict[str, Definition] = {**PROGRESS, **CURRENT, **COSTS, **QUALITY, **DOUBTS}
+"""In the order of the command centre."""
