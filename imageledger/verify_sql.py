@@ -42,7 +42,7 @@ class SqlWitness:
         """The figures of each run that SQL tells otherwise. Raises CannotCompare, SinkError, StreamError."""
         asked = {run_id: metrics for run_id, metrics in shown.items() if not metrics.totals.get("after_seal")}
         cuts = {run_id: metrics.source_offsets for run_id, metrics in asked.items()}
-        await self._stored(cuts)
+        await self._until_stored(cuts)
         found = await asyncio.to_thread(self._sql.counters, cuts)
         differences: list[Difference] = []
         different: list[str] = []
@@ -79,8 +79,8 @@ class SqlWitness:
                         return found[:_ROWS_NAMED]
         return found
 
-    async def _stored(self, cuts: witness.Cuts) -> None:
-        """Wait until the sink has stored everything below the cuts."""
+    async def _until_stored(self, cuts: witness.Cuts) -> None:
+        """Returns when the sink has stored everything below the cuts."""
         needed: dict[tuple[str, int], int] = {}
         for by_topic in cuts.values():
             for topic in TOPICS:
