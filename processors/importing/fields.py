@@ -19,9 +19,10 @@ from events.refusals import Refused
 Kind = Literal["text", "integer", "number", "boolean", "time", "structure", "raw", "any"]
 
 _TRUE, _FALSE = {"true", "t", "yes", "y", "1"}, {"false", "f", "no", "n", "0"}
-_INTEGER = re.compile(r"[+-]?\d+(\.0*)?")
+_INTEGER = re.compile(r"[+-]?\d{1,100}(\.0*)?")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _NOT_FINITE = {"nan", "inf", "infinity"}
+_MOST_DIGITS = 100  # before the point: more is no time, no sum and no number of anything
 
 MONEY = {"usd": Decimal(1), "cents": Decimal("1e-2"), "micro_usd": Decimal("1e-6"), "nano_usd": Decimal("1e-9")}
 DURATIONS = {
@@ -184,6 +185,8 @@ def _decimal(value: Any, path: str) -> Decimal:
         raise Refused("wrong_type", f"$.{path}: {str(value)[:100]!r} is no number") from None
     if not number.is_finite():
         raise Refused("not_finite", f"$.{path}: {value}")
+    if number.adjusted() > _MOST_DIGITS:
+        raise Refused("wrong_type", f"$.{path}: {str(value)[:100]!r} is out of every bound")
     return number
 
 

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from events.envelope import Event
 from events.numbers import nano_usd
+from events.refusals import Refused
 from processors.errors import ImportFileError, MappingError
 from processors.importing import load as importing
 from processors.importing.fields import DURATIONS, FRACTIONS, MONEY
@@ -201,6 +202,19 @@ def test_a_refused_row_says_where_and_why_and_the_others_go_on(tmp_path: Path) -
     path.write_text("\n".join(",".join(cells) for cells in [COLUMNS, *GOOD]))
     imported(path, mapping=mapping())
     assert not Path(f"{path}.rejects.jsonl").exists()
+
+
+@pytest.mark.parametrize("number", ["9" * 5_000, "1e999999", "1e999999999"])
+def test_a_number_beyond_all_bounds_is_refused_and_ends_nothing(tmp_path: Path, number: str) -> None:
+    path = tmp_path / "rows.csv"
+    dear = ["a", "02.11.2026 11:00:00", number, "1", "1", "true", "", "1"]
+    long = ["a", "02.11.2026 11:00:00", "1", "1", "1", "true", "", number]
+    path.write_text("\n".join(",".join(cells) for cells in [COLUMNS, dear, long, *GOOD]))
+    report, events = imported(path, mapping=mapping())
+    assert (report.rejected, len(events)) == (2, 2)
+    since = mapping('[fields]\nevent_time = { column = "t", unit = "s" }')
+    with pytest.raises(Refused, match="out of every bound"):
+        since.document({"t": number})
 
 
 def test_lines_that_are_no_json_are_rejected_one_by_one(tmp_path: Path) -> None:
