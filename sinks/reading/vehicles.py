@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 import msgspec
 
 from events.profiles import VehicleProfiled
+from metrics.intelligence.context import band_sql
+from metrics.views.images import CONTEXT_SCORE
 
 from .history import History
 
@@ -74,18 +76,39 @@ def detailed(history: History, vehicle_id: str) -> int:
 
 
 def page(history: History, limit: int, after: After | None = None, tier: str | None = None) -> list[Vehicle]:
-    """Vehicles, the costliest first, behind `after`. Raises ClickHouseError."""
-    conditions = ["profile_tier = {tier:String}"] if tier else []
+    """Vehicles, the costliest first, behind `after`. Raises ClickHouseError.
+
+    The order is found in the two columns that it needs; only the page's own vehicles are then summed up.
+    """
+    given: dict[str, Any] = {"limit": limit, "tier": tier or ""}
+    behind = "1"
     if after is not None:
-        conditions.append("(-total_cost, vehicle_id) > (-{cost:Float64}, {vehicle:String})")
-    where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
-    found = history.rows(
-        f"SELECT {_COLUMNS} FROM vehicle_processing_summary {where} "  # noqa: S608 - constants
-        "ORDER BY total_cost DESC, vehicle_id LIMIT {limit:UInt32}",
-        {"limit": limit, "tier": tier}
-        | ({} if after is None else {"cost": after.total_cost, "vehicle": after.vehicle_id}),
+        behind = "(-total_cost, vehicle_id) > (-{cost:Float64}, {vehicle:String})"
+        given |= {"cost": after.total_cost, "vehicle": after.vehicle_id}
+    found = history.rows(_COSTLIEST.format(banded=_BANDED if tier else "1", behind=behind), given)
+    whole = history.rows(
+        f"SELECT {_COLUMNS} FROM vehicle_processing_summary WHERE vehicle_id IN {{vehicles:Array(String)}} "  # noqa: S608 - constants
+        "ORDER BY total_cost DESC, vehicle_id",
+        {"vehicles": [row["vehicle_id"] for row in found]},
     )
-    return [_vehicle(row) for row in found]
+    return [_vehicle(row) for row in whole]
+
+
+_BANDED = (
+    f"vehicle_id IN (SELECT vehicle_id FROM profiles FINAL WHERE {band_sql(f'({CONTEXT_SCORE})')} = {{tier:String}})"  # noqa: S608 - constants
+)
+_COSTLIEST = """
+SELECT vehicle_id, sum(nano_usd) / 1e9 AS total_cost
+FROM (
+    SELECT assumeNotNull(results.vehicle_id) AS vehicle_id, ifNull(cost_nano_usd, 0) AS nano_usd
+    FROM results FINAL WHERE isNotNull(results.vehicle_id)
+    UNION ALL
+    SELECT vehicle_id, 0 FROM profiles FINAL
+)
+WHERE {banded}
+GROUP BY vehicle_id HAVING {behind}
+ORDER BY total_cost DESC, vehicle_id LIMIT {{limit:UInt32}}
+"""
 
 
 def _vehicle(row: Mapping[str, Any]) -> Vehicle:
