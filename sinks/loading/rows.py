@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 
-from events.alerts import Alert
+from events.alerts import Alert, Evidence
 from events.envelope import Event, epoch_ms, event_type
 from events.feedback import FeedbackRecorded
 from events.runs import AnyRunEvent, Plan
@@ -39,7 +39,8 @@ _TIER = {
     "batch_size": pa.uint32(),
     "batch_seconds": pa.float64(),
 }
-_EVIDENCE = {"event_id": TEXT, "topic": TEXT, "partition": pa.int64(), "offset": pa.int64()}
+_PLACES = ("partition", "offset", "first_offset")
+_EVIDENCE = {"event_id": TEXT, "topic": TEXT} | dict.fromkeys(_PLACES, pa.int64())
 
 
 def _list_of(fields: Mapping[str, pa.DataType]) -> pa.DataType:
@@ -198,16 +199,13 @@ def _alert(event: Alert) -> Row:
     return _fields(event, ALERTS) | {
         "run_id": event.run_id or "",
         "labels": list((event.labels or {}).items()),
-        "evidence": [
-            {
-                "event_id": item.event_id or "",
-                "topic": item.topic,
-                "partition": _int64(item.partition),
-                "offset": _int64(item.offset),
-            }
-            for item in event.evidence or ()
-        ],
+        "evidence": list(map(_evidence, event.evidence or ())),
     }
+
+
+def _evidence(item: Evidence) -> Row:
+    places = {name: _int64(getattr(item, name)) for name in _PLACES}
+    return {"event_id": item.event_id or "", "topic": item.topic, **places}
 
 
 def _int64(number: int | None) -> int | None:

@@ -160,8 +160,7 @@ def test_any_other_event_is_stored_as_it_was_sent(
     if topic == "alerts":
         wanted |= {"run_id": event.run_id or "", "labels": event.labels or {}}
         wanted["evidence"] = [
-            {"event_id": one.event_id or "", "topic": one.topic, "partition": one.partition, "offset": one.offset}
-            for one in event.evidence or ()
+            msgspec.structs.asdict(one) | {"event_id": one.event_id or ""} for one in event.evidence or ()
         ]
     if topic == "feedback":
         wanted = {
