@@ -1,22 +1,19 @@
 """`imageledger kpis target`: what a run's indicators are to reach, as an event in its log."""
 
-import asyncio
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from events.runs import RunUpdated
 from events.sdk.ids import uuid7
-from events.sdk.publisher import Publisher
-from events.sdk.reader import Reader
-from imageledger.errors import ImageledgerError, UnreachableError
-from imageledger.reach import require_kafka
+from imageledger.alerting import publish
+from imageledger.errors import ImageledgerError
+from imageledger.kafka import reader_of, require_kafka
 from imageledger.settings import Settings
 from metrics.figures.confidence import TARGET
 from metrics.figures.kpis import INDICATORS
 from metrics.fold.lifecycle import Lifecycle, Stamp
 
 SOURCE = "imageledger.kpis"
-CONFIRM_S = 20.0
 _NAMES = (*(one.name for one in INDICATORS), TARGET)
 
 
@@ -39,9 +36,9 @@ async def aim(
     later holds. Raises TargetError, UnreachableError, SdkError.
     """
     check(name)
-    await require_kafka(settings.kafka_address())
+    await require_kafka(settings)
     life = Lifecycle()
-    async with Reader(settings.kafka_address(), "runs", prefix=settings.prefix, run_id=run_id) as reader:
+    async with reader_of(settings, "runs", run_id=run_id) as reader:
         async for entry in reader.to_now():
             at = entry.position
             life = life.take(entry.event, Stamp(at.timestamp_ms, at.partition, at.offset))
@@ -57,11 +54,5 @@ async def aim(
         issued_by=issued_by,
         targets={**targets, name: value},
     )
-    await asyncio.to_thread(_publish, settings, event)
+    await publish(settings, event)
     return dict(event.targets or {})
-
-
-def _publish(settings: Settings, event: RunUpdated) -> None:
-    with Publisher(settings.kafka_address(), prefix=settings.prefix, source=SOURCE) as publisher:
-        if not publisher.publish(event) or publisher.flush(CONFIRM_S):
-            raise UnreachableError(f"the target did not reach Kafka at {settings.kafka_address()}: give it again")
