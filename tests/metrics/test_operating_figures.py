@@ -143,7 +143,7 @@ def test_confidence_and_those_below_the_threshold() -> None:
 def shifted() -> RunMetrics:
     records = [
         result(n, NOW - 30 * MINUTE + n, status="failed" if n < 10 else "success", latency_ms=100,
-               scores={"x": 0.5}) for n in range(100)
+               scores={"x": 0.5}, stages={"y": 1}) for n in range(100)
     ]  # fmt: skip
     records += [
         result(100 + n, NOW - 5 * MINUTE + n, status="failed" if n < 20 else "success", latency_ms=150, cost_usd=0.1,
@@ -162,7 +162,7 @@ def test_shifts() -> None:
     assert (found["latency_ms"].change, found["latency_ms"].z) == (0.5, None)
     assert (found["score.x"].recent, found["score.x"].before, found["score.x"].change) == (0.25, 0.5, -0.5)
     assert (found["cost_nano_usd"].recent, found["cost_nano_usd"].change) == (10**8, None)
-    assert "confidence" not in found
+    assert found.keys() == {"error_rate", "cache_hit_rate", "latency_ms", "cost_nano_usd", "score.x"}
     assert found["cache_hit_rate"].z is None
 
 
