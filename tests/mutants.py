@@ -19,6 +19,7 @@ import importlib.abc
 import importlib.util
 import json
 import os
+import resource
 import signal
 import sys
 import time
@@ -40,6 +41,8 @@ METRICS = ROOT / "metrics"
 TESTS = "tests/metrics"
 SLOW = "hundred_thousand or two_thousand or pass_64_bits or large_table or merged_segment or often or than_twenty"
 A_MUTANT_S = 60
+A_MUTANT_BYTES = 4 << 30
+"""A flip may ask for all the memory there is."""
 EQUIVALENT = Path(__file__).with_name("equivalent_mutants.toml")
 _ALONE = ("-p", "no:cacheprovider", "--noconftest", "-c", os.devnull, "--rootdir", str(ROOT), "-k", f"not ({SLOW})")
 FLIPS: dict[type[Any], type[Any]] = {
@@ -224,6 +227,7 @@ class Trial:
         child = os.fork()
         if not child:
             signal.alarm(A_MUTANT_S)
+            resource.setrlimit(resource.RLIMIT_AS, (A_MUTANT_BYTES, A_MUTANT_BYTES))
             with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere), redirect_stderr(nowhere):
                 said = attempt()
             os.write(writes, said.encode())
