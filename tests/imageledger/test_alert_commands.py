@@ -72,7 +72,8 @@ def test_an_alert_is_told_in_lines_that_fit_eighty_columns() -> None:
         severity="warning", type="seconds_since_heartbeat", message="Cost exceeding projections",
         action="More images routed to expensive models", timestamp=began, state="firing",
         run_id="backfill-2026-11", fingerprint="f", episode_id="e", metric="m", value=0.123456, threshold=0.05,
-        labels={"level": "warning", "model": "haiku"}, started_at=began, ended_at=began, silenced_by="s", evidence=[],
+        labels={"level": "warning", "model": "haiku"}, started_at=began, ended_at=began, silenced_by="s",
+        evidence=[], unit="fraction",
     )  # fmt: skip
     assert told(row) == [
         "firing (silenced) warning seconds_since_heartbeat: 0.1235 against 0.05",
