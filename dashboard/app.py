@@ -82,6 +82,7 @@ def create_app(config: DashboardConfig) -> Litestar:
             recommendations.recommendations,
             models.model_analytics,
             models.recommend_model,
+            models.route_model,
             models.take_feedback,
             models.list_experiments,
             events.take_events,

@@ -129,7 +129,7 @@ class Budget(msgspec.Struct, kw_only=True, frozen=True):
     """What may be spent; null where the plan has no budget.
 
     `runway_seconds`: how long what remains lasts at the spending of the last 24 h (or since the run's first result);
-    null while nothing is spent.
+    null while nothing is spent, and of a finished run.
     """
 
     allocated_nano_usd: int | None = None

@@ -64,15 +64,15 @@ class Api:
         body = self._get(f"/api/metrics/realtime?run={_quoted(run)}", none=_unknown(run))
         return msgspec.json.decode(body, type=RealtimeBody).recent_activity
 
-    def answer(self, path: str, **parameters: str | int | None) -> bytes:
+    def answer(self, path: str, **parameters: str | int | list[str] | None) -> bytes:
         """The JSON of any address; parameters that are None are left out."""
         given = {name: value for name, value in parameters.items() if value is not None}
         return self._get(path, none=f"{self.base}{path} is not there: is the dashboard of this version?", given=given)
 
-    def _get(self, path: str, none: str, given: Mapping[str, str | int] | None = None) -> bytes:
+    def _get(self, path: str, none: str, given: Mapping[str, str | int | list[str]] | None = None) -> bytes:
         return self._ask(path, none, given).content
 
-    def _ask(self, path: str, none: str, given: Mapping[str, str | int] | None = None) -> httpx.Response:
+    def _ask(self, path: str, none: str, given: Mapping[str, str | int | list[str]] | None = None) -> httpx.Response:
         try:
             answer = httpx.get(self.base + path, params=given or None, timeout=ANSWER_S)
         except httpx.HTTPError as error:

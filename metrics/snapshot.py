@@ -73,7 +73,7 @@ def snapshot(registers: RunRegisters, as_of_ms: int) -> RunMetrics:
         eta=expected,
         projection=projected,
         phases=phases.phases(plan, far, tiers),
-        budget=projection.budget(plan, projected, day),
+        budget=projection.budget(plan, projected, day, finished=finished),
         operations=busy,
         last_24h=day,
         derived=known,

@@ -1,49 +1,89 @@
 """Every operator of `metrics/` flipped, one at a time: is there a test that notices?
 
-    python tests/mutants.py [MODULE …] [--minutes N]
+    python tests/mutants.py [MODULE …] [--tests FILE …] [--minutes N]
 
-Comparisons are made wider, narrower or the opposite, + and -, * and /, `and` and `or` change places, `not` goes. Each
-mutant is a fork of this process, which has the libraries loaded, with the one module changed as it is imported. It runs
-the tests of `tests/metrics` (`TESTS` narrows them) until the first fails. Prints one JSON document and exits 1 with
-survivors; what the time did not allow is in `not_tried`. The property tests, which notice more, are too slow for this.
+Comparisons are made wider, narrower or the opposite, + and -, * and /, `and` and `or` change places, `not` goes. One
+pytest session collects `tests/metrics` (the property tests, which notice more, take too long) and runs it once to see
+which functions of `metrics/` each test calls. A mutant is then a fork of that session, with the code of its live
+functions exchanged, which runs the tests that call them, the quickest first, until one fails. What none notices may
+have had its effect while its module was imported: that is tried again with all modules imported anew.
+
+Prints one JSON document and exits 1 with survivors; what the time did not allow is in `not_tried`. Flips that make no
+difference to what anybody sees are in `equivalent_mutants.toml`, each with its reason.
 """
 
 import argparse
 import ast
-import importlib
+import gc
 import importlib.abc
 import importlib.util
 import json
 import os
+import resource
 import signal
 import sys
 import time
-from collections.abc import Iterator, Sequence
+import tomllib
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from importlib.machinery import ModuleSpec
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, FrameType, FunctionType, ModuleType
 from typing import Any
 
 import pytest
+from _pytest.runner import runtestprotocol
+from hypothesis import Phase, settings
 
 ROOT = Path(__file__).parents[1]
-LOADED = ("numpy", "xxhash", "events.results", "events.runs", "events.snapshots", "events.heartbeats")
-TESTS = {
-    "figures.kpis": ["test_kpis.py"], "figures.formula": ["test_kpis.py"],
-    "fold.histogram": ["test_histogram.py"], "fold.identity": ["test_identity.py"],
-    "fold.subjects": ["test_subjects.py"], "forecast.eta": ["test_eta.py", "test_figures.py"],
-    "forecast.projection": ["test_figures.py", "test_operating_figures.py"],
-}  # fmt: skip
-SLOW = "hundred_thousand or two_thousand or pass_64_bits or large_table or merged_segment or as_often"
+METRICS = ROOT / "metrics"
+TESTS = "tests/metrics"
+SLOW = "hundred_thousand or two_thousand or pass_64_bits or large_table or merged_segment or often or than_twenty"
 A_MUTANT_S = 60
-_QUIET = ("-p", "no:cacheprovider", "--rootdir", str(ROOT))
+A_MUTANT_BYTES = 4 << 30
+"""A flip may ask for all the memory there is."""
+EQUIVALENT = Path(__file__).with_name("equivalent_mutants.toml")
+_ALONE = ("-p", "no:cacheprovider", "--noconftest", "-c", os.devnull, "--rootdir", str(ROOT), "-k", f"not ({SLOW})")
 FLIPS: dict[type[Any], type[Any]] = {
     ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq,
     ast.Is: ast.IsNot, ast.IsNot: ast.Is, ast.In: ast.NotIn, ast.NotIn: ast.In, ast.Add: ast.Sub, ast.Sub: ast.Add,
     ast.Mult: ast.Div, ast.Div: ast.Mult, ast.FloorDiv: ast.Mult, ast.Mod: ast.FloorDiv, ast.And: ast.Or,
     ast.Or: ast.And,
 }  # fmt: skip
+_Flip = tuple[str, int, ast.Module]
+"""What was flipped, in which line, and the tree with it."""
+
+
+def flips(source: str) -> Iterator[_Flip]:
+    """Each flip of a module; the tree is the same one, changed back afterwards."""
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.BinOp | ast.BoolOp | ast.AugAssign) and type(node.op) in FLIPS:
+            yield from _flipped(node, "op", node.op, FLIPS[type(node.op)](), tree)
+        elif isinstance(node, ast.Compare):
+            for at, op in enumerate(node.ops):
+                if type(op) in FLIPS:
+                    ops = [*node.ops[:at], FLIPS[type(op)](), *node.ops[at + 1 :]]
+                    yield from _flipped(node, "ops", node.ops, ops, tree)
+        elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
+            yield from _flipped(node, "op", node.op, ast.UAdd(), tree)
+
+
+def _flipped(node: Any, field: str, old: Any, new: Any, tree: ast.Module) -> Iterator[_Flip]:
+    before = ast.unparse(node)
+    setattr(node, field, new)
+    yield f"{before} -> {ast.unparse(node)}", node.lineno, tree
+    setattr(node, field, old)
+
+
+def changed(before: CodeType, after: CodeType) -> Iterator[tuple[CodeType, CodeType]]:
+    """The code objects of two versions of a module that differ, each with its successor."""
+    if before != after:
+        yield before, after
+        for one, other in zip(before.co_consts, after.co_consts, strict=False):
+            if isinstance(one, CodeType) and isinstance(other, CodeType):
+                yield from changed(one, other)
 
 
 class Mutated(importlib.abc.MetaPathFinder, importlib.abc.Loader):
@@ -63,41 +103,144 @@ class Mutated(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         exec(compile(self.tree, self.name, "exec"), module.__dict__)
 
 
-def mutants(source: str) -> Iterator[tuple[str, ast.Module]]:
-    """What was flipped where, and the tree with it; the tree is the same one, changed back afterwards."""
-    tree = ast.parse(source)
-    for node in ast.walk(tree):
-        if isinstance(node, ast.BinOp | ast.BoolOp | ast.AugAssign) and type(node.op) in FLIPS:
-            yield from _flipped(node, "op", node.op, FLIPS[type(node.op)](), tree)
-        elif isinstance(node, ast.Compare) and type(node.ops[0]) in FLIPS:
-            yield from _flipped(node, "ops", node.ops, [FLIPS[type(node.ops[0])](), *node.ops[1:]], tree)
-        elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
-            yield from _flipped(node, "op", node.op, ast.UAdd(), tree)
+class _First:
+    """A pytest plugin: notes the first test that fails, or that there was no collecting any."""
+
+    failed = ""
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """A test passed or failed."""
+        if report.failed:
+            self.failed = self.failed or report.nodeid
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """A module was imported, or failed to be."""
+        if report.failed:
+            self.failed = "?"
 
 
-def _flipped(node: Any, field: str, old: Any, new: Any, tree: ast.Module) -> Iterator[tuple[str, ast.Module]]:
-    before = ast.unparse(node)
-    setattr(node, field, new)
-    yield f"line {node.lineno}: {before} -> {ast.unparse(node)}", tree
-    setattr(node, field, old)
+class Trial:
+    """A pytest plugin: instead of running the tests once, it tries the flips of modules."""
 
+    def __init__(self, names: Sequence[str], minutes: float) -> None:
+        self.found: dict[str, dict[str, Any]] = {}
+        self._names = names
+        self._end = time.monotonic() + 60 * minutes
+        self._callers: defaultdict[CodeType, list[pytest.Item]] = defaultdict(list)
+        self._seconds: dict[pytest.Item, float] = {}
+        self._kills: Counter[str] = Counter()
 
-def survives(module: str, tree: ast.Module) -> bool:
-    """Whether all tests pass with it. A mutant that takes a minute is killed, and counts as noticed."""
-    child = os.fork()
-    if not child:
-        signal.alarm(A_MUTANT_S)
-        sys.meta_path.insert(0, Mutated(f"metrics.{module}", tree))
-        files = [str(ROOT / "tests/metrics" / name) for name in TESTS.get(module, [""])]
-        with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere), redirect_stderr(nowhere):
-            code = pytest.main(["-xq", "--noconftest", "-c", os.devnull, "-k", f"not ({SLOW})", *_QUIET, *files])
-        os._exit(int(code))
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        """Sees what the tests call, then tries."""
+        for item in session.items:
+            self._watch(item)
+        live: defaultdict[CodeType, list[FunctionType]] = defaultdict(list)
+        for one in gc.get_objects():
+            if isinstance(one, FunctionType) and one.__code__.co_filename.startswith(f"{METRICS}/"):
+                live[one.__code__].append(one)
+        known = tomllib.loads(EQUIVALENT.read_text()) if EQUIVALENT.exists() else {}
+        for name in self._names:
+            self._try(name, live, known.get(name, {}))
+            sys.__stderr__.write(f"{name}: {json.dumps(self.found[name])}\n")  # type: ignore[union-attr]
+        return True
+
+    def _watch(self, item: pytest.Item) -> None:
+        called: set[CodeType] = set()
+
+        def note(frame: FrameType, _event: str, _: Any) -> None:
+            called.add(frame.f_code)  # tells nothing back, and so is called for calls alone
+
+        began = time.process_time()
+        sys.settrace(note)
+        reports = runtestprotocol(item, log=False, nextitem=None)
+        sys.settrace(None)
+        if any(report.failed for report in reports):
+            raise SystemExit(f"{item.nodeid} fails without any flip")
+        self._seconds[item] = time.process_time() - began
+        for code in called:
+            if code.co_filename.startswith(f"{METRICS}/"):
+                self._callers[code].append(item)
+
+    def _try(self, name: str, live: dict[CodeType, list[FunctionType]], equivalent: dict[str, str]) -> None:
+        each = self.found[name] = {"killed": 0, "equivalent": 0, "survivors": [], "not_tried": 0}
+        path = METRICS / f"{name.replace('.', '/')}.py"
+        source, unused = path.read_text(), set(equivalent)
+        original = compile(source, str(path), "exec")
+        for what, line, tree in flips(source):
+            unused.discard(what)
+            if what in equivalent:
+                each["equivalent"] += 1
+            elif time.monotonic() > self._end:
+                each["not_tried"] += 1
+            elif self._is_noticed(name, list(changed(original, compile(tree, str(path), "exec"))), live, tree):
+                each["killed"] += 1
+            else:
+                each["survivors"].append(f"line {line}: {what}")
+        each["survivors"] += [f"equivalent_mutants.toml lists what there is not: {what}" for what in sorted(unused)]
+
+    def _is_noticed(
+        self,
+        name: str,
+        codes: list[tuple[CodeType, CodeType]],
+        live: dict[CodeType, list[FunctionType]],
+        tree: ast.Module,
+    ) -> bool:
+        functions = [(function, after) for before, after in codes for function in live.get(before, ())]
+        innermost = codes[-1][0]
+        callers = self._callers.get(innermost) or [
+            item for code, some in self._callers.items() if code.co_filename == innermost.co_filename for item in some
+        ]
+        items = self._in_order(callers or list(self._seconds))
+
+        def exchanged() -> str:
+            for function, after in functions:
+                function.__code__ = after
+            for one in gc.get_objects():
+                if hasattr(type(one), "cache_clear"):
+                    one.cache_clear()
+            for item, following in zip(items, [*items[1:], None], strict=True):
+                if any(report.failed for report in runtestprotocol(item, log=False, nextitem=following)):
+                    return item.nodeid
+            return ""
+
+        def anew() -> str:
+            for module in [*sys.modules.values()]:
+                if (getattr(module, "__file__", None) or "").startswith((f"{METRICS}/", f"{ROOT}/tests/")):
+                    sys.modules.pop(module.__name__, None)
+            sys.meta_path.insert(0, Mutated(f"metrics.{name}", tree))
+            first = _First()
+            pytest.main(["-xq", *_ALONE, *(str(ROOT / item.nodeid) for item in items)], plugins=[first])
+            return first.failed
+
+        killer = (self._fork(exchanged) if functions else "") or self._fork(anew)
+        self._kills[killer] += 1
+        return bool(killer)
+
+    def _in_order(self, items: list[pytest.Item]) -> list[pytest.Item]:
+        """Those that noticed most so far, then the quickest."""
+        return sorted(set(items), key=lambda item: self._seconds[item] / (1 + self._kills[item.nodeid]))
+
+    @staticmethod
+    def _fork(attempt: Callable[[], str]) -> str:
+        """What an attempt says, made in a fork of this process; one that dies or takes too long is noticed."""
+        reads, writes = os.pipe()
+        child = os.fork()
+        if not child:
+            signal.alarm(A_MUTANT_S)
+            resource.setrlimit(resource.RLIMIT_AS, (A_MUTANT_BYTES, A_MUTANT_BYTES))
+            with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere), redirect_stderr(nowhere):
+                said = attempt()
+            os.write(writes, said.encode())
+            os._exit(0)
+        os.close(writes)
+        with os.fdopen(reads) as said_by:
+            said = said_by.read()
+        return said if os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0 else "?"
 
 
 def _modules() -> list[str]:
     """Every module of `metrics/` that computes, by its name below it: `fold.buckets`."""
-    below = (path.relative_to(ROOT / "metrics").with_suffix("").parts for path in (ROOT / "metrics").rglob("*.py"))
+    below = (path.relative_to(METRICS).with_suffix("").parts for path in METRICS.rglob("*.py"))
     return sorted(".".join(parts) for parts in below if parts[-1] != "__init__" and parts[0] != "views")
 
 
@@ -105,28 +248,20 @@ def main() -> int:
     """Try as many as the time allows."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("modules", nargs="*")
+    parser.add_argument("--tests", nargs="+", default=[TESTS], help="files of tests; a few make it quick")
     parser.add_argument("--minutes", type=float, default=60)
     options = parser.parse_args()
-    names = options.modules or _modules()
-    end = time.monotonic() + 60 * options.minutes
-    found: dict[str, dict[str, Any]] = {}
-    for name in names:
-        each = found[name] = {"killed": 0, "survivors": [], "not_tried": 0}
-        for what, tree in mutants((ROOT / "metrics" / f"{name.replace('.', '/')}.py").read_text()):
-            if time.monotonic() > end:
-                each["not_tried"] += 1
-            elif survives(name, tree):
-                each["survivors"].append(what)
-            else:
-                each["killed"] += 1
-        sys.stderr.write(f"{name}: {json.dumps(each)}\n")
-    json.dump(found, sys.stdout, indent=2)
-    return 1 if any(each["survivors"] for each in found.values()) else 0
+    # The same examples every time, and no time spent on making them small.
+    settings.register_profile("mutants", derandomize=True, database=None, phases=[Phase.explicit, Phase.generate])
+    settings.load_profile("mutants")
+    trial = Trial(options.modules or _modules(), options.minutes)
+    with redirect_stdout(sys.stderr):
+        pytest.main(["-q", *_ALONE, *(str(ROOT / one) for one in options.tests)], plugins=[trial])
+    json.dump(trial.found, sys.stdout, indent=2)
+    return 1 if not trial.found or any(each["survivors"] for each in trial.found.values()) else 0
 
 
 if __name__ == "__main__":
     sys.path.insert(0, str(ROOT))
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
-    for library in LOADED:
-        importlib.import_module(library)
     sys.exit(main())

@@ -125,6 +125,16 @@ class RecommendationBody(Body, frozen=True, kw_only=True):
     alternatives: list[Alternative]
 
 
+class RouteBody(Body, frozen=True, kw_only=True):
+    """`GET /api/analytics/models/route`: the model to ask next. `provider` null: no call of the model is known."""
+
+    task_type: str
+    priority: Literal["speed", "quality", "cost", "balanced"]
+    model: str
+    provider: str | None
+    reason: str
+
+
 class ModelAnalyticsBody(Body, frozen=True, kw_only=True):
     """`GET /api/analytics/models`. `groups` holds the rows of `groupBy` where that was asked for, else null.
 

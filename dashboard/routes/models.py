@@ -9,11 +9,18 @@ from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromQuery, QueryParameter
 
-from dashboard.bodies.models import ExperimentsBody, FeedbackBody, FeedbackTaken, ModelAnalyticsBody, RecommendationBody
+from dashboard.bodies.models import (
+    ExperimentsBody,
+    FeedbackBody,
+    FeedbackTaken,
+    ModelAnalyticsBody,
+    RecommendationBody,
+    RouteBody,
+)
 from dashboard.errors import BadRequest
 from dashboard.filters import Days, TaskType, UserType, last
 from dashboard.history.experiments import experiments_body
-from dashboard.history.models import GroupBy, analytics, recommended
+from dashboard.history.models import GroupBy, analytics, choices, recommended
 from dashboard.parts import Parts
 from dashboard.routes.reading import AnyRequest, stored_answer
 from events import codec
@@ -22,6 +29,7 @@ from events.refusals import Refused
 from events.sdk.ids import uuid7
 from metrics.intelligence.models import WINDOW_DAYS
 from metrics.intelligence.recommendation import Priority, task_type_of
+from metrics.intelligence.routing import route
 from sinks.reading.calls import calls, variants
 from sinks.reading.chosen import Chosen
 
@@ -77,6 +85,33 @@ async def recommend_model(
     return stored_answer(
         request, recommended(counted, task, priority or user_preference or "balanced", days, user_type)
     )
+
+
+@get("/api/analytics/models/route", tags=["models"], responses={200: ResponseSpec(RouteBody, generate_examples=False)})
+async def route_model(
+    parts: NamedDependency[Parts],
+    request: AnyRequest,
+    chosen: NamedDependency[Chosen],
+    usual: Annotated[str, QueryParameter(description="The model where nothing better is surely known.")],
+    task_type: FromQuery[str],
+    allow: Annotated[
+        list[str] | None, QueryParameter(description="Only these models; all where none is given.")
+    ] = None,
+    priority: FromQuery[Priority] = "balanced",
+    days: Days = WINDOW_DAYS,
+) -> Response[bytes]:
+    """The model that a processor should ask next: the best by history, behind guard rails (S4, Auto-routing).
+
+    Another model than `usual` only where its score is sure enough (60 of 100), it is no worse in success, confidence
+    and satisfaction, and a call costs at most twice as much.
+    """
+    about = last(chosen._replace(task_type=task_type), days, datetime.now(UTC))
+    counted = await parts.store().ask(lambda history: calls(history, about))
+    found = route(priority, choices(counted, "task_type")[task_type], usual, allow)
+    body = RouteBody(
+        task_type=task_type, priority=priority, model=found.model, provider=found.provider, reason=found.reason
+    )
+    return stored_answer(request, body)
 
 
 @post("/api/analytics/models/feedback", tags=["models"], status_code=200)

@@ -9,6 +9,8 @@ import typer
 from imageledger.cli.context import DataOption, JsonOption, settings_of
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from dashboard.bodies.alerts import AlertRow
     from metrics.alerts.backtest import Episode
 
@@ -47,21 +49,28 @@ def list_(
     if not rows:
         sys.stdout.write("nothing fires and nothing is about to\n")
         return
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table("state", "severity", "run", "what", "value", "threshold", "since", "until", "do")
-    for row in rows:
-        table.add_row(*_cells(row))
-    Console().print(table)
+    sys.stdout.write("".join(f"{line}\n" for row in rows for line in told(row)))
 
 
-def _cells(row: "AlertRow") -> tuple[str, ...]:
-    until = "" if row.ended_at is None else row.ended_at.isoformat(sep=" ", timespec="seconds")
-    since = row.started_at.isoformat(sep=" ", timespec="seconds")
-    state = row.state if row.silenced_by is None else f"{row.state}, silenced"
-    value, threshold = ("" if number is None else f"{number:.4g}" for number in (row.value, row.threshold))
-    return state, row.severity, row.run_id or "", row.message, value, threshold, since, until, row.action
+def told(row: "AlertRow") -> list[str]:
+    """An alert in lines that 80 columns hold: which, since when, about what, in its words, and what to do."""
+    state = row.state if row.silenced_by is None else f"{row.state} (silenced)"
+    against = "" if row.threshold is None else f" against {row.threshold:.4g}"
+    value = "" if row.value is None else f": {row.value:.4g}{against}"
+    until = "" if row.ended_at is None else f" until {_second(row.ended_at)}"
+    about = [f"run {row.run_id}"] if row.run_id else []
+    about += [f"{name} {value}" for name, value in row.labels.items() if name != "level"]
+    return [
+        f"{state} {row.severity} {row.type}{value}",
+        f"  since {_second(row.started_at)}{until}",
+        *([f"  {', '.join(about)}"] if about else []),
+        f"  {row.message}",
+        f"  {row.action}",
+    ]
+
+
+def _second(moment: "datetime") -> str:
+    return moment.strftime("%Y-%m-%d %H:%M:%S")
 
 
 @_room.command("rules")
@@ -75,18 +84,15 @@ def rules_(context: typer.Context, run: RunOption = None, json: JsonOption = Fal
     if json:
         _write_json(found)
         return
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table("rule", "on", "metric", "by", "threshold", "window", "for", "severity", "message")
     for rule in found.rules:
-        above, below = f"> {rule.above}", f"< {rule.below}"
         levels = ", ".join(f"{name} {edge:g}" for name, edge in (rule.levels or {}).items())
-        edge = levels or (above if rule.above is not None else below)
-        name = f"{rule.name} (changed)" if rule.changed else rule.name
-        cells = (name, "yes" if rule.enabled else "no", rule.metric, rule.by or "", edge)
-        table.add_row(*cells, f"{rule.window_s:g} s", f"{rule.for_s:g} s", rule.severity, rule.message)
-    Console().print(table)
+        edge = levels or (f"> {rule.above:g}" if rule.above is not None else f"< {rule.below or 0:g}")
+        marks = ["changed"] * rule.changed + ["off"] * (not rule.enabled)
+        name = f"{rule.name} ({', '.join(marks)})" if marks else rule.name
+        severity = "" if rule.levels else f" {rule.severity}"
+        by = f" by {rule.by}" if rule.by else ""
+        sys.stdout.write(f"{name}{severity}: {rule.metric}{by} {edge} for {rule.for_s:g} s of {rule.window_s:g} s\n")
+        sys.stdout.write(f"  {rule.message}\n")
     for silence in found.silences:
         of = silence.rule or silence.fingerprint or "every alert"
         where = "all runs" if silence.run_id is None else f"run {silence.run_id}"
@@ -239,17 +245,14 @@ def backtest(
 
 
 def _show(found: "list[Episode]") -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table("rule", "severity", "run", "of", "fired", "for", "value", "threshold")
     for one in found:
-        lasted = "still" if one.seconds is None else f"{one.seconds:.0f} s"
-        fired = one.fired_at.isoformat(sep=" ", timespec="seconds")
-        value, threshold = ("" if number is None else f"{number:.4g}" for number in (one.value, one.threshold))
-        of = ", ".join(one.labels.values())
-        table.add_row(one.rule, one.severity, one.run_id, of, fired, lasted, value, threshold)
-    Console().print(table if found else "none of these rules would have fired")
+        lasted = "fires still" if one.seconds is None else f"for {one.seconds:.0f} s"
+        value, threshold = ("?" if number is None else f"{number:.4g}" for number in (one.value, one.threshold))
+        about = ", ".join([f"run {one.run_id}", *(f"{name} {label}" for name, label in one.labels.items())])
+        sys.stdout.write(f"{one.severity} {one.rule}: {value} against {threshold}\n")
+        sys.stdout.write(f"  fired {_second(one.fired_at)}, {lasted}, {about}\n")
+    if not found:
+        sys.stdout.write("none of these rules would have fired\n")
 
 
 @_room.command()

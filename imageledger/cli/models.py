@@ -107,6 +107,41 @@ def recommend(
 
 
 @_room.command()
+def route(
+    context: typer.Context,
+    task_type: Annotated[str, typer.Argument(help="The task, for instance part_identification.")],
+    usual: Annotated[str, typer.Option(help="The model where nothing better is surely known.")],
+    allow: Annotated[list[str] | None, typer.Option(help="Only this model; may be given more than once.")] = None,
+    priority: Annotated[Priority, typer.Option(help="What matters most.")] = Priority.BALANCED,
+    run: RunOption = None,
+    days: DaysOption = 30,
+    json: JsonOption = False,
+    data: DataOption = None,
+) -> None:
+    """The model to send the next call to, by itself on stdout; why, on stderr."""
+    import msgspec
+
+    from dashboard.bodies.models import RouteBody
+    from imageledger.api import Api
+
+    answer = Api(settings_of(context, data).api_url()).answer(
+        "/api/analytics/models/route",
+        task_type=task_type,
+        usual=usual,
+        allow=allow,
+        priority=priority.value,
+        run=run,
+        days=days,
+    )
+    if json:
+        sys.stdout.buffer.write(answer + b"\n")
+        return
+    body = msgspec.json.decode(answer, type=RouteBody)
+    sys.stdout.write(f"{body.model}\n")
+    sys.stderr.write(f"{body.reason}\n")
+
+
+@_room.command()
 def experiments(
     context: typer.Context,
     run: RunOption = None,
@@ -138,13 +173,14 @@ def experiments(
 
 
 def table(body: ModelAnalyticsBody) -> Table:
-    """A line each, the one with the most calls first; the last line is all of them."""
+    """A line each, the one with the most calls first; the last line is all of them. 80 columns hold it."""
+    from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
-    lines = Table(title=f"models, last {body.days} days", title_justify="left")
+    lines = Table(title=f"models, last {body.days} days", title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for name in ("model", "provider"):
-        lines.add_column(name)
-    for name in ("calls", "success", "mean ms", "tokens", "satisfaction", "quality", "USD"):
+        lines.add_column(name, overflow="fold")
+    for name in ("calls", "success", "mean ms", "tokens", "liked", "score", "USD"):
         lines.add_column(name, justify="right")
     for row in body.by_model:
         lines.add_row(row.model, row.provider, *_cells(row))

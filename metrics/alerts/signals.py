@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from events.envelope import epoch_ms
 from events.numbers import nano_usd
-from events.snapshots import RunMetrics
+from events.snapshots import RunMetrics, Shift
 from metrics.fold import buckets, wire
 from metrics.fold.counters import add_counters
 from metrics.fold.groups import OTHER, TOTALS
@@ -189,10 +189,16 @@ def _confidence(look: Look, window_ms: int) -> list[Reading]:
 
 
 def _quality(look: Look, window_ms: int) -> list[Reading]:
-    """The mean confidence and every score, against how they were before the window."""
+    """S1's quality: confidence, success, validation and every score, against how they were before the window.
+
+    Validation goes by the snapshot's shift, whatever the window: the last 10 min against the 50 before.
+    """
     now, run = look.totals(window_ms), look.metrics.totals
+    good, all_good = (dict(some) | {"good": some.get("results", 0) - some.get("failed", 0)} for some in (now, run))
     readings = [
         _against_before(now, run, "confidence_sum_ppm", "confidence_count", "confidence", _PPM),
+        _against_before(good, all_good, "good", "results", "success"),
+        _shifted(look.metrics.shifts.get("validation_rate"), "validation"),
     ]
     scores = now.get("scores", {})
     for name, score in sorted(run.get("scores", {}).items(), key=lambda one: (-one[1]["count"], one[0]))[:NAMED]:
@@ -209,6 +215,13 @@ def _against_before(
     if before[count] < ENOUGH_BEFORE or before[total] <= 0:
         return Reading(None, 0, label=label)
     return Reading(_mean(now, total, count, scale), now.get(count, 0), before[total] / scale / before[count], label)
+
+
+def _shifted(shift: Shift | None, label: str) -> Reading:
+    """A shift's recent mean, its reference the mean before."""
+    if shift is None or shift.before_count < ENOUGH_BEFORE or not shift.before:
+        return Reading(None, 0, label=label)
+    return Reading(shift.recent, shift.recent_count, shift.before, label)
 
 
 def _cost_per_result(look: Look, window_ms: int) -> list[Reading]:
@@ -352,7 +365,7 @@ SIGNALS: dict[str, Signal] = {
     "cheap_model_usage": Signal("fraction", "results of the plan's cheap models", None, _cheap_model_usage),
     "queue_depth": Signal("count", "images that wait, of all processors", None, _queue_depth),
     "confidence": Signal("fraction", "mean confidence", None, _confidence),
-    "quality": Signal("score", "of what it was before the window: mean of a score", "score", _quality),
+    "quality": Signal("score", "of what it was before: confidence, success, validation, scores", "score", _quality),
     "cost_per_result": Signal("usd", "of what it was before, by tier: cost / results", None, _cost_per_result),
     "model_success": Signal("fraction", "of what it was before: results not failed", "model", _model_success),
     "model_latency_ms": Signal("ms", "of what it was before: mean latency", "model", _model_latency),

@@ -20,20 +20,22 @@ Counters = Mapping[str, int]
 
 
 class Measure(NamedTuple):
-    """A mean: `amount` over `of`, both counters; `scale` parts of the unit. A share has a standard error."""
+    """A mean: the sum of `amounts` over `of`, all counters; `scale` parts of the unit. A share has a standard error."""
 
-    amount: str
+    amounts: tuple[str, ...]
     of: str
     scale: int = 1
     share: bool = False
 
 
 MEASURES = {
-    "error_rate": Measure("failed", "results", share=True),
-    "cache_hit_rate": Measure("cache_hits", "results", share=True),
-    "confidence": Measure("confidence_sum_ppm", "confidence_count", PPM),
-    "latency_ms": Measure("latency_ms_sum", "latency_count"),
-    "cost_nano_usd": Measure("cost_nano_usd", "results"),
+    "error_rate": Measure(("failed",), "results", share=True),
+    "cache_hit_rate": Measure(("cache_hits",), "results", share=True),
+    # Of the results alone, whose buckets these are: feedback comes hours later and is in totals only.
+    "validation_rate": Measure(("validated_receipt", "validated_user", "validated_expert"), "answers", share=True),
+    "confidence": Measure(("confidence_sum_ppm",), "confidence_count", PPM),
+    "latency_ms": Measure(("latency_ms_sum",), "latency_count"),
+    "cost_nano_usd": Measure(("cost_nano_usd",), "results"),
 }
 
 
@@ -48,7 +50,7 @@ def shifts(registers: RunRegisters, as_of_ms: int) -> dict[str, Shift]:
         if group == TOTALS:
             add_counters(recent if start_ms > split_ms else before, counters)
     scores = {
-        f"score.{flat[len('scores.') : -len('.count')]}": Measure(f"{flat[: -len('.count')]}.sum_micro", flat, PPM)
+        f"score.{flat[len('scores.') : -len('.count')]}": Measure((f"{flat[: -len('.count')]}.sum_micro",), flat, PPM)
         for flat in sorted(recent.keys() | before.keys())
         if flat.startswith("scores.") and flat.endswith(".count")
     }
@@ -73,12 +75,16 @@ def shift(measure: Measure, recent: Counters, before: Counters) -> Shift:
 
 def _mean(measure: Measure, counters: Counters) -> float | None:
     count = counters.get(measure.of, 0)
-    return counters.get(measure.amount, 0) / count / measure.scale if count else None
+    return _amount(measure, counters) / count / measure.scale if count else None
+
+
+def _amount(measure: Measure, counters: Counters) -> int:
+    return sum(counters.get(name, 0) for name in measure.amounts)
 
 
 def _z(measure: Measure, recent: Counters, before: Counters) -> float | None:
     """The two-proportion z statistic with the pooled share; None where all or none are hit."""
-    (hits, n), (hits_before, n_before) = ((c.get(measure.amount, 0), c[measure.of]) for c in (recent, before))
+    (hits, n), (hits_before, n_before) = ((_amount(measure, c), c[measure.of]) for c in (recent, before))
     pooled = (hits + hits_before) / (n + n_before)
     error = math.sqrt(pooled * (1 - pooled) * (1 / n + 1 / n_before))
     return (hits / n - hits_before / n_before) / error if error else None

@@ -162,16 +162,23 @@ class Tally:
             ("stages", "ms_sum", whole_ms),
             ("stage_costs", "nano_usd_sum", nano_usd),
         ):
+            columns: dict[str, tuple[int, int]] = {}
             for cell, amounts in zip(in_cells, map(attrgetter(family), fresh), strict=True):
                 for name, amount in amounts.items() if amounts else ():
-                    flat = f"{family}.{admit(family, name)}"
-                    triples.append((cell, numbers[f"{flat}.{unit}"], whole(amount)))
-                    triples.append((cell, numbers[f"{flat}.count"], 1))
+                    if name not in columns:
+                        flat = f"{family}.{admit(family, name)}"
+                        columns[name] = numbers[f"{flat}.{unit}"], numbers[f"{flat}.count"]
+                    total, said = columns[name]
+                    triples.append((cell, total, whole(amount)))
+                    triples.append((cell, said, 1))
         for family, field in (("findings", "findings"), ("records", "tables")):
+            counted: dict[str, int] = {}
             for cell, counts in zip(in_cells, map(attrgetter(field), fresh), strict=True):
                 for name, n in counts.items() if counts else ():
                     if n:
-                        triples.append((cell, numbers[f"{family}.{admit(family, name)}"], n))
+                        if name not in counted:
+                            counted[name] = numbers[f"{family}.{admit(family, name)}"]
+                        triples.append((cell, counted[name], n))
         if triples:
             names = list(numbers)
             for row, found in spread.sparse(*np.array(triples, dtype=np.int64).T).items():

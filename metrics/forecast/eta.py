@@ -1,10 +1,12 @@
 """When: what is left of each tier over its rate, tiers in series or side by side as the plan says (DESIGN.md 4.3, ETA).
 
 It is a range that should hold the true end in 80 of 100 cases. How far it reaches follows from how much the rate varied
-from minute to minute lately: that makes both the measured rate and what is still to come uncertain. On top of it a rate
-may change for reasons that no past shows. `benchmarks/eta_backtest.py` holds the range against simulated runs.
+from minute to minute lately: that makes both the measured rate and what is still to come uncertain. Where it went one
+way for a while, it may go on or turn back. On top of it a rate may change for reasons that no past shows.
+`benchmarks/eta_backtest.py` holds the range against simulated runs.
 """
 
+import itertools
 import math
 import statistics
 from collections.abc import Mapping, Sequence
@@ -24,6 +26,8 @@ DRIFT = 0.12
 PLANNED = 0.3
 """That of a pace which is only planned, or another tier's."""
 _WIDEST = 0.9
+_WIDTH, _FEWEST = 5, 3
+"""Minutes that are looked at together; of fewer spans a variance says nothing."""
 _TEXTS: dict[State, str] = {
     "warming_up": "warming up",
     "stalled": "stalled",
@@ -33,7 +37,7 @@ _TEXTS: dict[State, str] = {
 
 
 class Pace(NamedTuple):
-    """`counted` images in `span_s` seconds; `minutes`: images of each whole minute lately, newest first.
+    """`counted` images in `span_s` seconds; `minutes`: images of each whole minute of the last 30, newest first.
 
     `certain` is False where it is what somebody planned, or another tier's.
     """
@@ -109,12 +113,13 @@ def remaining(left: int, paces: Sequence[Pace]) -> Expected | None:
 
 
 def noise(pace: Pace, seconds: float) -> float:
-    """The relative standard deviation of a time to come: of the rate as measured, and of the minutes ahead."""
+    """The relative standard deviation of a time to come: of the rate as measured, of the minutes ahead, of a trend."""
     per_minute = pace.counted * 60 / pace.span_s
     variance = _variance(pace.minutes)
     if variance is None:
         variance = 4 * per_minute
-    return math.sqrt(variance / per_minute**2 * (60 / pace.span_s + 60 / max(60.0, seconds)))
+    by_chance = variance * (60 / pace.span_s + 60 / max(60.0, seconds))
+    return math.sqrt(by_chance + _wander(pace.minutes)) / per_minute
 
 
 def _variance(minutes: Sequence[int]) -> float | None:
@@ -122,9 +127,29 @@ def _variance(minutes: Sequence[int]) -> float | None:
 
     Where minutes follow their neighbours, sums of five vary more than five times as much: that counts then.
     """
-    fives = [sum(minutes[at : at + 5]) for at in range(0, len(minutes) - 4, 5)]
-    found = [statistics.variance(counts) / width for width, counts in ((1, minutes), (5, fives)) if len(counts) >= 3]
+    found = [
+        statistics.variance(counts) / width
+        for width, counts in ((1, minutes), (_WIDTH, _sums(minutes)))
+        if len(counts) >= _FEWEST
+    ]
     return max(*found, statistics.mean(minutes)) if found else None
+
+
+def _wander(minutes: Sequence[int]) -> float:
+    """What the minute's images of five minutes vary more than those of neighbouring five do, squared: a trend's part.
+
+    Half the mean square of successive differences is the variance but for a trend (von Neumann 1941).
+    """
+    fives = [count / _WIDTH for count in _sums(minutes)]
+    if len(fives) < _FEWEST:
+        return 0.0
+    successive = statistics.mean((one - other) ** 2 for one, other in itertools.pairwise(fives)) / 2
+    return max(0.0, statistics.variance(fives) - successive)
+
+
+def _sums(minutes: Sequence[int]) -> list[int]:
+    """Of five minutes each, as many as are whole."""
+    return [sum(minutes[at : at + _WIDTH]) for at in range(0, len(minutes) - _WIDTH + 1, _WIDTH)]
 
 
 class Paces:
@@ -141,23 +166,28 @@ class Paces:
 
     def of_run(self) -> list[Pace]:
         """The run's paces, the best first."""
-        return [self._pace(one.counters, one.span_ms, self._minutes.run) for one in self._spans]
+        minutes = _whole(self._minutes.run, self._spans[1].span_ms)
+        return [_pace(one.counters, one.span_ms, minutes) for one in self._spans]
 
     def of_tier(self, tier: int) -> list[Pace]:
         """A tier's own pace since it began: lately, else so far, else as planned; else the run's."""
         began_ms = self._spans[1].by_tier.get(tier, {}).get(FIRST_MS)
         since_ms = math.inf if began_ms is None else max(0, self._as_of_ms - began_ms)
-        counts = self._minutes.by_tier.get(tier, [])
-        paces = [self._pace(one.by_tier.get(tier, {}), min(one.span_ms, since_ms), counts) for one in self._spans]
+        minutes = _whole(self._minutes.by_tier.get(tier, []), min(self._spans[1].span_ms, since_ms))
+        paces = [_pace(one.by_tier.get(tier, {}), min(one.span_ms, since_ms), minutes) for one in self._spans]
         planned = self.planned[tier]
         if planned.batch_size and planned.batch_seconds:
             paces.append(Pace(planned.batch_size, planned.batch_seconds, certain=False))
         return paces + [pace._replace(certain=False) for pace in self.of_run()]
 
-    @staticmethod
-    def _pace(counters: Mapping[str, int], span_ms: float, minutes: Sequence[int]) -> Pace:
-        whole = int(span_ms // buckets.MINUTE_MS)
-        return Pace(counters.get("processed_subjects", 0), span_ms / 1_000, minutes[:whole])
+
+def _whole(minutes: Sequence[int], span_ms: float) -> Sequence[int]:
+    """Those that lie wholly within a span that ends now."""
+    return minutes[: int(span_ms // buckets.MINUTE_MS)]
+
+
+def _pace(counters: Mapping[str, int], span_ms: float, minutes: Sequence[int]) -> Pace:
+    return Pace(counters.get("processed_subjects", 0), span_ms / 1_000, minutes)
 
 
 def _expected(progress: Progress, paces: Paces) -> Expected | None:

@@ -62,8 +62,11 @@ def projection(
     )
 
 
-def budget(plan: RunDeclared | None, projected: Projection, day: Day) -> Budget:
-    """What the plan allows to be spent, and what is left of it (below zero where it was passed)."""
+def budget(plan: RunDeclared | None, projected: Projection, day: Day, *, finished: bool) -> Budget:
+    """What the plan allows to be spent, and what is left of it (below zero where it was passed).
+
+    A finished run spends nothing any more, so that nothing runs out.
+    """
     if plan is None or plan.budget_usd is None:
         return Budget()
     allocated, spent = nano_usd(plan.budget_usd), projected.spent_nano_usd
@@ -73,7 +76,7 @@ def budget(plan: RunDeclared | None, projected: Projection, day: Day) -> Budget:
         remaining_nano_usd=allocated - spent,
         spent_fraction=spent / allocated if allocated else None,
         projected_fraction=whole / allocated if allocated and whole is not None else None,
-        runway_seconds=_runway_s(max(0, allocated - spent), day),
+        runway_seconds=None if finished else _runway_s(max(0, allocated - spent), day),
     )
 
 

@@ -183,6 +183,16 @@ def test_recommend_is_s4s(page: Served) -> None:
     assert (nobody["model"], nobody["userType"]) == ("haiku", None)
 
 
+def test_a_processor_may_ask_where_to_send_a_call(page: Served) -> None:
+    where = {"task_type": "coding", "usual": "opus", "priority": "speed"}
+    body = ok(page, "/api/analytics/models/route", **where)
+    assert (body["taskType"], body["priority"], body["model"]) == ("coding", "speed", "haiku")
+    assert body["reason"].startswith("better than opus by speed")
+    assert ok(page, "/api/analytics/models/route", **(where | {"allow": "gpt-4o"}))["model"] == "opus"
+    unknown = ok(page, "/api/analytics/models/route", **(where | {"task_type": "nothing", "usual": "mine"}))
+    assert (unknown["model"], unknown["provider"]) == ("mine", None)
+
+
 def test_experiments_tell_variants_apart(page: Served) -> None:
     body = ok(page, "/api/analytics/experiments", run="chat")
     coding, creative = body["experiments"]

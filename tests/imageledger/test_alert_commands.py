@@ -7,9 +7,10 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from dashboard.bodies.alerts import AlertRow
 from imageledger import stack
 from imageledger.alerting import targets
-from imageledger.cli.alerts import moment
+from imageledger.cli.alerts import moment, told
 from imageledger.cli.configuration import hidden
 from imageledger.cli.main import app
 from imageledger.errors import SettingsError
@@ -63,3 +64,22 @@ def test_secrets_are_hidden() -> None:
     assert hidden("https://hooks.example/T0/B0/key slack://A/B/C") == "https://*** slack://***"
     assert hidden("a key") == "*** ***"
     assert hidden(None) is None
+
+
+def test_an_alert_is_told_in_lines_that_fit_eighty_columns() -> None:
+    began = datetime(2026, 11, 21, 18, 1, 2, tzinfo=UTC)
+    row = AlertRow(
+        severity="warning", type="seconds_since_heartbeat", message="Cost exceeding projections",
+        action="More images routed to expensive models", timestamp=began, state="firing",
+        run_id="backfill-2026-11", fingerprint="f", episode_id="e", metric="m", value=0.123456, threshold=0.05,
+        labels={"level": "warning", "model": "haiku"}, started_at=began, ended_at=began, silenced_by="s",
+        evidence=[], unit="fraction",
+    )  # fmt: skip
+    assert told(row) == [
+        "firing (silenced) warning seconds_since_heartbeat: 0.1235 against 0.05",
+        "  since 2026-11-21 18:01:02 until 2026-11-21 18:01:02",
+        "  run backfill-2026-11, model haiku",
+        "  Cost exceeding projections",
+        "  More images routed to expensive models",
+    ]
+    assert max(map(len, told(row))) <= 80

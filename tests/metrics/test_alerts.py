@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from events.alerts import AlertFiring, AlertResolved
+from events.results import Answer
 from events.runs import Baseline, RunFinished, RunPaused, RunUpdated, Sla, TierPlan
 from metrics.alerts.rules import BUILT_IN, GRAVITY, armed, rule
 from metrics.alerts.signals import Look, Reading
@@ -166,6 +167,28 @@ def test_projected_over_budget_and_the_runway() -> None:
         some(50)(scene, second)
         scene.look(second + 5)
     assert {event.type for event in scene.events} == {"projected_over_budget", "budget_runway"}
+
+
+@pytest.mark.parametrize(
+    ("label", "fields"),
+    [
+        ("confidence", {"confidence": 0.5}),
+        ("success", {"status": "failed"}),
+        ("validation", {"answers": [Answer(question="?")]}),
+        ("visual_similarity", {"scores": {"visual_similarity": 0.5}}),
+    ],
+)
+def test_quality_is_confidence_success_validation_and_every_score(label: str, fields: dict[str, Any]) -> None:
+    good: dict[str, Any] = {
+        "answers": [Answer(question="?", validated_by="receipt")], "scores": {"visual_similarity": 0.9},
+        "confidence": 0.9,
+    }  # fmt: skip
+    scene = Scene("quality_degradation", **ONE_TIER)
+    scene.results(600, 100, **good)
+    scene.results(2000, 100, **(good | fields))
+    scene.watch(2000, 2060, 20)
+    assert [event.labels for event in scene.events] == [{"score": label}]
+    assert scene.events[0].message == f"Quality is lower than before: {label}"
 
 
 def test_a_deadline_that_will_be_missed() -> None:

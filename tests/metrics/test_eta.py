@@ -50,6 +50,34 @@ def test_minutes_that_follow_their_neighbours_make_it_wider() -> None:
     assert noise(slow_wave, 60) > noise(alternating, 60)
 
 
+def test_a_rate_that_goes_one_way_makes_it_wider() -> None:
+    """Of 10, 20 and 30 a minute the variance is 100, half the mean square of the steps 50: the trend's part is 50."""
+    falling = Pace(300, 900, [10] * 5 + [20] * 5 + [30] * 5)
+    by_chance = 5 * 100 * (60 / 900 + 60 / 600)
+    assert noise(falling, 600) == pytest.approx(math.sqrt(by_chance + 50) / 20)
+    there_and_back = Pace(300, 900, [20] * 5 + [10] * 5 + [30] * 5)  # the same variance, no trend
+    assert noise(there_and_back, 600) == pytest.approx(math.sqrt(by_chance) / 20)
+    assert noise(Pace(200, 600, [10] * 5 + [30] * 5), 600) == pytest.approx(
+        math.sqrt(1_000 / 9 * (60 / 600 + 60 / 600)) / 20
+    )
+
+
+def test_the_variance_is_that_of_half_an_hour_though_the_rate_is_that_of_ten_minutes() -> None:
+    far = Progress(total=1_000, left=200)
+    declared = RunDeclared(event_id="p", event_time=moment(0), run_id="r", total_images=1_000)
+    lately = Recent(600_000, {"processed_subjects": 200}, {})
+    so_far = Recent(1_800_000, {"processed_subjects": 600}, {})
+    minutes = Minutes([20] * 10 + [0, 40] * 10, {})
+    found = eta("running", declared, far, lately, so_far, minutes, 0)
+    assert found.seconds_high is not None
+    reach = 600 * Z_80 * math.hypot(DRIFT, noise(Pace(200, 600, minutes.run), 600))
+    assert found.seconds_high == pytest.approx(600 + reach)
+    younger = eta("running", declared, far, lately, so_far._replace(span_ms=659_999), minutes, 0)
+    assert younger.seconds_high == pytest.approx(
+        600 + 600 * Z_80 * math.hypot(DRIFT, noise(Pace(200, 600, [20] * 10), 600))
+    )
+
+
 def test_too_few_minutes_count_as_chance_four_times_over() -> None:
     assert noise(Pace(30, 120, [20, 10]), 60) == pytest.approx(math.sqrt(4 * 15 / 15**2 * (60 / 120 + 1)))
 

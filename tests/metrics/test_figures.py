@@ -65,6 +65,22 @@ def test_a_tier_that_has_not_begun_goes_by_its_planned_batches() -> None:
     assert (found.seconds_low, found.seconds_high) == pytest.approx((120 - reach, 120 + reach))
 
 
+def test_batches_without_a_time_and_tiers_without_images_say_nothing() -> None:
+    tiers = [TierPlan(tier=1, images=10, batch_size=5), TierPlan(tier=2, images=0)]
+    declared = plan(total_images=10, tiers=tiers)
+    far = progress(declared, {}, {}, NOTHING, 0)
+    assert eta.eta("running", declared, far, NOTHING, NOTHING, Minutes([], {}), as_of_ms=0).seconds is None
+    timed = plan(total_images=10, tiers=[TierPlan(tier=1, images=10, batch_size=5, batch_seconds=60), tiers[1]])
+    assert eta.eta("running", timed, far, NOTHING, NOTHING, Minutes([], {}), as_of_ms=0).seconds == 120
+
+
+@pytest.mark.parametrize(("complete", "batches"), [(9, 2), (10, 3)])
+def test_the_last_batch_is_a_smaller_one(complete: int, batches: int) -> None:
+    declared = plan(tiers=[TierPlan(tier=1, images=10, batch_size=4)])
+    [tier] = progress(declared, {}, {1: {"processed_subjects": complete}}, NOTHING, 0).tiers
+    assert (tier.batches, tier.batches_complete) == (3, batches)
+
+
 def test_without_a_total_or_a_rate_there_is_no_eta() -> None:
     far = progress(None, {"processed_subjects": 5}, {}, NOTHING, 0)
     assert eta.eta("running", None, far, window(5, 1), NOTHING, Minutes([], {}), as_of_ms=0).text is None
@@ -163,10 +179,10 @@ def test_a_finished_run_costs_what_it_cost() -> None:
 
 
 def test_the_budget() -> None:
-    found = projection.budget(plan(budget_usd=10), Projection(spent_nano_usd=4_230_000_000), Day())
+    found = projection.budget(plan(budget_usd=10), Projection(spent_nano_usd=4_230_000_000), Day(), finished=False)
     assert (found.allocated_nano_usd, found.remaining_nano_usd, found.spent_fraction) == (
         10 * NANO,
         5_770_000_000,
         0.423,
     )
-    assert projection.budget(plan(), Projection(spent_nano_usd=5), Day()).remaining_nano_usd is None
+    assert projection.budget(plan(), Projection(spent_nano_usd=5), Day(), finished=False).remaining_nano_usd is None

@@ -6,14 +6,15 @@ from typing import Any
 import pytest
 
 from events.heartbeats import ProcessorHeartbeat
-from events.results import ComponentResult, ImageResult
+from events.results import Answer, ComponentResult, ImageResult
 from events.runs import RunDeclared, Sla, TierPlan
 from events.snapshots import Hindrance, Operations, RateLimit, RunMetrics, Stage
 from events.snapshots import Sla as SlaFigures
-from metrics.figures import health, shifts
+from metrics.figures import health, shifts, throughput
 from metrics.fold.buckets import MINUTE_MS, moment
 from metrics.fold.lifecycle import Stamp
 from metrics.fold.partition import Fold, Record
+from metrics.forecast.hindrance import FEWEST_RESULTS
 from metrics.registers import RunRegisters
 from metrics.snapshot import snapshot
 
@@ -96,6 +97,22 @@ def test_scores_and_stages() -> None:
     assert shown.totals["stages"]["generation"] == {"ms_sum": 700, "count": 2}
 
 
+def test_a_stages_cost_is_of_the_results_that_said_it() -> None:
+    shown = snapshot(registers_of([result(n, NOW, stage_costs={"x": 0.5}) for n in range(4)]), NOW).stages["x"]
+    assert (shown.cost_nano_usd, shown.mean_cost_nano_usd) == (2 * 10**9, 5 * 10**8)
+
+
+def test_batches_without_a_time_have_no_pace() -> None:
+    tier = TierPlan(tier=1, images=10, batch_size=5)
+    [phase] = snapshot(registers_of([], tiers=[tier]), NOW).phases
+    assert (phase.planned.seconds, phase.planned.images_per_minute) == (None, None)
+
+
+def test_a_promised_error_rate_is_not_judged_before_a_result() -> None:
+    shown = snapshot(registers_of([], sla=Sla(error_rate=0.1)), NOW).sla
+    assert (shown.error_rate, shown.error_rate_met) == (0.1, None)
+
+
 def test_promises() -> None:
     records = [result(n, NOW, latency_ms=100 * n, status="failed" if n == 1 else "success") for n in range(1, 11)]
     promised = Sla(latency_ms=500, error_rate=0.1, deadline=moment(NOW))
@@ -126,7 +143,7 @@ def test_confidence_and_those_below_the_threshold() -> None:
 def shifted() -> RunMetrics:
     records = [
         result(n, NOW - 30 * MINUTE + n, status="failed" if n < 10 else "success", latency_ms=100,
-               scores={"x": 0.5}) for n in range(100)
+               scores={"x": 0.5}, stages={"y": 1}) for n in range(100)
     ]  # fmt: skip
     records += [
         result(100 + n, NOW - 5 * MINUTE + n, status="failed" if n < 20 else "success", latency_ms=150, cost_usd=0.1,
@@ -145,8 +162,19 @@ def test_shifts() -> None:
     assert (found["latency_ms"].change, found["latency_ms"].z) == (0.5, None)
     assert (found["score.x"].recent, found["score.x"].before, found["score.x"].change) == (0.25, 0.5, -0.5)
     assert (found["cost_nano_usd"].recent, found["cost_nano_usd"].change) == (10**8, None)
-    assert "confidence" not in found
+    assert found.keys() == {"error_rate", "cache_hit_rate", "latency_ms", "cost_nano_usd", "score.x"}
     assert found["cache_hit_rate"].z is None
+
+
+def test_validation_shifts_by_what_results_say_of_their_answers() -> None:
+    def answered(number: int, at_ms: int, by: Any) -> Record:
+        return result(number, at_ms, answers=[Answer(question="?", validated_by=by), Answer(question="!")])
+
+    by = ("receipt", "user", "expert", None)
+    records = [answered(n, NOW - 30 * MINUTE + n, by[n % 4]) for n in range(40)]
+    records += [answered(40 + n, NOW - MINUTE + n, "user" if n < 2 else None) for n in range(10)]
+    found = snapshot(registers_of(records), NOW).shifts["validation_rate"]
+    assert (found.before, found.before_count, found.recent, found.recent_count) == (30 / 80, 80, 0.1, 20)
 
 
 def test_a_shift_of_one_side_only() -> None:
@@ -205,12 +233,24 @@ def test_a_provider_that_fails() -> None:
     assert stalled(registers_of(few, total_images=30, tiers=TIERS)).kind == "unknown"
 
 
+def test_a_provider_is_judged_from_five_results_on_and_a_full_tier_is_not_to_blame() -> None:
+    five = [result(n, NOW, status="failed", provider="aws") for n in range(FEWEST_RESULTS)]
+    five += [result(n, NOW, tier=2, provider="openai") for n in range(10, 30)]
+    tiers = [TierPlan(tier=2, images=20), TierPlan(tier=3, images=5)]
+    found = stalled(registers_of(five, total_images=40, tiers=tiers))
+    assert (found.kind, found.provider, found.tier) == ("provider", "aws", 3)
+    unplanned = running()
+    beat(unplanned, NOW, 1)
+    assert stalled(unplanned).kind == "unknown"  # it spoke at the moment of the last result, not before
+
+
 def test_what_limits_a_run_that_runs() -> None:
     registers = running()
     found = snapshot(registers, NOW + MINUTE).bottleneck
     assert found is not None
     assert (found.kind, found.tier) == ("tier", 1)
     assert found.text == "tier 1 has <1m left at 25.0 images/min"
+    assert snapshot(registers, NOW + MINUTE).stalled is None
     beat(registers, NOW, 1, active_requests=9, capacity=10, queue_depth=5)
     found = snapshot(registers, NOW + MINUTE).bottleneck
     assert found is not None
@@ -267,5 +307,44 @@ def test_runway_and_a_month() -> None:
     assert (empty.budget.runway_seconds, empty.projection.monthly_nano_usd) == (None, 0)
     spent = snapshot(registers_of(records, budget_usd=1), NOW + 60 * MINUTE)
     assert spent.budget.runway_seconds == 0
+    ended = snapshot(registers_of(records, budget_usd=5.5, total_images=11), NOW + 60 * MINUTE)
+    assert (ended.state, ended.budget.remaining_nano_usd, ended.budget.runway_seconds) == (
+        "finished", 2_750_000_000, None,
+    )  # fmt: skip
     day_later = snapshot(registers_of([result(1, NOW, cost_usd=1)]), NOW + 25 * 60 * MINUTE)
     assert (day_later.last_24h.cost_nano_usd, day_later.totals["cost_nano_usd"]) == (0, 10**9)
+    assert day_later.last_24h.span_ms == (24 * 60 - 1) * MINUTE  # of whole minutes that begin after then
+    assert day_later.window_10m is not None
+    assert day_later.window_10m.span_ms == 590_000  # of whole buckets that begin after then
+
+
+def spread(counts: list[int], tier: int = 1) -> list[Record]:
+    """So many results in each 10 s from NOW on."""
+    moments = [NOW + 10_000 * nth for nth, count in enumerate(counts) for _ in range(count)]
+    return [result(1_000 * tier + n, at_ms, tier=tier) for n, at_ms in enumerate(moments)]
+
+
+@pytest.mark.parametrize(
+    ("counts", "word"),
+    [
+        ([30, 30, 30, 30, 30, 34], "steady"),  # 9.3 % over the window
+        ([19, 20, 19, 20, 21, 21], "steady"),  # 10 %
+        ([30, 30, 30, 30, 30, 35], "up"),  # 11.5 %
+        ([35, 30, 30, 30, 30, 30], "down"),
+        ([4, 4, 4, 4, 4], None),
+        ([3, 3, 3, 3, 3, 4], None),
+        ([4, 3, 3, 3, 3, 4], "steady"),
+    ],
+)
+def test_velocity_by_hand(counts: list[int], word: str | None) -> None:
+    records = spread(counts)
+    assert throughput.velocity(registers_of(records), NOW + 10_000 * len(counts)) == word
+
+
+def test_the_images_of_each_whole_minute() -> None:
+    records = [result(n, NOW - n * MINUTE, tier=1 + n % 2) for n in range(32)]
+    found = throughput.minutes(registers_of(records), NOW)
+    assert found.run == [1] * 30
+    assert found.by_tier == {1: [0, 1] * 15, 2: [1, 0] * 15}
+    late = throughput.minutes(registers_of([result(1, NOW - 1), result(2, NOW - 30 * MINUTE)]), NOW + 9_999)
+    assert late.run == [1] + [0] * 28 + [1]
