@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -83,7 +83,7 @@ async def switch(data: Path, running: Cluster, into: str, say: Callable[[str], N
         await _folded(other, folder)
         say("comparing")
         verdict = await Verification(other, None, None, 1, Progress()).run()
-        runs, differences = await compare(running, other)
+        runs, differences = await compare(running, other, copy)
     differences = verdict.differences + differences
     go = anyway or not differences
     if go:
@@ -112,16 +112,21 @@ def back(data: Path, prefix: str) -> Switch:
     return Switch(prefix=before, before=prefix, runs=0, differences=[], restarted=restarted, switched=True)
 
 
-async def compare(running: Cluster, other: Cluster) -> tuple[int, list[Difference]]:
+async def compare(
+    running: Cluster, other: Cluster, copy: Callable[[], Awaitable[None]]
+) -> tuple[int, list[Difference]]:
     """How many runs the newest snapshots of `running` tell of, and where the fold of the other log tells otherwise.
 
     Each as of the offsets that it names: those of a copy are the same as long as the original log has no holes.
+    `copy` fetches what these snapshots hold already and the other log does not.
     """
     counts = {name: topic.partitions for name, topic in (await require_topics(running)).items()}
+    shown = await witnesses.read_snapshots(running, counts["metrics"])
+    await copy()
     seen = Evidence(
         run_id=None,
         counts=counts,
-        shown=await witnesses.read_snapshots(running, counts["metrics"]),
+        shown=shown,
         said={},
         kept=witnesses.RunLedger(),
         combined=witnesses.CombineLedger(),
@@ -132,13 +137,13 @@ async def compare(running: Cluster, other: Cluster) -> tuple[int, list[Differenc
     )
     log = await refold(other, seen, 1, lambda _offset: None)
     differences: list[Difference] = []
-    for run_id, one in seen.shown.items():
+    for run_id, one in shown.items():
         refolded = log.registers(RunRegisters(run_id), one.metrics.source_offsets)
         ours = _document(snapshot(refolded, epoch_ms(one.metrics.as_of)))
         for path, theirs, wanted in comparison.differing(_document(one.metrics), ours):
             values: dict[comparison.Witness, object] = {"snapshot": theirs, "refold": wanted}
             differences.append(Difference(run_id=run_id, figure=path, values=values, offsets=[one.at]))
-    return len(seen.shown), differences
+    return len(shown), differences
 
 
 def _document(metrics: RunMetrics) -> dict[str, object]:

@@ -34,6 +34,8 @@ class Difference(msgspec.Struct, kw_only=True):
 
 def of_snapshot(shown: RunMetrics, refolded: RunMetrics, at: At) -> tuple[int, list[Difference]]:
     """How many figures a snapshot has, and those that the refold tells otherwise."""
+    # As it would be read: a whole number over 2^53 in a field of fractions is another one then.
+    refolded = msgspec.json.decode(msgspec.json.encode(refolded), type=RunMetrics)
     wanted, found = msgspec.to_builtins(refolded), msgspec.to_builtins(shown)
     for same_by_definition in ("event_id", "event_time", "as_of"):
         del wanted[same_by_definition], found[same_by_definition]

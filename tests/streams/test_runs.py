@@ -13,9 +13,13 @@ from hypothesis import strategies as st
 
 from events.partials import TOTAL, PartialRow, Partials
 from events.snapshots import RunMetrics
-from metrics.registers import RunSegment
+from metrics.fold.buckets import MINUTE_MS
+from metrics.registers import RunRegisters, RunSegment
+from metrics.snapshot import snapshot
 from streams.entries import HEAD_KEY, Entry
 from streams.ledger import Ledger
+from streams.offline import comparison
+from streams.offline.witnesses import At
 from streams.runs import REST_MS, RUNS, SNAPSHOTS_PER_SECOND, PassedOn, Runs, home_of
 from streams.setup import Outgoing, Step
 
@@ -210,6 +214,20 @@ def test_a_run_comes_to_rest_again_and_again() -> None:
             kept.write(kept.runs.tick(moment))
         assert kept.runs.awake == set()
     assert len([entry for entry in kept.compacted() if entry.value is not None]) == 2  # the run, and the head
+
+
+def test_a_figure_over_2_to_the_53_is_compared_as_it_is_read() -> None:
+    """A day's cost is shown as a fraction: a reader of the snapshot has another number than the fold."""
+    said = msgspec.json.decode(partials("a", 1).value, type=Partials)
+    cost = {"results": 1, "cost_nano_usd": 2**60 + 1}
+    said.rows.append(PartialRow(MINUTE_MS, NOON - NOON % MINUTE_MS, "totals", "", cost))
+    runs, registers = Runs(home_of("a", PARTITIONS), PARTITIONS), RunRegisters("a")
+    runs.take("partials", [record(msgspec.json.encode(said))])
+    registers.take_partials(said)
+    read = tick(runs, NOON)["a"]
+    assert read.derived["day_cost_nano_usd"] != snapshot(registers, NOON).derived["day_cost_nano_usd"] == 2**60 + 1
+    _, differences = comparison.of_snapshot(read, snapshot(registers, NOON), At("metrics", 0, 0))
+    assert differences == []
 
 
 def test_snapshots_are_in_the_transaction_that_records_them() -> None:
