@@ -95,9 +95,9 @@ function settings({ series, labels }, colour) {
   };
 }
 
-// A single moment stands in the middle of its day.
-function span(_, low, high) {
-  return low < high ? [low, high] : [low - 43_200, low + 43_200];
+// A single moment stands in the middle of its day (uPlot would give it years).
+function span(plot, low, high) {
+  return plot.data[0].length > 1 ? [low, high] : [low - 43_200, low + 43_200];
 }
 
 // A label that does not run into its neighbour's.
