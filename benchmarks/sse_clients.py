@@ -69,12 +69,12 @@ async def _measure(url: str, pid: int, bootstrap: str, clients: int, seconds: fl
         AIOKafkaProducer(bootstrap_servers=bootstrap) as producer,
     ):
         feeding = asyncio.create_task(_feed(producer))
-        while (await client.get("/api/metrics/dashboard", params={"run": RUN})).status_code != 200:  # noqa: ASYNC110 - it is another process
-            await asyncio.sleep(PAUSE_S)
+        while (await client.get("/api/metrics/dashboard", params={"run": RUN})).status_code != 200:
+            await _still(feeding)
         received = [0] * clients
         streams = [asyncio.create_task(_listen(client, received, place)) for place in range(clients)]
-        while not all(received):  # noqa: ASYNC110 - each task counts for itself
-            await asyncio.sleep(PAUSE_S)
+        while not all(received):
+            await _still(feeding, *streams)
         before = server.memory_info().rss
         times = await _ask(client, time.monotonic() + seconds)
         after = server.memory_info().rss
@@ -96,6 +96,14 @@ async def _measure(url: str, pid: int, bootstrap: str, clients: int, seconds: fl
         "stream_kib_a_second_a_client": round(sum(received) / clients / 1024 / seconds, 1),
         "met": p99 < TARGET_MS and grown < FLAT_MIB,
     }
+
+
+async def _still(*tasks: asyncio.Task[None]) -> None:
+    """A moment, in which no task may have ended: it would be waited for in vain."""
+    await asyncio.sleep(PAUSE_S)
+    for task in tasks:
+        if task.done():
+            raise RuntimeError("the benchmark's own feed or client ended") from task.exception()
 
 
 async def _feed(producer: AIOKafkaProducer) -> None:
@@ -120,7 +128,7 @@ def _result(number: int, now: datetime) -> ImageResult:
 def _snapshot(count: int, now: datetime) -> RunMetrics:
     models = {f"model-{n}": {"results": count // 5, "cost_nano_usd": count * 100_000} for n in range(20)}
     return RunMetrics(
-        event_id=uuid7(), event_time=now, run_id=RUN, as_of=now, state="running", by_model=models,
+        event_id=uuid7(), event_time=now, run_id=RUN, as_of=now, source_offsets={}, state="running", by_model=models,
         totals={"results": count, "subjects": count, "processed_subjects": count, "cost_nano_usd": count * 500_000},
     )  # fmt: skip
 

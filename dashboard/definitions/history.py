@@ -56,7 +56,7 @@ MODELS = {
 
 def _components(title: str, unit: str, means: str, expression: str, key: str = "") -> Definition:
     group, order = (f"{key}, ", f" GROUP BY {key} ORDER BY {key}") if key else ("", "")
-    where = f"{ANY_RUN} AND event_type = 'component.result'"
+    where = f"{ANY_RUN} AND isNotNull(component_type)"
     return Definition(title, unit, SPAN, means, f"SELECT {group}{expression} AS value\nFROM run_results {where}{order}")
 
 

@@ -2,16 +2,11 @@
 
 from urllib.parse import quote
 
-from dashboard.pages.components import blank, button, link_button, panel, source
+from dashboard.pages.components import blank, button, link_button, panel, source, stat
 from dashboard.pages.sheet import Sheet
 
 MOST_ADVICE = 4
 """Recommendations beside the alerts; the API gives all."""
-
-
-def _figure(label: str, value: str, note: str = "", css: str = "") -> str:
-    note = f'<div class="note">{note}</div>' if note else ""
-    return f'<div class="figure {css}"><dt>{label}</dt><dd>{value}{note}</dd></div>'
 
 
 def _unseen_head(*names: str) -> str:
@@ -34,9 +29,9 @@ def progress(sheet: Sheet) -> str:
 <h2 id="h-progress">Overall progress</h2>
 <div class="percent">{percent}</div>
 <dl class="figures">
-{_figure("ETA", sheet.text("progress.eta"), eta_range)}
-{_figure("Rate", sheet.text("current.imagesPerMinute", "rate", tick=True) + "<small> img/min</small>", velocity)}
-{_figure("Cost", sheet.text("costs.totalSpent", "usd", tick=True, css="money"), per_image)}
+{stat("ETA", sheet.text("progress.eta"), eta_range)}
+{stat("Rate", sheet.text("current.imagesPerMinute", "rate", tick=True) + "<small> img/min</small>", velocity)}
+{stat("Cost", sheet.text("costs.totalSpent", "usd", tick=True, css="money"), per_image)}
 </dl>
 {sheet.shown("progress.total", sheet.bar("progress.percentComplete", "Overall progress", "thick"), css="track")}
 <p class="count">{sheet.shown("progress.total", count, tag="span")}
@@ -145,8 +140,8 @@ def costs(sheet: Sheet) -> str:
     return f"""<section class="panel costs" aria-labelledby="h-costs">
 <h2 id="h-costs">Cost breakdown</h2>
 <dl class="figures">
-{_figure("Spent", sheet.text("costs.totalSpent", "usd", tick=True, css="money"), a_minute)}
-{_figure("Projected", sheet.text("costs.projectedTotal", "usd", tick=True), "when all is done")}
+{stat("Spent", sheet.text("costs.totalSpent", "usd", tick=True, css="money"), a_minute)}
+{stat("Projected", sheet.text("costs.projectedTotal", "usd", tick=True), "when all is done")}
 {baseline}
 </dl>
 {_budget(sheet)}
@@ -219,7 +214,7 @@ def _band(row: Sheet) -> str:
 def quality(sheet: Sheet) -> str:
     """The five rates of quality, and tokens."""
     figures = "".join(
-        _figure(label, sheet.text(f"quality.{name}", "percent", tick=True))
+        stat(label, sheet.text(f"quality.{name}", "percent", tick=True))
         for label, name in (
             ("Avg confidence", "avgConfidence"),
             ("Validation rate", "validationRate"),
@@ -228,7 +223,7 @@ def quality(sheet: Sheet) -> str:
             ("Reprocess rate", "reprocessingRate"),
         )
     )
-    tokens = _figure("Tokens an image", sheet.text("efficiency.tokensPerImage", "count", tick=True))
+    tokens = stat("Tokens an image", sheet.text("efficiency.tokensPerImage", "count", tick=True))
     return f"""<section class="panel quality" aria-labelledby="h-quality"><h2 id="h-quality">Quality metrics</h2>
 <dl class="figures small">{figures}{tokens}</dl></section>"""
 

@@ -81,7 +81,7 @@ function settings({ series, labels }, colour) {
     padding: [8, sides.includes("right") ? 0 : 12, 0, 0],
     legend: { show: false },
     cursor: { y: false, points: { size: 7 } },
-    scales: { x: labels ? { time: false, range: () => [-0.5, labels.length - 0.5] } : {}, ...Object.fromEntries(sides.map((side) => [side, { range }])) },
+    scales: { x: labels ? { time: false, range: () => [-0.5, labels.length - 0.5] } : { range: span }, ...Object.fromEntries(sides.map((side) => [side, { range }])) },
     axes: [
       x,
       ...sides.map((side) => ({
@@ -93,6 +93,11 @@ function settings({ series, labels }, colour) {
     series: [{}, ...series.map((one, index) => drawnAs(one, index, series.length, labels, colour))],
     plugins: [tooltip(series, labels)],
   };
+}
+
+// A single moment stands in the middle of its day (uPlot would give it years).
+function span(plot, low, high) {
+  return plot.data[0].length > 1 ? [low, high] : [low - 43_200, low + 43_200];
 }
 
 // A label that does not run into its neighbour's.
