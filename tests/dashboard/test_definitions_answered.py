@@ -61,8 +61,8 @@ def test_the_sql_gives_the_numbers_of_the_pages_of_history(page: Served, run: st
     compared = 0
     for key, definition in DEFINITIONS.items():
         source, _, path = key.partition(":")
-        if source not in SHOWN or definition.sql is None:
-            continue
+        if source not in SHOWN or definition.sql is None or (not run and "[]" in path):
+            continue  # of all runs the sums will do
         answer = page.client.post("/api/sql", json={"query": definition.sql, "parameters": {"run": run}}).json()
         items, _, field = path.rpartition("[]." if "[]" in path else ".")
         found: Any = bodies[source][items]
@@ -73,7 +73,7 @@ def test_the_sql_gives_the_numbers_of_the_pages_of_history(page: Served, run: st
             shown = {(): number(found[field])}
         assert {tuple(row[:-1]): number(row[-1]) for row in answer["data"]} == pytest.approx(shown), key
         compared += 1
-    assert compared > 50
+    assert compared > (50 if run else 10)
 
 
 def camel(column: str) -> str:
