@@ -83,9 +83,13 @@ def generated(stack: Stack) -> None:
     now = datetime.now(UTC)
     events = [component(number, draw, now - timedelta(minutes=8 * number)) for number in range(360)]
     answer = httpx.post(f"{stack.url}/api/events", json=events, timeout=30)
-    assert answer.status_code == 202, answer.text
+    assert answer.status_code == 200, answer.text
     path = f"/api/quality?run={COMPONENTS}"
-    eventually(lambda: stack.get(path)["totals"]["components"] == len(events), "every component is stored")
+    eventually(lambda: _components(stack.get(path)) == len(events), "every component is stored")
+
+
+def _components(body: Any) -> int:
+    return 0 if body is None else int(body["totals"]["components"])
 
 
 def component(number: int, draw: random.Random, at: datetime) -> dict[str, Any]:
