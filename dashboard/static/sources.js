@@ -49,6 +49,8 @@ export async function refresh(element, url) {
     else take(element, body);
   } catch (error) {
     if (error.name !== "AbortError") show(element, "error", "the dashboard does not answer");
+  } finally {
+    if (waiting.get(element) === abort) waiting.delete(element);
   }
 }
 
@@ -77,6 +79,7 @@ export function startSources() {
   document.addEventListener("filterschange", again);
   for (const element of all) {
     const seconds = Number(element.dataset.refresh);
-    if (seconds) setInterval(() => document.hidden || refresh(element), seconds * 1000);
+    // An answer that takes longer than the pause is waited for: asked again and again, it would never come.
+    if (seconds) setInterval(() => document.hidden || waiting.has(element) || refresh(element), seconds * 1000);
   }
 }

@@ -129,7 +129,7 @@ def test_a_provider_is_judged_by_its_failures() -> None:
 def test_every_figure_that_a_script_reads_is_in_the_body() -> None:
     read = {
         path
-        for script in (Path(figures.__file__).parent / "static").glob("*.js")
+        for script in (Path(figures.__file__).parents[1] / "static").glob("*.js")
         if script.stem in {"app", "commands", "course", "freshness"}  # those that hear the snapshot
         for path in re.findall(r"(?<![.\w])body\.((?:[a-z]\w*\.?)+)", script.read_text())
     }

@@ -23,7 +23,7 @@ from events.refusals import MAX_RECORD_BYTES
 from events.runs import RunDeclared
 from events.sdk.partitioning import murmur2
 from events.sdk.publisher import AsyncPublisher, Publisher, Statistics
-from servers import kafka as kafka_server
+from servers.kafka import server as kafka_server
 from servers.topics import migrate
 
 

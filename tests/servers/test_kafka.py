@@ -165,7 +165,8 @@ def test_the_command_becomes_the_broker_itself(tmp_path: Path) -> None:
 SUPERVISED = """
 import sys
 from pathlib import Path
-from servers import endpoints, kafka
+from servers import endpoints
+from servers.kafka import server as kafka
 from servers.supervisor import Child, Supervisor
 
 data = Path(sys.argv[1])

@@ -49,7 +49,7 @@ def test_its_tables_have_the_columns_and_engines_of_one_server(client: Client) -
     """Made without its cluster, which the embedded engine has none of, it is the schema that `migrate` makes."""
     migrate(client)
     for text in statements(ddl("main", database="clustered")):
-        if "_local ON CLUSTER" in text and "CREATE TABLE" in text:
+        if "_local ON CLUSTER" in text:
             alone = re.sub(r"Replicated(\w+)\('[^']*', '[^']*'(, )?", r"\1(", text.replace(" ON CLUSTER 'main'", ""))
             client.command(alone)
     described = """
