@@ -182,7 +182,8 @@ SELECT concat('backfill-', toString(intDiv(number, MINUTES))), toDateTime(at, 'U
         '"failed": 1}}}}, "window_60s": {{"span_ms": 60000, "counters": {{"cost_nano_usd": 5}}, ',
         '"results_per_minute": 375, "images_per_minute": 93.75, "cost_nano_usd_per_minute": 5}}, ',
         '"window_10m": {{"span_ms": 600000, "counters": {{"cost_nano_usd": 50}}, "results_per_minute": 375, ',
-        '"images_per_minute": 93.75, "cost_nano_usd_per_minute": 5}}, "operations": {{"queue_depth": 5, "active_requests": 8}}, ',
+        '"images_per_minute": 93.75, "cost_nano_usd_per_minute": 5}}, ',
+        '"operations": {{"queue_depth": 5, "active_requests": 8}}, ',
         '"progress": {{"percent": 12.5}}, "projection": {{"projected_nano_usd": 400000000000}}, "padding": "',
         repeat(lower(hex(sipHash64(number))), 90), '"}}'),
     toDateTime64(at, 3, 'UTC'), 'imageledger.metrics', intDiv(number, MINUTES) % 4, number
