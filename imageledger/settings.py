@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from events.sdk.security import Security
 
 PREFIX = "IMAGELEDGER_"
-PREFIX_FILE = "prefix"
+PREFIX_FILE, SWITCHES_FILE = "prefix", "prefix.switches"
 """`DIR/prefix`: the topics' prefix that the stack of a data folder was switched to (`imageledger switch`)."""
 
 
@@ -121,6 +121,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             raise SettingsError(f"{files}: {error.strerror or error}: PEM files are needed") from error
         return context
 
+    def sink_group(self) -> str:
+        """The sink's consumer group: another one after each switch, so that it reads the log from its beginning.
+
+        The store holds rows of the log that was left, in the place of this one's.
+        """
+        switches = switches_of(self.data)
+        return f"{self.prefix}sink" + (f"-{switches}" if switches else "")
+
     def clickhouse_url(self) -> str:
         """ClickHouse's URL with its user and password, configured or running under `data`."""
         return self.clickhouse or self._running("clickhouse")
@@ -159,6 +167,14 @@ def load(environment: Mapping[str, str] = os.environ, **given: Any) -> Settings:
     if "prefix" not in found and switched.exists():
         return msgspec.structs.replace(settings, prefix=switched.read_text("utf-8").strip())
     return settings
+
+
+def switches_of(data: Path) -> int:
+    """How often a data folder has gone over to another prefix (`imageledger switch`)."""
+    try:
+        return int((data / SWITCHES_FILE).read_text("utf-8"))
+    except FileNotFoundError:
+        return 0
 
 
 def is_set(name: str, environment: Mapping[str, str] = os.environ) -> bool:

@@ -211,6 +211,7 @@ def _former(data: Path) -> Path:
 def _use(data: Path, prefix: str, before: str) -> list[int]:
     """The processes that are told to begin anew; each is started again by its supervisor."""
     _former(data).write_text(f"{before}\n", "utf-8")
+    (data / reading.SWITCHES_FILE).write_text(f"{reading.switches_of(data) + 1}\n", "utf-8")
     fresh = data / f".{reading.PREFIX_FILE}"
     fresh.write_text(f"{prefix}\n", "utf-8")
     fresh.replace(data / reading.PREFIX_FILE)

@@ -129,7 +129,7 @@ def run_sink(settings: Settings) -> None:
         settings.kafka_address(),
         settings.prefix,
         _store(settings).writer,
-        group=f"{settings.prefix}sink",
+        group=settings.sink_group(),
         instance_id="sink-0",
         security=options(settings),
         report=health.sink_reporter(settings.data),
@@ -185,7 +185,7 @@ def examine(settings: Settings) -> "AsyncIterator[Check]":
     from imageledger.kafka import cluster_of
 
     cluster = cluster_of(settings)
-    return doctor.examine(doctor.Patient(settings, cluster, _store(settings), f"{settings.prefix}sink"))
+    return doctor.examine(doctor.Patient(settings, cluster, _store(settings), settings.sink_group()))
 
 
 async def backfill(
@@ -245,5 +245,5 @@ async def verify(
 
     cluster = cluster_of(settings)
     with client.connect(_store(settings).writer) as store:
-        sql = SqlWitness(cluster, Sql(store, settings.prefix), f"{settings.prefix}sink", wait_s, rows=rows)
+        sql = SqlWitness(cluster, Sql(store, settings.prefix), settings.sink_group(), wait_s, rows=rows)
         return await Verification(cluster, sql, run_id, processes, progress).run()

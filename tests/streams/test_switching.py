@@ -80,13 +80,13 @@ async def test_a_folder_goes_over_to_a_copy_that_is_equal_and_back(
     assert (done.differences, done.switched, done.before) == ([], True, log)
     assert done.runs >= 2
     assert (done.restarted, api.wait(10)) == ([api.pid], -15)
-    assert load({}, data=tmp_path).prefix == other
+    assert (load({}, data=tmp_path).prefix, load({}, data=tmp_path).sink_group()) == (other, f"{other}sink-1")
     assert load({"IMAGELEDGER_PREFIX": "said."}, data=tmp_path).prefix == "said."
     assert await is_shown(kafka, other)
 
     undone = back(tmp_path, other)
     assert (undone.prefix, undone.restarted) == (log, [])
-    assert load({}, data=tmp_path).prefix == log
+    assert (load({}, data=tmp_path).prefix, load({}, data=tmp_path).sink_group()) == (log, f"{log}sink-2")
 
     newest = (await witnesses.read_snapshots(Cluster(kafka, log), 4))["spring"].metrics
     document = json.loads(next(r.value for r in await read(kafka, log + "metrics") if r.key == b"spring"))
