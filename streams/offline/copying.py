@@ -20,6 +20,8 @@ from streams.recovery import started
 
 COPIED: tuple[Name, ...] = ("results", "feedback", "runs", "heartbeats", "profiles", "alerts")
 """The topics that are no fold of others, but for `commands`: nobody should obey these twice."""
+DECIDED: Name = "alerts"
+"""Its decisions are copied before a worker folds the copy; from then on that worker takes its own."""
 SOURCE = "replay.source"
 _READ_TIMEOUT_MS = 500
 _LOOKED_AT = 2_000
@@ -101,6 +103,7 @@ class _Part:
     ) -> None:
         self.missing = 0
         self.others = False
+        self._decided = name == DECIDED
         self._reader = reader
         self._producer = producer
         self._source = TopicPartition(source.topic(name), number)
@@ -113,6 +116,9 @@ class _Part:
         if last is None:
             self.missing = start
             return start
+        if self._decided and _place(last) is None:
+            self.others = True
+            return int((await self._reader.end_offsets([self._source]))[self._source])
         place = _place(last) or "nothing"
         topic, _, offset = place.rpartition("-")
         if topic != f"{self._source.topic}-{self._source.partition}":

@@ -96,6 +96,15 @@ async def test_a_prefix_cannot_be_copied_into_itself(kafka: str, topics: str) ->
         await copy(kafka, topics, topics)
 
 
+async def test_decisions_of_the_copy_s_own_worker_are_left_alone(kafka: str, topics: str, copied_to: str) -> None:
+    await copy(kafka, topics, copied_to)
+    async with AIOKafkaProducer(bootstrap_servers=kafka) as producer:
+        await producer.send_and_wait(copied_to + "alerts", b"decided here", b"one", partition=0)
+        await producer.send_and_wait(topics + "alerts", b"decided there", b"one", partition=0)
+    await copy(kafka, topics, copied_to)
+    assert [record.value for record in await read(kafka, copied_to + "alerts")] == [b"decided here"]
+
+
 async def test_retention_that_ate_the_log_is_said_and_a_replay_mends_it(
     kafka: str, topics: str, copied_to: str, tmp_path: Path
 ) -> None:
