@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from imageledger.cli.context import DataOption, JsonOption, settings_of
+from imageledger.cli.context import DataOption, JsonOption, RunOption, settings_of
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -25,9 +25,7 @@ def register(app: typer.Typer) -> None:
 @_room.command("list")
 def list_(
     context: typer.Context,
-    run: Annotated[
-        str | None, typer.Option(help="The run's id; without it the one under way, else the newest.")
-    ] = None,
+    run: RunOption = None,
     json: JsonOption = False,
     data: DataOption = None,
 ) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from imageledger.cli.context import DataOption, settings_of
+from imageledger.cli.context import DataOption, RunOption, settings_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,9 +46,7 @@ def register(app: typer.Typer) -> None:
 
 def report(
     context: typer.Context,
-    run: Annotated[
-        str | None, typer.Option(help="The run's id; without it the one under way, else the newest.")
-    ] = None,
+    run: RunOption = None,
     form: Annotated[Form, typer.Option("--format")] = Form.JSON,
     to: Annotated[
         str | None, typer.Option(help="A folder, or an address (http…) that gets it by POST; else stdout.")

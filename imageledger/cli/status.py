@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
-from imageledger.cli.context import DataOption, JsonOption, settings_of
+from imageledger.cli.context import DataOption, JsonOption, RunOption, settings_of
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -22,9 +22,7 @@ def register(app: typer.Typer) -> None:
 
 def status(
     context: typer.Context,
-    run: Annotated[
-        str | None, typer.Option(help="The run's id; without it the one under way, else the newest.")
-    ] = None,
+    run: RunOption = None,
     json: JsonOption = False,
     data: DataOption = None,
 ) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from imageledger.cli.context import DataOption, settings_of
+from imageledger.cli.context import DataOption, RunOption, settings_of
 
 if TYPE_CHECKING:
     from imageledger.api import Api
@@ -19,9 +19,7 @@ def register(app: typer.Typer) -> None:
 
 def watch(
     context: typer.Context,
-    run: Annotated[
-        str | None, typer.Option(help="The run's id; without it the one under way, else the newest.")
-    ] = None,
+    run: RunOption = None,
     once: Annotated[bool, typer.Option("--once", help="Print it once and end.")] = False,
     data: DataOption = None,
 ) -> None:
