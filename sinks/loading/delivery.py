@@ -1,6 +1,8 @@
 """A load on its way: rows into ClickHouse, as often as it takes, then its dead letters onto the DLQ."""
 
 import asyncio
+from collections.abc import Callable
+from typing import TypeVar
 
 import stamina
 from aiokafka import AIOKafkaProducer
@@ -13,6 +15,8 @@ from sinks.errors import ClickHouseAway
 from .lane import Load
 from .sources import SOURCES, Source
 from .writer import identity, insert
+
+Answer = TypeVar("Answer")
 
 _FIRST_WAIT_S, _LONGEST_WAIT_S, _JITTER_S = 0.2, 5.0, 0.5
 
@@ -38,16 +42,17 @@ class Delivery:
             ClickHouseError: ClickHouse refuses the rows in a way that no retry cures.
         """
         if load.batches:
-            self.rows[source.table] += await self._insert(source.table, load)
+            self.rows[source.table] += await self._patiently(lambda: insert(self._client, source.table, load.batches))
         self.refused += len(load.refused)
         if source.dead_letters:
             await self._bury(load)
 
     async def identity(self, source: Source) -> str:
-        """What the source's table is known by just now (`writer.identity`)."""
-        return await asyncio.to_thread(identity, self._client, source.table)
+        """What the source's table is known by just now (`writer.identity`), as soon as ClickHouse answers."""
+        return await self._patiently(lambda: identity(self._client, source.table))
 
-    async def _insert(self, table: str, load: Load) -> int:
+    async def _patiently(self, call: Callable[[], Answer]) -> Answer:
+        """The answer of a blocking call to ClickHouse, however long that is away."""
         async for attempt in stamina.retry_context(
             on=ClickHouseAway,
             attempts=None,
@@ -58,12 +63,12 @@ class Delivery:
         ):
             with attempt:
                 try:
-                    rows = await asyncio.to_thread(insert, self._client, table, load.batches)
+                    answer = await asyncio.to_thread(call)
                 except ClickHouseAway as error:
                     self.away = str(error)
                     raise
         self.away = None
-        return rows
+        return answer
 
     async def _bury(self, load: Load) -> None:
         for partition, (record, refused) in load.refused:

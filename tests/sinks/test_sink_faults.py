@@ -10,11 +10,12 @@ from typing import Any
 import msgspec
 import pytest
 from aiokafka import AIOKafkaProducer
-from sinking import image, process, sink, until
+from sinking import BY_TOPIC, image, process, sink, until
 
 from events import numbers
 from servers.clickhouse import server as clickhouse_server
 from sinks.client import connect
+from sinks.loading.delivery import Delivery
 from sinks.loading.lane import Limits
 from sinks.reading.history import History
 from sinks.schema.migrations import migrate
@@ -122,7 +123,10 @@ async def test_clickhouse_away_for_a_while_is_waited_for(kafka: str, topics: str
                     return sum(statuses[-1].lag.values()) >= 1_000
 
                 await until(complete, "rows before the outage")
+                delivery = Delivery(connect(server.addresses.writer), producer, topics)
+                before = await delivery.identity(BY_TOPIC["results"])
                 server.kill()
+                asked = asyncio.create_task(delivery.identity(BY_TOPIC["results"]))  # between rows and their commit
                 await log.publish(producer, 1_500)
                 await until(away, "a status that says so")
                 await until(held_back, "topics held back, the rest unread")
@@ -133,6 +137,7 @@ async def test_clickhouse_away_for_a_while_is_waited_for(kafka: str, topics: str
                     return statuses[-1].away is None and not any(statuses[-1].lag.values())
 
                 await until(back, "a status without trouble")
+                assert await asked == before
             assert await sums(history) == log.sums()
     finally:
         server.stop()
