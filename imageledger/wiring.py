@@ -20,7 +20,7 @@ from servers.clickhouse import users
 if TYPE_CHECKING:
     from events.sdk.publisher import Publisher
     from imageledger.doctor import Check
-    from imageledger.verify import Progress, Verdict
+    from imageledger.proof.verify import Progress, Verdict
 
 _ASK_AGAIN_S = 0.1
 T = TypeVar("T")
@@ -238,8 +238,8 @@ async def verify(
     Raises CannotCompare, StreamError, SinkError.
     """
     from imageledger.kafka import cluster_of
-    from imageledger.verify import Verification
-    from imageledger.verify_sql import SqlWitness
+    from imageledger.proof.sql import SqlWitness
+    from imageledger.proof.verify import Verification
     from sinks import client
     from sinks.reading.witness import Sql
 

@@ -27,8 +27,8 @@ import typer
 from imageledger.cli.context import DataOption, JsonOption, settings_of
 
 if TYPE_CHECKING:
-    from imageledger.replay import Replay
-    from imageledger.verify import Progress, Verdict
+    from imageledger.proof.replay import Replay
+    from imageledger.proof.verify import Progress, Verdict
     from streams.cluster import Cluster
     from streams.offline.comparison import Difference
 
@@ -94,8 +94,8 @@ def replay(
     """
     import msgspec
 
-    from imageledger import replay as replaying
     from imageledger.kafka import cluster_of
+    from imageledger.proof import replay as replaying
 
     cluster = cluster_of(settings_of(context, data))
     with _drawn() as progress:
@@ -117,7 +117,7 @@ def replay(
 
 def _follow(cluster: "Cluster", into: str) -> None:
     """Until Ctrl-C."""
-    from imageledger import replay as replaying
+    from imageledger.proof import replay as replaying
 
     with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(replaying.follow(cluster, into, lambda count: typer.echo(f"{count:,} more copied", err=True)))
@@ -141,9 +141,9 @@ def switch(
     """
     import msgspec
 
-    from imageledger import switching
     from imageledger.errors import SettingsError
     from imageledger.kafka import cluster_of
+    from imageledger.proof import switching
 
     settings = settings_of(context, data)
     cluster = cluster_of(settings)
@@ -190,7 +190,7 @@ def _drawn() -> "Iterator[Progress]":
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bars
 
-    from imageledger.verify import Progress
+    from imageledger.proof.verify import Progress
 
     console = Console(stderr=True)
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()

@@ -40,8 +40,8 @@ def watch(
 def _watch(api: "Api", run: str, *, once: bool) -> None:
     from rich.console import Console
 
-    from imageledger import following
-    from imageledger.watch import closing, drawing
+    from imageledger.terminal import following
+    from imageledger.terminal.drawing import closing, drawing
 
     console = Console(highlight=False, soft_wrap=True)
     screen = sys.stdout.isatty() and not console.is_dumb_terminal

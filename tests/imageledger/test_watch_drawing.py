@@ -15,8 +15,8 @@ from dashboard.bodies.live import Activity
 from dashboard.live.figures import dashboard_body
 from events.snapshots import Budget, Eta, Progress, Projection, RunMetrics, State, TierProgress, Window
 from imageledger.api import Message, messages
-from imageledger.following import LINE_S, SETTLE_S, Figures, Lines
-from imageledger.watch import Seen, closing, drawing, plain
+from imageledger.terminal.drawing import Seen, closing, drawing, plain
+from imageledger.terminal.following import LINE_S, SETTLE_S, Figures, Lines
 from processors.summary import Summary
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)

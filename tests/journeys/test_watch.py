@@ -12,7 +12,7 @@ import pytest
 from live_stack import BACKFILL, Stack, environment, eventually
 from terminal import Terminal
 
-from imageledger.watch import TITLE
+from imageledger.terminal.drawing import TITLE
 
 RUN = "wächter 🚗"
 QUOTED = "w%C3%A4chter%20%F0%9F%9A%97"

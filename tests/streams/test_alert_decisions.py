@@ -18,8 +18,8 @@ from events.runs import RuleChange
 from events.sdk.ids import uuid7
 from events.snapshots import RunMetrics
 from imageledger import alerting
+from imageledger.proof.verify import Progress, Verification
 from imageledger.settings import Settings
-from imageledger.verify import Progress, Verification
 from streams.cluster import Cluster
 from streams.offline import witnesses
 

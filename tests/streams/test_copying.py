@@ -15,8 +15,8 @@ from worker_process import WorkerProcess, until_async
 
 from events.topics import MAX_REQUEST_BYTES
 from imageledger.errors import SettingsError
-from imageledger.replay import Replay, replay
-from imageledger.verify import Progress, Verification
+from imageledger.proof.replay import Replay, replay
+from imageledger.proof.verify import Progress, Verification
 from servers.topics import migrate
 from streams.cluster import Cluster
 from streams.errors import LogTruncated, NotCopied

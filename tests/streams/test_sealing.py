@@ -12,7 +12,7 @@ from worker_process import WorkerProcess, until_async
 
 from events.snapshots import RunMetrics
 from events.topics import TOPICS
-from imageledger.verify import Progress, Verification
+from imageledger.proof.verify import Progress, Verification
 from metrics.fold.buckets import DAY_MS, SEAL_AFTER_MS, moment
 from metrics.fold.segment import Segment
 from servers.topics import migrate

@@ -16,8 +16,8 @@ from stream_naive import results
 from worker_process import WorkerProcess, until_async
 
 from imageledger.errors import SettingsError
+from imageledger.proof.switching import back, compare, switch
 from imageledger.settings import PREFIX_FILE, load
-from imageledger.switching import back, compare, switch
 from servers import endpoints
 from streams.cluster import Cluster
 from streams.offline import witnesses

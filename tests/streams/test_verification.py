@@ -17,7 +17,7 @@ from worker_process import WorkerProcess, until, until_async
 
 from events.partials import TOTAL, Partials
 from events.sdk.ids import uuid7
-from imageledger.verify import Progress, Verdict, Verification
+from imageledger.proof.verify import Progress, Verdict, Verification
 from metrics.fold.segment import Segment
 from metrics.registers import RunSegment
 from streams.cluster import Cluster

@@ -13,7 +13,7 @@ from rich.live import Live
 
 from dashboard.bodies.live import Activity, DashboardBody
 from imageledger.api import Api, Message
-from imageledger.watch import Seen, drawing, plain
+from imageledger.terminal.drawing import Seen, drawing, plain
 
 GLANCE_S = 0.5
 LINE_S = 5.0

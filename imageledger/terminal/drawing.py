@@ -12,7 +12,7 @@ from rich.text import Text
 from dashboard.bodies.live import Activity, Band, DashboardBody, ModelCost, Tier
 from dashboard.pages.formats import written
 from events.snapshots import RunMetrics
-from imageledger.cells import bar, clean, ends, flowed, padded
+from imageledger.terminal.cells import bar, clean, ends, flowed, padded
 from processors.summary import Summary
 
 TITLE = "IMAGE PROCESSING COMMAND CENTER"

@@ -23,9 +23,9 @@ from events.snapshots import RunMetrics
 from imageledger import settings as reading
 from imageledger import workers
 from imageledger.errors import CannotCompare, SettingsError
-from imageledger.evidence import Evidence, refold
-from imageledger.replay import replay
-from imageledger.verify import Progress, Verification
+from imageledger.proof.evidence import Evidence, refold
+from imageledger.proof.replay import replay
+from imageledger.proof.verify import Progress, Verification
 from metrics.fold.groups import LABELS
 from metrics.fold.partition import TOPICS
 from metrics.registers import RunRegisters

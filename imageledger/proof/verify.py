@@ -13,8 +13,8 @@ import msgspec
 
 from events.envelope import epoch_ms
 from events.snapshots import RunMetrics
-from imageledger.evidence import Offsets, Refold, gather, refold
-from imageledger.verify_sql import SqlWitness
+from imageledger.proof.evidence import Offsets, Refold, gather, refold
+from imageledger.proof.sql import SqlWitness
 from metrics.fold import buckets
 from metrics.fold.partition import TOPICS
 from metrics.registers import RunRegisters
