@@ -28,8 +28,8 @@ from events.alerts import AlertFiring
 from events.results import ImageResult
 from events.runs import RunDeclared
 from events.sdk.ids import uuid7
+from metrics.alerts.look import Look
 from metrics.alerts.rules import BUILT_IN_ARMED
-from metrics.alerts.signals import Look
 from metrics.alerts.states import decide
 from metrics.fold.buckets import moment
 from metrics.fold.lifecycle import Stamp

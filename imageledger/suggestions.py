@@ -11,7 +11,8 @@ import msgspec
 
 from events.numbers import nano_usd
 from events.profiles import VehicleProfiled
-from metrics.intelligence.context import Addition, additions, band, context_score, promise, request
+from metrics.fold.bands import band
+from metrics.intelligence.context import Addition, additions, context_score, promise, request
 from processors.backfill.context import Band
 from processors.backfill.evidence import Evidence
 from processors.backfill.findings import Findings, findings

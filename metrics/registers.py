@@ -1,21 +1,21 @@
 """The run stage's state of one run: registers that only the newest value of each thing stays in (DESIGN.md 5.6)."""
 
 import zlib
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import msgspec
 
 from events.envelope import epoch_ms
 from events.heartbeats import ProcessorHeartbeat
-from events.partials import TOTAL, PartialRow, Partials
+from events.partials import Partials
 from events.runs import AnyRunEvent
-from metrics.alerts.episodes import AlertState
+from metrics.episodes import AlertState
+from metrics.fold import buckets
 from metrics.fold.counters import join_counters
 from metrics.fold.groups import TOTALS, Group
 from metrics.fold.lifecycle import Lifecycle, Stamp
 from metrics.fold.segment import AFTER_SEAL, FEEDBACK
-
-from .fold import buckets
+from metrics.newest import NewestRows, Source, StoredRow
 
 LIVE_MS = buckets.HOUR_MS
 """A run goes by the clock for so long after its last record (DETAILS.md, Time)."""
@@ -24,26 +24,6 @@ _HEARTBEATS_KEPT_MS = buckets.DAY_MS
 
 Told = Literal["runs", "heartbeats"]
 """The topics that a run's registers take records of; those of `results` and `feedback` come as partials."""
-
-
-class Source(msgspec.Struct, array_like=True, frozen=True):
-    """What the newest partials of a source partition say beside their rows; `whole`: all of their rows have come."""
-
-    sequence: int
-    source_offsets: dict[str, int]
-    watermark_ms: int
-    recorded_ms: int
-    first_event_ms: int
-    truncated: list[str]
-    whole: bool = True
-
-
-class StoredRow(msgspec.Struct, array_like=True, frozen=True):
-    """A row of a source partition, and the sequence of the partials that it came with."""
-
-    source_partition: int
-    sequence: int
-    row: PartialRow
 
 
 class Heartbeat(msgspec.Struct, array_like=True, frozen=True):
@@ -110,26 +90,17 @@ _ZLIB = b"x"
 _DECODER = msgspec.json.Decoder(RunSegment)
 
 
-class _Held(NamedTuple):
-    sequence: int
-    counters: dict[str, int]
-
-
-_Rows = dict[Group, _Held]
-
-
 class RunRegisters:
     """Registers of one run. `snapshot.snapshot` reads them; whoever owns the clock says `as_of`."""
 
     def __init__(self, run_id: str) -> None:
         self.run_id = run_id
-        self.sources: dict[int, Source] = {}
         self.lifecycle = Lifecycle()
         self.heartbeats: dict[str, Heartbeat] = {}
         self.next_offsets: dict[Told, dict[int, int]] = {}
         self.as_of_ms: int | None = None
         self.alerts: dict[str, AlertState] | None = None  # None: nothing was ever decided
-        self._rows: dict[int, dict[tuple[int, int], _Rows]] = {}
+        self._rows = NewestRows()
         self._changes = RunSegment()
         self._changed_rows: dict[tuple[int, int, int, str, str], StoredRow] = {}
 
@@ -138,7 +109,7 @@ class RunRegisters:
         partition = partials.source_partition
         known = self.sources.get(partition)
         if known is None or partials.sequence > known.sequence:
-            self._take_source(
+            self._rows.take_source(
                 partition,
                 Source(
                     partials.sequence,
@@ -155,7 +126,7 @@ class RunRegisters:
             self._changes.sources[partition] = self.sources[partition] = msgspec.structs.replace(known, whole=True)
         for row in partials.rows:
             stored = StoredRow(partition, partials.sequence, row)
-            if self._take_row(stored):
+            if self._rows.take(stored):
                 self._changed_rows[partition, row.width_ms, row.bucket_ms, row.group, row.value] = stored
 
     def take_run_event(self, event: AnyRunEvent, at: Stamp) -> None:
@@ -193,9 +164,9 @@ class RunRegisters:
         """Takes a ledger segment, in segment order."""
         segment = segment.opened()
         for partition, source in segment.sources.items():
-            self._take_source(partition, source)
+            self._rows.take_source(partition, source)
         for stored in segment.rows:
-            self._take_row(stored)
+            self._rows.take(stored)
         for heartbeat in segment.heartbeats:
             self._take_heartbeat(heartbeat)
         for topic, offsets in segment.next_offsets.items():
@@ -206,16 +177,12 @@ class RunRegisters:
 
     def everything(self) -> RunSegment:
         """All registers as one segment."""
-        rows = [
-            StoredRow(partition, held.sequence, PartialRow(*bucket, *group, held.counters))
-            for partition, by_bucket in self._rows.items()
-            for bucket, by_group in by_bucket.items()
-            for group, held in by_group.items()
-        ]
         heartbeats = list(self.heartbeats.values())
         next_offsets = {topic: dict(offsets) for topic, offsets in self.next_offsets.items()}
         lifecycle = None if self.lifecycle == Lifecycle() else self.lifecycle  # else it would wipe an earlier one out
-        return RunSegment(dict(self.sources), rows, lifecycle, heartbeats, next_offsets, self.as_of_ms, self.alerts)
+        return RunSegment(
+            dict(self.sources), self._rows.everything(), lifecycle, heartbeats, next_offsets, self.as_of_ms, self.alerts
+        )
 
     def as_of(self, now_ms: int) -> int:
         """The moment to look from: the clock while the run is live, else its last event time (DETAILS.md, Time)."""
@@ -223,6 +190,11 @@ class RunRegisters:
         if last_event_ms is None or (self.lifecycle.declared and not self.finished):
             return now_ms
         return now_ms if now_ms - self.recorded_ms <= LIVE_MS else last_event_ms
+
+    @property
+    def sources(self) -> dict[int, Source]:
+        """Source partition → what its newest partials say beside their rows."""
+        return self._rows.sources
 
     @property
     def whole(self) -> bool:
@@ -270,51 +242,20 @@ class RunRegisters:
         plan = self.lifecycle.plan
         if plan is None or plan.total_images is None:
             return False
-        processed = sum(
-            rows[TOTALS, ""].counters.get("processed_subjects", 0)
-            for by_bucket in self._rows.values()
-            if (TOTALS, "") in (rows := by_bucket.get((TOTAL, 0), {}))
-        )
+        processed = sum(counters.get("processed_subjects", 0) for counters in self._rows.of_run((TOTALS, "")))
         return processed >= plan.total_images
 
     def whole_run(self) -> dict[Group, dict[str, int]]:
         """Counters of the whole run by group, added up over partitions; `totals` include what feedback adds."""
         summed: dict[Group, dict[str, int]] = {(TOTALS, ""): {}}
-        for by_bucket in self._rows.values():
-            for group, held in by_bucket.get((TOTAL, 0), {}).items():
-                into = (TOTALS, "") if group[0] in (FEEDBACK, AFTER_SEAL) else group
-                join_counters(summed.setdefault(into, {}), held.counters)
+        for group, counters in self._rows.whole_run():
+            into = (TOTALS, "") if group[0] in (FEEDBACK, AFTER_SEAL) else group
+            join_counters(summed.setdefault(into, {}), counters)
         return summed
 
     def bucket_rows(self, width_ms: int, after_ms: int, until_ms: int) -> list[tuple[int, Group, dict[str, int]]]:
         """(start, group, counters) of each partition's buckets with `after_ms` < start ≤ `until_ms`."""
-        first_ms = buckets.bucket_start(after_ms, width_ms) + width_ms
-        found: list[tuple[int, Group, dict[str, int]]] = []
-        for by_bucket in self._rows.values():
-            for bucket_ms in range(first_ms, until_ms + 1, width_ms):
-                by_group = by_bucket.get((width_ms, bucket_ms))
-                if by_group is not None:
-                    found += [(bucket_ms, group, held.counters) for group, held in by_group.items()]
-        return found
-
-    def _take_source(self, partition: int, source: Source) -> None:
-        self.sources[partition] = source
-        by_bucket = self._rows.setdefault(partition, {})
-        for bucket in [bucket for bucket in by_bucket if self._is_expired(partition, *bucket)]:
-            del by_bucket[bucket]
-
-    def _take_row(self, stored: StoredRow) -> bool:
-        row = stored.row
-        minutes_of_group = row.width_ms == buckets.MINUTE_MS and row.group != TOTALS  # no figure reads these
-        if minutes_of_group or self._is_expired(stored.source_partition, row.width_ms, row.bucket_ms):
-            return False
-        by_bucket = self._rows.setdefault(stored.source_partition, {})
-        rows = by_bucket.setdefault((row.width_ms, row.bucket_ms), {})
-        held = rows.get((row.group, row.value))
-        if held is not None and held.sequence >= stored.sequence:
-            return False
-        rows[row.group, row.value] = _Held(stored.sequence, row.counters)
-        return True
+        return self._rows.of_buckets(width_ms, after_ms, until_ms)
 
     def _take_heartbeat(self, heartbeat: Heartbeat) -> bool:
         known = self.heartbeats.get(heartbeat.event.processor_id)
@@ -330,7 +271,3 @@ class RunRegisters:
         if at.offset >= self.next_offsets.get(topic, {}).get(at.partition, 0):
             self.next_offsets.setdefault(topic, {})[at.partition] = at.offset + 1
             self._changes.next_offsets.setdefault(topic, {})[at.partition] = at.offset + 1
-
-    def _is_expired(self, partition: int, width_ms: int, bucket_ms: int) -> bool:
-        source = self.sources.get(partition)
-        return width_ms != TOTAL and source is not None and buckets.is_expired(bucket_ms, width_ms, source.watermark_ms)

@@ -17,8 +17,8 @@ from events.runs import AlertingEvent, AnyRunEvent
 from events.snapshots import RunMetrics
 from events.topics import Name
 from metrics.alerts import states as alerts
-from metrics.alerts.episodes import AlertState
-from metrics.alerts.signals import Look
+from metrics.alerts.look import Look
+from metrics.episodes import AlertState
 from metrics.fold.buckets import effective_ms, effective_run
 from metrics.fold.lifecycle import Stamp
 from metrics.registers import RunRegisters, RunSegment, Told

@@ -3,10 +3,10 @@
     python tests/mutants.py [MODULE …] [--tests FILE …] [--minutes N]
 
 Comparisons are made wider, narrower or the opposite, + and -, * and /, `and` and `or` change places, `not` goes. One
-pytest session collects `tests/metrics` (the property tests, which notice more, take too long) and runs it once to see
-which functions of `metrics/` each test calls. A mutant is then a fork of that session, with the code of its live
-functions exchanged, which runs the tests that call them, the quickest first, until one fails. What none notices may
-have had its effect while its module was imported: that is tried again with all modules imported anew.
+pytest session collects `tests/metrics` and the properties of the fold, with as many examples as the suite has, and
+runs it once to see which functions of `metrics/` each test calls. A mutant is then a fork of that session, with the
+code of its live functions exchanged, which runs the tests that call them, the quickest first, until one fails. What
+none notices of code that was run while its module was imported is tried again with all modules imported anew.
 
 Prints one JSON document and exits 1 with survivors; what the time did not allow is in `not_tried`. Flips that make no
 difference to what anybody sees are in `equivalent_mutants.toml`, each with its reason.
@@ -17,6 +17,7 @@ import ast
 import gc
 import importlib.abc
 import importlib.util
+import itertools
 import json
 import os
 import resource
@@ -25,8 +26,8 @@ import sys
 import time
 import tomllib
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import redirect_stderr, redirect_stdout
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import CodeType, FrameType, FunctionType, ModuleType
@@ -38,9 +39,10 @@ from hypothesis import Phase, settings
 
 ROOT = Path(__file__).parents[1]
 METRICS = ROOT / "metrics"
-TESTS = "tests/metrics"
+TESTS = ["tests/metrics", "tests/properties/test_fold_parity.py", "tests/properties/test_refold.py"]
 SLOW = "hundred_thousand or two_thousand or pass_64_bits or large_table or merged_segment or often or than_twenty"
-A_MUTANT_S = 60
+A_MUTANT_S = 15
+"""So many seconds of tests may notice a flip; those that noticed most so far and the quickest come first."""
 A_MUTANT_BYTES = 4 << 30
 """A flip may ask for all the memory there is."""
 EQUIVALENT = Path(__file__).with_name("equivalent_mutants.toml")
@@ -86,6 +88,20 @@ def changed(before: CodeType, after: CodeType) -> Iterator[tuple[CodeType, CodeT
                 yield from changed(one, other)
 
 
+@contextmanager
+def calls(seen: set[CodeType]) -> Iterator[None]:
+    """Notes what is called."""
+
+    def note(frame: FrameType, _event: str, _: Any) -> None:
+        seen.add(frame.f_code)  # tells nothing back, and so is called for calls alone
+
+    sys.settrace(note)
+    try:
+        yield
+    finally:
+        sys.settrace(None)
+
+
 class Mutated(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     """Imports one module with another tree."""
 
@@ -127,8 +143,15 @@ class Trial:
         self._names = names
         self._end = time.monotonic() + 60 * minutes
         self._callers: defaultdict[CodeType, list[pytest.Item]] = defaultdict(list)
+        self._at_import: set[CodeType] = set()
         self._seconds: dict[pytest.Item, float] = {}
         self._kills: Counter[str] = Counter()
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_collection(self) -> Generator[None, object, object]:
+        """Sees what is called while the modules are imported."""
+        with calls(self._at_import):
+            return (yield)
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """Sees what the tests call, then tries."""
@@ -146,14 +169,9 @@ class Trial:
 
     def _watch(self, item: pytest.Item) -> None:
         called: set[CodeType] = set()
-
-        def note(frame: FrameType, _event: str, _: Any) -> None:
-            called.add(frame.f_code)  # tells nothing back, and so is called for calls alone
-
         began = time.process_time()
-        sys.settrace(note)
-        reports = runtestprotocol(item, log=False, nextitem=None)
-        sys.settrace(None)
+        with calls(called):
+            reports = runtestprotocol(item, log=False, nextitem=None)
         if any(report.failed for report in reports):
             raise SystemExit(f"{item.nodeid} fails without any flip")
         self._seconds[item] = time.process_time() - began
@@ -212,13 +230,17 @@ class Trial:
             pytest.main(["-xq", *_ALONE, *(str(ROOT / item.nodeid) for item in items)], plugins=[first])
             return first.failed
 
-        killer = (self._fork(exchanged) if functions else "") or self._fork(anew)
+        killer = self._fork(exchanged) if functions else ""
+        if not killer and (not functions or innermost in self._at_import):
+            killer = self._fork(anew)
         self._kills[killer] += 1
         return bool(killer)
 
     def _in_order(self, items: list[pytest.Item]) -> list[pytest.Item]:
-        """Those that noticed most so far, then the quickest."""
-        return sorted(set(items), key=lambda item: self._seconds[item] / (1 + self._kills[item.nodeid]))
+        """Those that noticed most so far, then the quickest, as long as the time lasts."""
+        ordered = sorted(set(items), key=lambda item: self._seconds[item] / (1 + self._kills[item.nodeid]))
+        spent = itertools.accumulate((self._seconds[item] for item in ordered), initial=0.0)
+        return [item for item, before in zip(ordered, spent, strict=False) if before < A_MUTANT_S]
 
     @staticmethod
     def _fork(attempt: Callable[[], str]) -> str:
@@ -226,7 +248,7 @@ class Trial:
         reads, writes = os.pipe()
         child = os.fork()
         if not child:
-            signal.alarm(A_MUTANT_S)
+            signal.setitimer(signal.ITIMER_PROF, 4 * A_MUTANT_S)  # of its own processor time: the machine may be busy
             resource.setrlimit(resource.RLIMIT_AS, (A_MUTANT_BYTES, A_MUTANT_BYTES))
             with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere), redirect_stderr(nowhere):
                 said = attempt()
@@ -248,11 +270,12 @@ def main() -> int:
     """Try as many as the time allows."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("modules", nargs="*")
-    parser.add_argument("--tests", nargs="+", default=[TESTS], help="files of tests; a few make it quick")
+    parser.add_argument("--tests", nargs="+", default=TESTS, help="files of tests; a few make it quick")
     parser.add_argument("--minutes", type=float, default=60)
     options = parser.parse_args()
     # The same examples every time, and no time spent on making them small.
-    settings.register_profile("mutants", derandomize=True, database=None, phases=[Phase.explicit, Phase.generate])
+    phases = [Phase.explicit, Phase.generate]
+    settings.register_profile("mutants", derandomize=True, database=None, deadline=None, max_examples=20, phases=phases)
     settings.load_profile("mutants")
     trial = Trial(options.modules or _modules(), options.minutes)
     with redirect_stdout(sys.stderr):

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from dashboard.bodies.live import Body
-from metrics.intelligence.context import BandName
+from metrics.fold.bands import BandName
 
 
 class ModelComparison(Body, frozen=True, kw_only=True):

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from dashboard.bodies.analytics import AdviceBody, RecommendationsBody
 from dashboard.live.figures import usd
 from events.numbers import NANO_PER_USD
+from metrics.fold.bands import band
 from metrics.intelligence.advice import (
     Batch,
     BatchSize,
@@ -17,7 +18,7 @@ from metrics.intelligence.advice import (
     best_concurrency,
     cheaper_routes,
 )
-from metrics.intelligence.context import additions, band, context_score, promise, request
+from metrics.intelligence.context import additions, context_score, promise, request
 from metrics.intelligence.models import Calls
 from metrics.intelligence.recommendation import Model
 from sinks.reading.advice import Documented

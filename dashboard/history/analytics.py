@@ -17,7 +17,7 @@ from dashboard.bodies.analytics import (
 )
 from dashboard.live.figures import percent, usd
 from events.numbers import NANO_PER_USD, PPM
-from metrics.intelligence.context import BANDS, BandName, band
+from metrics.fold.bands import BANDS, BandName, band
 from sinks.reading.analytics import Band, Counters, Score, Table
 
 SLICES = 60

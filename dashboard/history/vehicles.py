@@ -15,7 +15,8 @@ from dashboard.bodies.analytics import (
 from dashboard.live.figures import usd
 from events.numbers import NANO_PER_USD
 from events.profiles import VehicleProfiled
-from metrics.intelligence.context import DOCUMENTS, BandName, additions, band, context_score, counted, points, request
+from metrics.fold.bands import BandName, band
+from metrics.intelligence.context import DOCUMENTS, additions, context_score, counted, points, request
 from sinks.reading.vehicles import Vehicle
 
 

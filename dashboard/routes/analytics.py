@@ -17,7 +17,7 @@ from dashboard.history.analytics import Stored, analytics_body, step_s
 from dashboard.history.vehicles import vehicle_body, vehicle_row
 from dashboard.parts import Parts
 from dashboard.routes.reading import AnyRequest, stored_answer
-from metrics.intelligence.context import BandName
+from metrics.fold.bands import BandName
 from sinks.reading import analytics, vehicles
 from sinks.reading.chosen import Chosen
 from sinks.reading.history import History

@@ -17,8 +17,8 @@ from metrics.fold.partition import TOPICS, Fold, Record, Topic
 from metrics.registers import LIVE_MS, RunRegisters
 from metrics.snapshot import snapshot
 
+from .look import Look
 from .rules import Armed
-from .signals import Look
 from .states import decide
 
 _AT_ONCE = 5_000

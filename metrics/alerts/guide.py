@@ -1,7 +1,8 @@
 """`docs/alerts.md`: the rules that are built in and the metrics that a rule may look at, out of themselves."""
 
+from .look import NAMED
 from .rules import BUILT_IN, Rule
-from .signals import NAMED, SIGNALS
+from .signals import SIGNALS
 
 _INTRO = """# Alerts
 

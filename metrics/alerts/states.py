@@ -13,13 +13,14 @@ import msgspec
 from events.alerts import AlertFiring, AlertResolved, Evidence
 from events.envelope import MAX_ITEMS, Severity
 from events.snapshots import ActiveAlert
+from metrics.episodes import AlertState, States, episode_of, fingerprint_of
 from metrics.fold import buckets
 from metrics.fold.identity import identity
 from metrics.fold.lifecycle import Silence
 
-from .episodes import AlertState, States, episode_of, fingerprint_of
+from .look import Look, Reading
 from .rules import GRAVITY, Armed, Condition, Rule
-from .signals import Look, Reading
+from .signals import read
 
 RESOLVED_AFTER_S = 60
 """A value must stay on the good side for so long (DETAILS.md, Alerts)."""
@@ -90,7 +91,7 @@ def _cases(look: Look, before: States, rules: Mapping[str, Armed]) -> Iterator[_
     """Every alert that begins or is active already, those of what has no reading any more included."""
     run_id, seen = look.registers.run_id, set()
     for one in rules.values():
-        for reading in look.read(one.rule.metric, round(one.rule.window_s * 1000)):
+        for reading in read(look, one.rule.metric, round(one.rule.window_s * 1000)):
             for condition in one.conditions:
                 verdict = _verdict(one.rule, condition, reading)
                 if verdict != "holds" and not before:

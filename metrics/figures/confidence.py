@@ -9,24 +9,21 @@ from collections.abc import Mapping
 from events.numbers import PPM, ppm
 from events.runs import RunDeclared
 from events.snapshots import Confidence
+from metrics.fold.counters import CONFIDENCE_BIN, CONFIDENCE_STEP_PPM
 
-STEPS = 20
-STEP_PPM = PPM // STEPS
+STEPS = PPM // CONFIDENCE_STEP_PPM
 THRESHOLD = 0.7
 TARGET = "confidence_threshold"
-BIN = "confidence_bin."
-
-"""Counter of step n; that of step 20 holds the results that are wholly sure."""
 BINS_SQL = (
     f"sumMap(if(isNull(r.confidence_ppm), map(),"
-    f" map(toUInt8(intDiv(assumeNotNull(r.confidence_ppm), {STEP_PPM})), toUInt64(1))))"
+    f" map(toUInt8(intDiv(assumeNotNull(r.confidence_ppm), {CONFIDENCE_STEP_PPM})), toUInt64(1))))"
 )
 
 
 def confidence(totals: Mapping[str, int], plan: RunDeclared | None) -> Confidence:
     """The run's confidence; `totals`: its flat counters."""
     count = totals.get("confidence_count", 0)
-    steps = [totals.get(f"{BIN}{step}", 0) for step in range(STEPS + 1)]
+    steps = [totals.get(f"{CONFIDENCE_BIN}{step}", 0) for step in range(STEPS + 1)]
     return Confidence(
         mean=totals.get("confidence_sum_ppm", 0) / count / PPM if count else None,
         threshold=_first_good(plan) / STEPS,
@@ -37,17 +34,17 @@ def confidence(totals: Mapping[str, int], plan: RunDeclared | None) -> Confidenc
 
 def violations(totals: Mapping[str, int], plan: RunDeclared | None) -> int:
     """Results below the threshold."""
-    return sum(totals.get(f"{BIN}{step}", 0) for step in range(_first_good(plan)))
+    return sum(totals.get(f"{CONFIDENCE_BIN}{step}", 0) for step in range(_first_good(plan)))
 
 
 def violations_sql(bins: str, targets: str) -> str:
     """The same by SQL: of a map of bins and a map of targets."""
     first = f"intDiv(toInt64(roundBankers(if(mapContains({targets}, '{TARGET}'), {targets}['{TARGET}'], {THRESHOLD})"
-    first += f" * 1e6)), {STEP_PPM})"
+    first += f" * 1e6)), {CONFIDENCE_STEP_PPM})"
     return f"arraySum(mapValues(mapFilter((step, amount) -> step < {first}, {bins})))"
 
 
 def _first_good(plan: RunDeclared | None) -> int:
     """The first step that is at or above the threshold."""
     targets = (plan.targets if plan else None) or {}
-    return ppm(min(1.0, max(0.0, targets.get(TARGET, THRESHOLD)))) // STEP_PPM
+    return ppm(min(1.0, max(0.0, targets.get(TARGET, THRESHOLD)))) // CONFIDENCE_STEP_PPM

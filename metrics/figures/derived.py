@@ -11,8 +11,8 @@ from events.numbers import nano_usd
 from events.runs import RunDeclared
 from events.snapshots import Day, Operations, Progress
 from metrics.fold import histogram, wire
+from metrics.fold.bands import BANDS
 from metrics.fold.groups import TOTALS, Group
-from metrics.intelligence.context import BANDS
 
 from . import confidence
 from .formula import Figures

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from events.numbers import PPM
 from metrics.metric import Metric
 
 
@@ -242,6 +243,12 @@ NAMES = tuple(metric.name for metric in ADDITIVE + SUBJECT_COUNTERS)
 
 POSITIONS = {name: position for position, name in enumerate(NAMES)}
 
+
+LATENCY_BIN = "latency_bin."
+"""Counter of a bin of `histogram`."""
+CONFIDENCE_BIN = "confidence_bin."
+"""Counter of step n of confidence; step 20 holds the results that are wholly sure."""
+CONFIDENCE_STEP_PPM = PPM // 20
 
 FIRST_MS, LAST_MS = "first_ms", "last_ms"
 SPAN = {FIRST_MS: min, LAST_MS: max}

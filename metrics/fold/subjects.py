@@ -16,8 +16,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from metrics.intelligence.context import BANDS
-
+from .bands import BANDS
 from .identity import Keys, KeyTable, Positions, keys
 from .segment import SUBJECT_BYTES
 

@@ -13,12 +13,11 @@ from xxhash import xxh3_128_digest
 from events.numbers import PPM, micro, nano_usd, whole_ms
 from events.partials import TOTAL, PartialRow
 from events.results import AnyResult, ComponentResult, ImageResult, MessageResult, Result
-from metrics.figures import confidence
-from metrics.intelligence.context import BANDS
 
 from . import buckets, histogram
+from .bands import BANDS
 from .cells import NOWHERE, TIER, WHOLE, WIDTH, Cells, Spread, places, row_counts
-from .counters import POSITIONS
+from .counters import CONFIDENCE_BIN, CONFIDENCE_STEP_PPM, LATENCY_BIN, POSITIONS
 from .groups import FAMILIES, LABELS, SUMMED, TOTALS, Group, Names
 from .identity import KeyTable, Positions, keys
 from .rows import Rows
@@ -191,16 +190,16 @@ class Tally:
         bins = histogram.bins_of(np.rint(latencies[said]))
         chosen = spread.whole_run(_WITH_LATENCY)
         for row, counts in chosen.sparse(cells[said], bins, np.ones(len(said), dtype=np.int64)).items():
-            self._rows.at(spread.keys[row]).add_named({f"latency_bin.{bin_}": n for bin_, n in counts.items()})
+            self._rows.at(spread.keys[row]).add_named({f"{LATENCY_BIN}{bin_}": n for bin_, n in counts.items()})
 
     def _add_confidences(self, spread: Spread, cells: Positions, fresh: Sequence[Result]) -> None:
         """Adds the steps of confidence to the rows of the run, its tiers and its models."""
         said = np.array([result.confidence for result in fresh], dtype=np.float64)
         known = np.flatnonzero(~np.isnan(said))
-        steps = np.rint(said[known] * PPM).astype(np.int64) // confidence.STEP_PPM
+        steps = np.rint(said[known] * PPM).astype(np.int64) // CONFIDENCE_STEP_PPM
         chosen = spread.whole_run(_WITH_CONFIDENCE)
         for row, counts in chosen.sparse(cells[known], steps, np.ones(len(known), dtype=np.int64)).items():
-            self._rows.at(spread.keys[row]).add_named({f"{confidence.BIN}{step}": n for step, n in counts.items()})
+            self._rows.at(spread.keys[row]).add_named({f"{CONFIDENCE_BIN}{step}": n for step, n in counts.items()})
 
     def _add_spans(self, fresh: Sequence[Result], moments_ms: Sequence[int]) -> None:
         """Notes each tier's first and last result."""

@@ -3,14 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-from metrics.figures.confidence import BIN
-
-from .counters import SPAN, add_counters
+from .counters import CONFIDENCE_BIN, LATENCY_BIN, SPAN, add_counters
 from .groups import FAMILIES, LABELS, NAMED_PER_SNAPSHOT, OTHER, SUMMED, TOTALS, Group
 from .histogram import Bins
 
 Flat = Mapping[str, int]
-_BIN = "latency_bin."
 
 
 def by_label(whole_run: Mapping[Group, dict[str, int]]) -> dict[str, dict[str, dict[str, int]]]:
@@ -54,7 +51,7 @@ def nested(counters: Flat, names: Mapping[str, set[str]]) -> dict[str, Any]:
     families: dict[str, dict[str, Any]] = {}
     for flat, amount in counters.items():
         family, dot, name = flat.partition(".")
-        if not amount or flat.startswith((_BIN, BIN)) or flat in SPAN:
+        if not amount or flat.startswith((LATENCY_BIN, CONFIDENCE_BIN)) or flat in SPAN:
             continue
         if not dot:
             plain[flat] = amount
@@ -75,4 +72,6 @@ def _shown(name: str, known: set[str]) -> str:
 
 def latency_bins(counters: Flat) -> Bins:
     """The latency histogram among flat counters."""
-    return {int(flat[len(_BIN) :]): amount for flat, amount in counters.items() if flat.startswith(_BIN)}
+    return {
+        int(flat.removeprefix(LATENCY_BIN)): amount for flat, amount in counters.items() if flat.startswith(LATENCY_BIN)
+    }

@@ -1,21 +1,18 @@
-"""How well a vehicle is documented, and what follows: score, band, price, what a document would save (S2).
+"""How well a vehicle is documented, and what follows: score, price, what a document would save (S2).
 
 `processors.backfill.context` computes score and band for routing, because processors know events alone; a test
 compares them.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
 from events.numbers import NANO_PER_USD
 from events.profiles import VehicleProfiled
+from metrics.fold.bands import BandName, band
 
-BandName = Literal["rich", "good", "medium", "poor"]
-
-BANDS: tuple[tuple[BandName, int], ...] = (("rich", 60), ("good", 30), ("medium", 10), ("poor", 0))
-"""Band and the lowest score that is in it, best first."""
 LIST_PRICES_NANO_USD: dict[BandName, int] = {
     "rich": 100_000,
     "good": 500_000,
@@ -24,20 +21,6 @@ LIST_PRICES_NANO_USD: dict[BandName, int] = {
 }
 """What an image costs past tier 1 by its vehicle's band (S2, Routing)."""
 PARTS_NAMED = 3
-
-
-def band(context_score: float) -> BandName:
-    """The band of a context score 0-100."""
-    for name, lowest in BANDS:
-        if context_score >= lowest:
-            return name
-    return BANDS[-1][0]
-
-
-def band_sql(column: str) -> str:
-    """The band of a nullable column; empty where the column is null."""
-    cases = ", ".join(f"{column} >= {lowest}, '{name}'" for name, lowest in BANDS)
-    return f"multiIf(isNull({column}), '', {cases}, '{BANDS[-1][0]}')"
 
 
 class Document(NamedTuple):

@@ -2,7 +2,7 @@
 
 # ruff: noqa: S608 - these texts are made of this package's own constants; no input reaches them
 
-from metrics.intelligence import context
+from metrics.fold import bands
 
 from .view import RUN_ID, Column, View
 
@@ -92,8 +92,8 @@ GROUP BY run_id, subject_id
 
 def _vehicle_processing_summary() -> View:
     """An image's newest result of a tier that did not fail holds: asking again replaces what was found before."""
-    now_better = f"""{_BAND_RANK.format(context.band_sql("profile_completeness_score"))}
-        > {_BAND_RANK.format(context.band_sql("avg_context_score"))}"""
+    now_better = f"""{_BAND_RANK.format(bands.band_sql("profile_completeness_score"))}
+        > {_BAND_RANK.format(bands.band_sql("avg_context_score"))}"""
     profile = "profile.vehicle_id != ''"
     columns = (
         Column("vehicle_id", "vehicles.vehicle_id", "The vehicle."),
@@ -105,7 +105,7 @@ def _vehicle_processing_summary() -> View:
         ),
         Column(
             "profile_tier",
-            f"if({profile}, {context.band_sql('profile.score')}, NULL)",
+            f"if({profile}, {bands.band_sql('profile.score')}, NULL)",
             "Band of that score: rich, good, medium or poor.",
         ),
         Column("total_images", "seen.images", "Distinct images with a result in any run."),

@@ -8,10 +8,9 @@ log, so it is counted on its own, in the partitions of a run that span more than
 # ruff: noqa: S608 - these texts are made of this package's own constants; no input reaches them
 
 from metrics.figures import confidence
-from metrics.fold import buckets
+from metrics.fold import bands, buckets
 from metrics.fold.counters import ADDITIVE, SUBJECT_COUNTERS
 from metrics.fold.groups import LABELS
-from metrics.intelligence import context
 
 from .feedback import VALIDATED, WORDS
 from .view import RUN_ID, Column, View, listed, of_metrics, taken
@@ -55,7 +54,7 @@ _LABEL_SQL = {
     "tier": "tier",
     "model": "model",
     "provider": "provider",
-    "band": context.band_sql("context_score"),
+    "band": bands.band_sql("context_score"),
     "task_type": "task_type",
     "component_type": "ifNull(component_type, '')",
     "variant": "ifNull(variant, '')",
@@ -171,7 +170,7 @@ def _run_subjects() -> View:
             ),
             Column(
                 "band",
-                f"argMaxIf({context.band_sql('context_score')}, source_offset, isNotNull(context_score))",
+                f"argMaxIf({bands.band_sql('context_score')}, source_offset, isNotNull(context_score))",
                 "Band of its latest scored result; empty without one.",
             ),
         ),

@@ -2,7 +2,8 @@
 
 from typing import Literal, NamedTuple
 
-from metrics.intelligence.context import LIST_PRICES_NANO_USD, BandName, band_sql
+from metrics.fold.bands import BandName, band_sql
+from metrics.intelligence.context import LIST_PRICES_NANO_USD
 
 from .chosen import Chosen
 from .history import History

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from events.profiles import VehicleProfiled
-from metrics.intelligence.context import band_sql
+from metrics.fold.bands import band_sql
 from metrics.views.images import CONTEXT_SCORE
 
 from .history import History

@@ -8,7 +8,7 @@ import msgspec
 from events.alerts import AlertFiring, AnyAlert
 from events.partials import TOTAL
 from events.snapshots import RunMetrics
-from metrics.alerts.episodes import AlertState
+from metrics.episodes import AlertState
 from metrics.fold import buckets
 from metrics.fold.refold import IDENTITIES, TOPIC_OF
 from metrics.fold.segment import AFTER_SEAL, FEEDBACK, Segment, is_kept, row_key

@@ -18,7 +18,8 @@ from events.snapshots import RunMetrics
 from events.topics import Name
 from metrics.fold.refold import Growing
 from metrics.fold.segment import Segment, is_kept, row_key
-from metrics.registers import RunRegisters, RunSegment, StoredRow
+from metrics.newest import StoredRow
+from metrics.registers import RunRegisters, RunSegment
 from streams.cluster import Cluster
 from streams.entries import HEAD_KEY, PARTS, Head, decode_head, decode_key
 from streams.errors import LedgerUnreadable

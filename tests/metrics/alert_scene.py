@@ -8,10 +8,10 @@ from events.heartbeats import ProcessorHeartbeat
 from events.results import Failure, ImageResult
 from events.runs import RunDeclared, RunEvent
 from events.snapshots import ActiveAlert
-from metrics.alerts.episodes import AlertState
+from metrics.alerts.look import Look
 from metrics.alerts.rules import BUILT_IN, Rules, armed
-from metrics.alerts.signals import Look
 from metrics.alerts.states import decide
+from metrics.episodes import AlertState
 from metrics.fold.buckets import moment
 from metrics.fold.lifecycle import Silence, Stamp
 from metrics.fold.partition import Fold, Record

@@ -7,16 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from events.profiles import VehicleProfiled
+from metrics.fold.bands import band
 from metrics.intelligence.advice import Batch, Minute, best_batch_sizes, best_concurrency, cheaper_routes, no_worse
-from metrics.intelligence.context import (
-    DOCUMENTS,
-    LIST_PRICES_NANO_USD,
-    additions,
-    band,
-    context_score,
-    promise,
-    request,
-)
+from metrics.intelligence.context import DOCUMENTS, LIST_PRICES_NANO_USD, additions, context_score, promise, request
 from metrics.intelligence.models import Calls
 from metrics.intelligence.recommendation import Model
 from processors.backfill.context import context_score as routed_score

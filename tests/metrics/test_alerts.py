@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from events.alerts import AlertFiring, AlertResolved
 from events.results import Answer
 from events.runs import Baseline, RunFinished, RunPaused, RunUpdated, Sla, TierPlan
+from metrics.alerts.look import Look, Reading
 from metrics.alerts.rules import BUILT_IN, GRAVITY, armed, rule
-from metrics.alerts.signals import Look, Reading
 from metrics.alerts.states import decide
 from metrics.fold.buckets import moment
 from metrics.fold.lifecycle import Silence
@@ -333,7 +333,7 @@ def test_the_machine_against_its_definition(series: list[tuple[float, int]]) -> 
     firing, above, inside = False, 0, 0
     for second, value in enumerate(value for value, seconds in series for _ in range(seconds)):
         look = Look(scene.registers, metrics, NOON + second * 1000, quiet=True)
-        look._readings["error_rate", 600_000] = [Reading(value, 100)]
+        look.readings["error_rate", 600_000] = [Reading(value, 100)]
         decision = decide(look, scene.states, rules, {}, live=True)
         scene.states = decision.states
         wanted: list[type] = []

@@ -18,7 +18,9 @@ from metrics.registers import RunRegisters
 BEGIN_MS = 1_795_000_000_000
 SMALL_JUMPS_MS = [0, 1, 300, SECOND, 10 * SECOND, MINUTE, 10 * MINUTE]
 LARGE_JUMPS_MS = [30 * MINUTE, HOUR, 5 * HOUR, DAY, 3 * DAY]  # the last seals every run: rare, or little would be left
-LAGS_MS = [0, 0, 50, 9_999, 2 * MINUTE, 61 * MINUTE, DAY - 1, DAY, DAY + 1, 40 * DAY]
+LAGS_MS = [0, 0, 50, 9_999, 2 * MINUTE, 61 * MINUTE, 40 * DAY]
+BEHIND_MS = [DAY - 1, DAY, DAY + 1]
+"""Behind what the partition has seen of the run: a result is late from one of these to the next."""
 AHEAD_MS = [SECOND, 5 * MINUTE, 5 * MINUTE + 1, 40 * DAY]
 NAMES = ["a", "b.c", "ö 🙂", "__other__"]
 KINDS: list[tuple[type[Any], str]] = [
@@ -40,18 +42,29 @@ def log_of(seeds: Sequence[int]) -> list[Logged]:
     """The log whose records come from these seeds."""
     now_ms = BEGIN_MS
     offsets: dict[tuple[str, int], int] = {}
+    newest_ms: dict[tuple[int, str | None], int] = {}
     log = []
     for seed in seeds:
         draw = Random(seed)
         now_ms += draw.choice(SMALL_JUMPS_MS if draw.random() < 0.9 else LARGE_JUMPS_MS[: 1 + draw.randrange(5)])
-        event_ms = now_ms + draw.choice(AHEAD_MS) if draw.random() < 0.1 else now_ms - draw.choice(LAGS_MS)
         topic: Topic = "feedback" if draw.random() < 0.25 else "results"
         partition = draw.randrange(2)
+        run_id = draw.choice(["run a", "run a", "run a", "run b", None])
+        seen = partition, run_id
+        match draw.choices(["near", "ahead", "behind"], [8, 1, 2])[0]:
+            case "ahead":
+                event_ms = now_ms + draw.choice(AHEAD_MS)
+            case "behind":
+                event_ms = newest_ms.get(seen, now_ms) - draw.choice(BEHIND_MS)
+            case _:
+                event_ms = now_ms - draw.choice(LAGS_MS)
+        if topic == "results" and event_ms <= now_ms:
+            newest_ms[seen] = max(event_ms, newest_ms.get(seen, event_ms))
         offset = offsets.get((topic, partition), 0)
         offsets[topic, partition] = offset + draw.randint(1, 3)
         envelope = {
             "event_id": f"id {draw.randrange(40)}",
-            "run_id": draw.choice(["run a", "run a", "run a", "run b", None]),
+            "run_id": run_id,
             "event_time": EPOCH + timedelta(milliseconds=event_ms, microseconds=draw.randrange(1_000)),
         }
         event = result(draw, envelope) if topic == "results" else feedback(draw, envelope)
