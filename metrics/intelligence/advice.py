@@ -144,7 +144,7 @@ def best_concurrency(minutes: Iterable[Minute]) -> Capacity | None:
     headrooms = [m.headroom for m in held[max(held)] if m.headroom is not None]
     headroom = median(headrooms) if headrooms else None
     limited = headroom is not None and headroom < LITTLE_HEADROOM
-    if best == usual or (best > usual and limited):
+    if not (best < usual if limited else best != usual):
         return None
     return Capacity(usual, best, rates[usual], rates[best], _p95(held[usual]), _p95(held[best]), headroom, limited)
 

@@ -39,6 +39,14 @@ def test_a_cheaper_model_that_is_no_worse() -> None:
     assert [(route.task_type, route.cheaper) for route in both] == [("b", TINY), ("a", MID)]
 
 
+def test_the_cheapest_of_those_that_are_no_worse_and_from_a_billionth_on() -> None:
+    [big, _] = cheaper_routes({"look": {BIG: calls(100, 2_000), MID: calls(50, 500), TINY: calls(50, 100)}})
+    assert (big.model, big.cheaper) == (BIG, TINY)
+    nearly = Calls(calls=32, succeeded=32, cost_nano_usd=33, priced=32)
+    [one] = cheaper_routes({"look": {BIG: nearly, MID: calls(32, 1)}})
+    assert one.saved_nano_usd == 1
+
+
 def test_no_worse_is_within_two_points_of_each_known_share() -> None:
     assert no_worse(calls(100, 1, failed=2), calls(100, 1))
     assert not no_worse(calls(100, 1, failed=3), calls(100, 1))
@@ -56,7 +64,8 @@ def test_the_batch_size_with_the_best_rate() -> None:
     assert (found.used_per_minute, found.best_per_minute) == (100, 120)
     assert best_batch_sizes([*usual, *[Batch(1, 80, 40.0)] * 2]) == []
     assert best_batch_sizes([*usual, *[Batch(1, 80, 47.0)] * 3]) == []  # 2 % is not worth it
-    assert best_batch_sizes([*usual, Batch(1, 0, 1.0), Batch(1, 9, 0.0)]) == []
+    assert len(best_batch_sizes([*usual, *[Batch(1, 70, 40.0)] * 3])) == 1  # 5 % is
+    assert best_batch_sizes([*usual, *[Batch(1, 0, 1.0)] * 9, *[Batch(1, 9, 0.0)] * 3]) == []
 
 
 def test_the_least_concurrency_that_gives_the_most() -> None:
@@ -71,6 +80,15 @@ def test_the_least_concurrency_that_gives_the_most() -> None:
     assert less is not None
     assert (less.usual, less.best) == (16, 8)
     assert best_concurrency([*few, *[Minute(8, 195.0, None, 0.05)] * 3]) is None  # the provider is the limit
+    scarce = best_concurrency([*few, *[Minute(8, 195.0, None, 0.1)] * 3])
+    assert scarce is not None
+    assert not scarce.limited
+    assert best_concurrency([*[Minute(8, 100.0, None, None)] * 3, *[Minute(16, 105.0, None, None)] * 4]) == (
+        16, 8, 105, 100, None, None, None, False,
+    )  # fmt: skip
+    limited = [*[Minute(4, 195.0, None, 0.5)] * 3, *[Minute(8, 195.0, None, 0.05)] * 4]
+    assert best_concurrency(limited) == (8, 4, 195, 195, None, None, 0.05, True)
+    assert best_concurrency([*limited, *[Minute(4, 195.0, None, 0.5)] * 2]) is None  # it is what is usual
     assert best_concurrency(few) is None
     assert best_concurrency([*few, *[Minute(8, 195.0, None, None)] * 2]) is None
     assert best_concurrency([*few, *[Minute(0, 9.0, None, None)] * 9]) is None
@@ -139,7 +157,9 @@ def test_prompts_are_s2s() -> None:
     assert request("receipt", 4, ["a", "b", "c", "d"]) == "Upload 4 receipts for a, b, c"
     assert request("receipt", 2) == "Upload 2 receipts"
     assert request("timeline event", 1) == "Add a timeline event"
+    assert request("user tag", 1) == "Tag a part on a photograph"
     assert request("user tag", 3) == "Tag 3 parts on the photographs"
     assert promise(15, 35, prices, {"good": 0.7, "medium": 0.8}) == "to unlock $0.0005 an image"
+    assert promise(15, 35, prices, {"good": 0.8, "medium": 0.8}) == "to unlock $0.0005 an image"
     assert promise(15, 20, prices, {}) == "to raise the context score from 15 to 20"
     assert band(60) == "rich"

@@ -50,6 +50,11 @@ def test_wilson_and_confidence() -> None:
     assert Calls(calls=100_000, succeeded=100_000).confidence < 80  # unrated: the share of satisfaction is missing
 
 
+def test_what_is_known_of_some_calls_is_their_mean() -> None:
+    calls = Calls(calls=9, sure=4, confidence_ppm=2_000_000, priced=2, cost_nano_usd=6, tokens=18)
+    assert (calls.mean_confidence, calls.mean_nano_usd, calls.mean_tokens) == (0.5, 3, 2)
+
+
 A, B, C, D = (Model(name, "p") for name in "abcd")
 HISTORY = {
     A: Calls(calls=20, succeeded=20, latency_ms=160_000, timed=20, tokens=4_000),
@@ -80,6 +85,14 @@ def test_equals_are_ranked_by_calls_then_name() -> None:
     same = Calls(calls=6, succeeded=6)
     more = Calls(calls=7, succeeded=7)
     assert [one.model for one in rank({B: same, A: same, C: more}, "quality")] == [C, A, B]
+
+
+def test_quality_is_success_and_satisfaction_and_equals_go_by_the_quality_score() -> None:
+    unrated = Calls(calls=20, succeeded=17)
+    liked = Calls(calls=20, succeeded=16, thumbs_up=1)
+    assert [one.model for one in rank({A: unrated, B: liked}, "quality")] == [B, A]
+    slips, never = (Calls(calls=5, succeeded=n, latency_ms=5, timed=5) for n in (4, 5))
+    assert [one.model for one in rank({A: slips, B: never}, "speed")] == [B, A]
 
 
 def test_rules_answer_below_five_calls_and_say_so() -> None:
@@ -117,8 +130,15 @@ def test_s4s_sentences_come_with_their_numbers() -> None:
         "model": "haiku", "comparedWith": "gpt-4o", "complexity": "simple", "avgResponseTime": 1_000,
         "comparedAvgResponseTime": 2_300, "ratio": 2.3, "sampleSize": 10, "comparedSampleSize": 10,
     }  # fmt: skip
-    assert found[1].numbers["points"] == pytest.approx(2)
-    assert found[2].numbers["ratings"] == 100
+    assert found[0].numbers["ratio"] == pytest.approx(2.3)
+    assert found[1].numbers == pytest.approx({
+        "model": "gpt-4o", "comparedWith": "sonnet", "taskType": "analysis", "successRate": 99,
+        "comparedSuccessRate": 97, "points": 2, "sampleSize": 100, "comparedSampleSize": 100,
+    })  # fmt: skip
+    assert found[2].numbers == {
+        "model": "sonnet", "comparedWith": "gpt-4o", "taskType": "coding", "satisfactionRate": 89,
+        "comparedSatisfactionRate": 45, "ratings": 100,
+    }  # fmt: skip
     assert found[4].numbers == {"satisfactionRate": 67, "threshold": 70, "ratings": 200}
 
 
@@ -126,6 +146,38 @@ def test_few_calls_say_nothing() -> None:
     four = Calls(calls=4, succeeded=4, latency_ms=40_000, timed=4, thumbs_down=4)
     assert insights({Asked("t", "simple", A): four, Asked("u", "simple", B): Calls(calls=4)}) == []
     assert insights({}) == []
+
+
+def timed(n: int, mean_ms: int) -> Calls:
+    return Calls(calls=n, succeeded=n, latency_ms=n * mean_ms, timed=n)
+
+
+def rated(up: int, down: int) -> Calls:
+    return Calls(calls=up + down, succeeded=up + down, thumbs_up=up, thumbs_down=down)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "kinds"),
+    [
+        (timed(5, 1_000), timed(5, 1_200), ["faster"]),
+        (timed(5, 1_000), timed(5, 1_199), []),
+        (timed(4, 1_000), timed(5, 1_200), []),
+        (timed(5, 0), timed(5, 1_200), []),
+        (Calls(calls=100, succeeded=1), Calls(calls=100), ["more_reliable"]),
+        (Calls(calls=5, succeeded=5), Calls(calls=5), ["more_reliable"]),
+        (Calls(calls=1_000, succeeded=1_000), Calls(calls=1_000, succeeded=991), []),
+        (rated(9, 3), rated(8, 4), ["preferred"]),
+        (rated(74, 26), rated(70, 30), []),
+        (rated(5, 0), rated(4, 1), ["preferred"]),
+        (rated(7, 3), Calls(), []),
+        (rated(3, 2), Calls(), ["low_satisfaction"]),
+        (timed(5, 5_001), Calls(), ["slow_task"]),
+        (timed(5, 5_000), Calls(), []),
+    ],
+)
+def test_from_where_on_something_is_said(one: Calls, other: Calls, kinds: list[str]) -> None:
+    """1.2 times as fast, one point of success, three quarters liked, under 70 % disliked, over 5 s slow; of five."""
+    assert [said.kind for said in insights({Asked("t", "simple", A): one, Asked("t", "simple", B): other})] == kinds
 
 
 @pytest.mark.parametrize(

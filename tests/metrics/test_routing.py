@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from metrics.intelligence import routing
 from metrics.intelligence.models import Calls
 from metrics.intelligence.recommendation import Model
 from metrics.intelligence.routing import DEARER, SURE, route
@@ -44,6 +45,11 @@ def test_a_better_model_that_passes_every_rail_is_taken() -> None:
 )
 def test_each_rail_holds_it_back(better: Calls) -> None:
     assert chosen(better) == "old"
+
+
+def test_just_sure_enough_is_sure(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(routing, "SURE", BETTER.confidence)
+    assert chosen(BETTER) == "new"
 
 
 def test_what_is_not_allowed_is_passed_over_for_the_next() -> None:
