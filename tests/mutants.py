@@ -230,9 +230,10 @@ class Trial:
             pytest.main(["-xq", *_ALONE, *(str(ROOT / item.nodeid) for item in items)], plugins=[first])
             return first.failed
 
-        killer = self._fork(exchanged) if functions else ""
+        limit_s = 10 + 4 * sum(self._seconds[item] for item in items)
+        killer = self._fork(exchanged, limit_s) if functions else ""
         if not killer and (not functions or innermost in self._at_import):
-            killer = self._fork(anew)
+            killer = self._fork(anew, limit_s)
         self._kills[killer] += 1
         return bool(killer)
 
@@ -243,12 +244,12 @@ class Trial:
         return [item for item, before in zip(ordered, spent, strict=False) if before < A_MUTANT_S]
 
     @staticmethod
-    def _fork(attempt: Callable[[], str]) -> str:
+    def _fork(attempt: Callable[[], str], limit_s: float) -> str:
         """What an attempt says, made in a fork of this process; one that dies or takes too long is noticed."""
         reads, writes = os.pipe()
         child = os.fork()
         if not child:
-            signal.setitimer(signal.ITIMER_PROF, 4 * A_MUTANT_S)  # of its own processor time: the machine may be busy
+            signal.setitimer(signal.ITIMER_PROF, limit_s)  # of its own processor time: the machine may be busy
             resource.setrlimit(resource.RLIMIT_AS, (A_MUTANT_BYTES, A_MUTANT_BYTES))
             with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere), redirect_stderr(nowhere):
                 said = attempt()

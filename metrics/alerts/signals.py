@@ -49,7 +49,7 @@ def _cost_per_image(look: Look, window_ms: int) -> list[Reading]:
             planned += found.processed_subjects * nano_usd(price)
             images += found.processed_subjects
             results += found.results
-    if not images or not planned:
+    if not planned:
         return [Reading(None)]
     return [Reading(spent / images / NANO_PER_USD, int(results), planned / images / NANO_PER_USD)]
 
@@ -110,9 +110,7 @@ def _budget_spent(look: Look, _window_ms: int) -> list[Reading]:
 
 
 def _budget_projected(look: Look, _window_ms: int) -> list[Reading]:
-    projected, allocated = look.metrics.projection.projected_nano_usd, look.metrics.budget.allocated_nano_usd
-    value = None if projected is None or not allocated else projected / allocated
-    return [Reading(value, look.metrics.totals.get("results", 0))]
+    return [Reading(look.metrics.budget.projected_fraction, look.metrics.totals.get("results", 0))]
 
 
 def _budget_runway(look: Look, window_ms: int) -> list[Reading]:

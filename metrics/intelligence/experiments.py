@@ -5,7 +5,7 @@ looks once, at a sample decided beforehand. And the one that verdicts are taken 
 confidence sequence (decision 0019). Effects are variant − control.
 """
 
-from math import ceil, exp, inf, log, sqrt
+from math import ceil, exp, log, sqrt
 from typing import Literal, NamedTuple
 
 from metrics.intelligence.distributions import normal_p_value, normal_quantile, t_p_value, t_quantile
@@ -135,8 +135,7 @@ def needed(first: float, second: float, spread: float | None, *, alpha: float = 
         error = z_alpha * sqrt(2 * middle * (1 - middle)) + z_power * sqrt(first * (1 - first) + second * (1 - second))
     else:
         error = (z_alpha + z_power) * sqrt(spread)
-    size = (error / (second - first)) ** 2
-    return ceil(size) if size < inf else 0
+    return ceil((error / (second - first)) ** 2)
 
 
 def _spread(control: Share | Sample, variant: Share | Sample) -> float:

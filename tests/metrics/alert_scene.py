@@ -62,7 +62,7 @@ class Scene:
         at_ms = NOON + round(second * 1000)
         self._offset += 1
         event = ProcessorHeartbeat(
-            event_id=f"beat-{self._offset}", event_time=moment(at_ms), run_id=RUN, processor_id="p", **fields
+            event_id=f"beat-{self._offset}", event_time=moment(at_ms), run_id=RUN, **({"processor_id": "p"} | fields)
         )
         self.registers.take_heartbeat(event, Stamp(at_ms, 0, self._offset))
 

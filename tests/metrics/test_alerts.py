@@ -14,7 +14,7 @@ from events.alerts import AlertFiring, AlertResolved
 from events.results import Answer
 from events.runs import Baseline, RunFinished, RunPaused, RunUpdated, Sla, TierPlan
 from metrics.alerts.look import Look, Reading
-from metrics.alerts.rules import BUILT_IN, GRAVITY, armed, rule
+from metrics.alerts.rules import BUILT_IN, GRAVITY, Rule, armed, rule
 from metrics.alerts.states import decide
 from metrics.fold.buckets import moment
 from metrics.fold.lifecycle import Silence
@@ -271,7 +271,7 @@ def test_a_silence_holds_back_and_what_still_holds_fires_after_it() -> None:
     scene.results(0, 100, status="failed")
     assert scene.watch(0, 299) == []
     assert [(alert.state, alert.silenced_by) for alert in scene.active] == [("pending", "s")]
-    assert len(scene.watch(300, 310)) == 1
+    assert len(scene.look(300)) == 1
 
 
 @pytest.mark.parametrize("silence", [Silence(until_ms=NOON, rule="error_rate"), Silence(until_ms=2 * NOON, rule="x")])
@@ -319,6 +319,58 @@ def test_the_evidence_names_the_snapshot_and_the_records_that_came_meanwhile() -
     assert by_topic["metrics"].event_id is not None
     results = by_topic["results"]
     assert (results.partition, results.first_offset, results.offset) == (0, first - 1, first + 50)
+
+
+def test_it_is_over_after_sixty_seconds_inside() -> None:
+    scene = Scene("queue_depth", **ONE_TIER)
+    scene.heartbeat(0, queue_depth=1_001)
+    assert [type(event) for event in scene.watch(0, 60)] == [AlertFiring]
+    scene.heartbeat(61, queue_depth=900)
+    assert scene.watch(61, 120) == []
+    assert [type(event) for event in scene.look(121)] == [AlertResolved]
+
+
+def test_the_threshold_is_told_in_the_unit_of_the_value() -> None:
+    scene = begun("cost_per_image")
+    some(600, cost_usd=0.01)(scene, 1200)
+    [fired] = scene.watch(1200, 1260)
+    assert fired.threshold == pytest.approx(0.0015)
+
+
+def by_provider(**fields: Any) -> Rule:
+    return rule("r", {"metric": "provider_error_rate", "message": "m {label}", "action": "a"} | fields)
+
+
+def test_what_is_not_named_any_more_is_over_in_its_own_words() -> None:
+    scene = Scene(rules={"r": by_provider(levels={"warning": 0.1, "error": 0.5})}, **ONE_TIER)
+    scene.results(0, 20, status="failed")
+    assert len(scene.watch(0, 60)) == 2
+    gone = 600  # the window has left the results behind
+    assert scene.watch(100, gone - 1, 100) == []
+    assert scene.watch(gone, gone + 59) == []
+    labels = [{"provider": "anthropic", "level": severity} for severity in ("error", "warning")]
+    assert [alert.labels for alert in scene.active] == labels
+    assert [(alert.severity, alert.threshold) for alert in scene.active] == [("error", 0.5), ("warning", 0.1)]
+    assert [type(event) for event in scene.look(gone + 60)] == [AlertResolved] * 2
+
+
+def test_a_rule_that_looks_at_something_else_by_now_is_another() -> None:
+    scene = Scene(rules={"r": by_provider(above=0.1)}, **ONE_TIER)
+    scene.results(0, 20, status="failed")
+    scene.watch(0, 60)
+    scene.rules = {"r": msgspec.structs.replace(scene.rules["r"], metric="error_rate")}
+    assert [type(event) for event in scene.look(70)] == [AlertResolved]
+    assert [(alert.state, alert.labels) for alert in scene.active] == [("pending", {})]
+
+
+def test_those_that_fire_come_before_graver_ones_that_are_pending() -> None:
+    scene = Scene(rules={"r": by_provider(levels={"warning": 0.1, "error": 0.5})}, **ONE_TIER)
+    scene.results(0, 16)
+    scene.results(0, 4, status="failed")
+    scene.watch(0, 60)
+    scene.results(61, 30, status="failed")
+    scene.look(62)
+    assert [(alert.severity, alert.state) for alert in scene.active] == [("warning", "firing"), ("error", "pending")]
 
 
 NOISE = st.lists(st.tuples(st.floats(0, 0.2), st.integers(0, 60)), min_size=1, max_size=60)

@@ -10,6 +10,7 @@ from metrics.intelligence.experiments import (
     ALPHA,
     FEWEST,
     Sample,
+    Sequential,
     Share,
     calls_needed,
     needed,
@@ -78,6 +79,30 @@ def test_without_data_there_is_no_test() -> None:
     equal = two_proportions(Share(5, 5), Share(9, 9))
     assert equal is not None
     assert (equal.p_value, equal.low, equal.high) == (1, 0, 0)
+
+
+@pytest.mark.parametrize(("n", "errors"), [(FEWEST, 3.855), (100, 3.364), (500, 3.035), (2_500, 3.153)])
+def test_the_sequence_is_narrowest_at_five_hundred_calls_of_each(n: int, errors: float) -> None:
+    """In standard errors, by the closed form of the normal mixture; a single look has 1.96."""
+    found = sequential(Sample(n, 0.0, 1.0), Sample(n, 0.0, 1.0))
+    assert found is not None
+    assert found.high / (2 / n) ** 0.5 == pytest.approx(errors, abs=1e-3)
+
+
+def test_nothing_of_a_hundred_is_not_certainty() -> None:
+    shares = sequential(Share(0, 100), Share(50, 100))
+    assert shares == pytest.approx(sequential(Sample(100, 0.0, 101 / 102**2), Sample(100, 0.5, 0.25)))
+
+
+def test_two_measurements_are_enough_and_variances_may_be_equal() -> None:
+    found = welch(Sample(2, 1.0, 0.5), Sample(2, 3.0, 0.5))
+    assert found is not None
+    assert (found.statistic, found.degrees) == (pytest.approx(2 / 0.5**0.5), pytest.approx(2))
+
+
+def test_an_interval_that_touches_zero_is_undecided() -> None:
+    for touching in (Sequential(0.05, 0.0, 1.0), Sequential(0.05, -1.0, 0.0)):
+        assert verdict(touching, more_is_better=True, enough=True) == "undecided"
 
 
 def test_verdicts() -> None:

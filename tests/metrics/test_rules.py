@@ -2,6 +2,7 @@
 
 from random import Random
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -54,6 +55,8 @@ def test_ten_percent_inside() -> None:
     assert error_rate.is_over(0.045, 1.0)
     assert not error_rate.is_over(0.0451, 1.0)
     assert cheap.holds(0.69, 1.0)
+    assert not cheap.holds(0.7, 1.0)
+    assert cheap.is_over(cheap.clear, 1.0)
     assert cheap.is_over(0.7701, 1.0)
     assert not cheap.is_over(0.76, 1.0)
 
@@ -69,6 +72,20 @@ def test_changes_lie_on_top_of_each_other_and_a_bad_one_changes_nothing() -> Non
     assert rules["queue_depth"] == BUILT_IN["queue_depth"]
     assert "new" not in rules
     assert len(problems) == 2
+
+
+def test_one_level_is_a_threshold_from_below() -> None:
+    [only] = conditions(msgspec.structs.replace(BUILT_IN["budget"], levels={"critical": 0.9}))
+    assert (only.is_above, only.severity) == (True, "critical")
+
+
+def test_there_may_be_two_hundred_rules() -> None:
+    full = {f"rule {number}": BUILT_IN["error_rate"] for number in range(199)}
+    new = msgspec.convert(msgspec.structs.asdict(BUILT_IN["budget"]), RuleChange)
+    rules, problems = changed(full, {"last": new, "rule 0": RuleChange(above=0.5)}, {"one more": new})
+    assert (len(rules), rules["rule 0"].above) == (200, 0.5)
+    assert problems == ["rule 'one more': there are 200 already"]
+    assert changed(rules, {"last": RuleChange(enabled=False)})[0]["last"].enabled is False
 
 
 def event(number: int, kind: int) -> Event:
