@@ -151,6 +151,10 @@ def _answer(draw: Random) -> Answer:
     )
 
 
+A_LOG = log_of(range(300))
+"""One long enough to have met most of what may happen."""
+
+
 def batched(log: Sequence[Logged], cuts: Sequence[int]) -> list[tuple[int, list[Record]]]:
     """The log as chunks of one source partition each; `cuts` are the sizes, repeated. Topics keep their own order."""
     chunks = []

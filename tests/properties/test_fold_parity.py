@@ -2,9 +2,9 @@
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
-from logs import Pipeline, batched, logs
+from logs import A_LOG, Pipeline, batched, logs
 from naive import DAY, MINUTE, Logged, differences, naive
 from naive_ratios import ratios
 
@@ -31,6 +31,7 @@ def snapshots(pipeline: Pipeline, look_ms: int) -> dict[str, RunMetrics]:
     return found
 
 
+@example(log=A_LOG, sizes=[7, 60, 1], look_ms=9 * MINUTE)
 @given(log=logs(), sizes=cuts, look_ms=looks_ms)
 def test_a_snapshot_shows_what_the_naive_fold_counts(log: Log, sizes: list[int], look_ms: int) -> None:
     pipeline = Pipeline(SEAL_AFTER_MS)
@@ -68,6 +69,7 @@ def plan(run_id: str) -> RunDeclared:
     )
 
 
+@example(log=A_LOG, sizes=[7, 60, 1], others=[100], look_ms=0)
 @given(log=logs(), sizes=cuts, others=cuts, look_ms=looks_ms)
 def test_batching_changes_nothing(log: Log, sizes: list[int], others: list[int], look_ms: int) -> None:
     one, other = Pipeline(SEAL_AFTER_MS), Pipeline(SEAL_AFTER_MS)
@@ -132,6 +134,7 @@ def test_registers_are_what_their_ledger_says(log: Log, sizes: list[int], data: 
         assert snapshot(restored[run_id], as_of_ms) == snapshot(pipeline.registers[run_id], as_of_ms)
 
 
+@example(log=A_LOG, sizes=[20, 5])
 @given(log=logs(), sizes=cuts)
 def test_partials_may_come_twice_and_in_any_order(log: Log, sizes: list[int]) -> None:
     pipeline = Pipeline(SEAL_AFTER_MS)

@@ -4,9 +4,9 @@ from collections import defaultdict
 from random import Random
 from typing import Any
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
-from logs import BEGIN_MS, Pipeline, batched, logs, result
+from logs import A_LOG, BEGIN_MS, Pipeline, batched, logs, result
 from naive import DAY, MINUTE, Logged
 
 from events.envelope import epoch_ms
@@ -133,6 +133,8 @@ def topic_of(event: object) -> str:
     return "heartbeats" if isinstance(event, ProcessorHeartbeat) else "runs"
 
 
+@example(log=A_LOG, sizes=[20, 5], merged=True)
+@example(log=A_LOG, sizes=[7], merged=False)
 @given(log=logs(), sizes=st.lists(st.sampled_from([1, 5, 20]), min_size=1, max_size=3), merged=st.booleans())
 def test_a_ledger_holds_what_the_refold_does(log: Log, sizes: list[int], *, merged: bool) -> None:
     pipeline = Pipeline(SEAL_AFTER_MS)
