@@ -35,10 +35,11 @@ def t_quantile(p: float, degrees: float) -> float:
 
 def _regular_beta(x: float, a: float, b: float) -> float:
     """The regularized incomplete beta function I_x(a, b)."""
-    if x <= 0.0 or x >= 1.0:
-        return 0.0 if x <= 0.0 else 1.0
-    front = exp(lgamma(a + b) - lgamma(a) - lgamma(b) + a * log(x) + b * log(1 - x))
-    if x < (a + 1) / (a + b + 2):
+    if x in (0.0, 1.0):
+        return x
+    both = a + b
+    front = exp(lgamma(both) - lgamma(a) - lgamma(b) + a * log(x) + b * log(1 - x))
+    if x < (1 + a) / (both + 2):  # where the fraction converges soon
         return front * _fraction(x, a, b) / a
     return 1 - front * _fraction(1 - x, b, a) / b
 
@@ -54,8 +55,9 @@ def _fraction(x: float, a: float, b: float) -> float:
         ):
             d = 1 / _off_zero(1 + factor * d)
             c = _off_zero(1 + factor / c)
-            value *= c * d
-        if abs(c * d - 1) < _CLOSE:
+            step = c * d
+            value *= step
+        if abs(step - 1) < _CLOSE:
             break
     return value
 

@@ -39,7 +39,9 @@ def test_buckets_are_half_open_and_aligned_to_the_epoch() -> None:
     assert [bucket_start(NOON + ms, MINUTE_MS) - NOON for ms in (-1, 0, 59_999)] == [-60_000, 0, 0]
 
 
-@pytest.mark.parametrize(("width_ms", "kept_ms"), [(BUCKET_MS, HOUR_MS), (MINUTE_MS, DAY_MS + 6 * MINUTE_MS)])
+@pytest.mark.parametrize(
+    ("width_ms", "kept_ms"), [(BUCKET_MS, HOUR_MS), (MINUTE_MS, DAY_MS + 6 * MINUTE_MS)], ids=["10 s", "1 min"]
+)
 def test_a_bucket_goes_once_all_of_it_lies_behind_what_is_kept(width_ms: int, kept_ms: int) -> None:
     assert not is_expired(NOON, width_ms, NOON + width_ms + kept_ms - 1)
     assert is_expired(NOON, width_ms, NOON + width_ms + kept_ms)

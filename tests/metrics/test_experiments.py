@@ -1,5 +1,6 @@
 """Tests of means and shares against published results; verdicts that survive peeking, by simulation."""
 
+from math import atan, pi, sqrt, tan
 from statistics import fmean, variance
 
 import numpy as np
@@ -59,6 +60,17 @@ def test_students_table() -> None:
     assert t_quantile(0.95, 30) == pytest.approx(1.697, abs=1e-3)
     assert t_p_value(0, 5) == 1
     assert t_p_value(t_quantile(0.995, 2.5), 2.5) == pytest.approx(0.01)
+
+
+@pytest.mark.parametrize("t", [1e-9, 0.01, 0.5, 1.0, 2.0, 30.0, 1e6])
+def test_one_and_two_degrees_have_a_closed_form(t: float) -> None:
+    assert t_p_value(t, 1) == pytest.approx(1 - 2 / pi * atan(t), rel=1e-9, abs=1e-9)
+    assert t_p_value(-t, 2) == pytest.approx(1 - t / sqrt(2 + t * t), rel=1e-9, abs=1e-9)
+    assert t_p_value(1e200, 2) == 0
+
+
+def test_a_quantile_far_out() -> None:
+    assert t_quantile(1 - 1e-7, 1) == pytest.approx(tan(pi * (0.5 - 1e-7)), rel=1e-6)
 
 
 def test_the_sample_needed_is_rs() -> None:

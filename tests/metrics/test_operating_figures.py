@@ -10,7 +10,7 @@ from events.results import Answer, ComponentResult, ImageResult
 from events.runs import RunDeclared, Sla, TierPlan
 from events.snapshots import Hindrance, Operations, RateLimit, RunMetrics, Stage
 from events.snapshots import Sla as SlaFigures
-from metrics.figures import health, shifts, throughput
+from metrics.figures import health, operations, shifts, throughput
 from metrics.fold.buckets import MINUTE_MS, moment
 from metrics.fold.lifecycle import Stamp
 from metrics.fold.partition import Fold, Record
@@ -272,10 +272,31 @@ def test_rate_limits_are_the_accounts() -> None:
     beat(registers, NOW, 1, provider="openai", rate_limit=100, rate_limit_remaining=90)
     beat(registers, NOW + 1, 2, provider="openai", rate_limit=100, rate_limit_remaining=80)
     beat(registers, NOW, 3, provider="aws", rate_limit=0, rate_limit_remaining=0)
+    beat(registers, NOW, 4, provider="google")
+    beat(registers, NOW, 5, provider="google", rate_limit=5)
+    beat(registers, NOW, 6, rate_limit=5, rate_limit_remaining=5)
     assert snapshot(registers, NOW + 1).operations.rate_limits == {
         "aws": RateLimit(limit=0, remaining=0, headroom=None),
         "openai": RateLimit(limit=100, remaining=80, headroom=0.8),
     }
+
+
+@pytest.mark.parametrize(
+    ("behind_ms", "count"), [(2 * MINUTE + 1, 0), (2 * MINUTE, 1), (-5 * MINUTE, 1), (-5 * MINUTE - 1, 0)]
+)
+def test_a_heartbeat_counts_for_two_minutes_and_may_be_five_ahead(behind_ms: int, count: int) -> None:
+    registers = RunRegisters("r")
+    beat(registers, NOW, queue_depth=7)
+    found = operations.operations(registers, NOW + behind_ms)
+    assert (found.processors, found.queue_depth) == (count, 7 * count)
+
+
+def test_the_plan_makes_figures_of_counters() -> None:
+    records = [result(n, NOW, model="ab"[n > 0], latency_ms=1 + n % 2, tables={"t": 2, "u": 9}) for n in range(4)]
+    plan = {"cheap_models": ["a"], "sla": Sla(latency_ms=1.0), "value_weights_usd": {"t": 0.5}}
+    known = snapshot(registers_of(records, **plan), NOW).derived
+    assert (known["cheap_results"], known["expensive_results"], known["within_sla"]) == (1, 3, 2)
+    assert known["value_nano_usd"] == 8 * 500_000_000
 
 
 def test_health() -> None:
