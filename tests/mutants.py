@@ -205,10 +205,7 @@ class Trial:
     ) -> bool:
         functions = [(function, after) for before, after in codes for function in live.get(before, ())]
         innermost = codes[-1][0]
-        callers = self._callers.get(innermost) or [
-            item for code, some in self._callers.items() if code.co_filename == innermost.co_filename for item in some
-        ]
-        items = self._in_order(callers or list(self._seconds))
+        items = self._in_order(self._callers.get(innermost) or list(self._seconds))
 
         def exchanged() -> str:
             for function, after in functions:

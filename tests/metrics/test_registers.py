@@ -72,6 +72,19 @@ def test_the_newest_plan_and_phase_hold_and_a_repeat_changes_nothing() -> None:
     assert (shown.state, shown.name, shown.budget.allocated_nano_usd) == ("running", "b", 3 * 10**9)
 
 
+def test_a_run_began_when_its_plan_says_else_with_its_first_result() -> None:
+    registers = registers_of([result(1, NOW + 5), result(2, NOW + 3)])
+    assert snapshot(registers, NOW + 9).started_at == moment(NOW + 3)
+    registers.take_run_event(declared(name="a", strategy="context"), Stamp(NOW, 0, 0))
+    assert snapshot(registers, NOW + 9).started_at == moment(NOW + 3)
+    registers.take_run_event(
+        RunUpdated(event_id="u", event_time=moment(NOW), run_id="r", started_at=moment(NOW)), Stamp(NOW, 0, 1)
+    )
+    shown = snapshot(registers, NOW + 9)
+    assert (shown.started_at, shown.strategy) == (moment(NOW), "context")
+    assert snapshot(RunRegisters("r"), NOW).started_at is None
+
+
 def test_heartbeats_of_the_last_two_minutes_add_up() -> None:
     registers = registers_of([result(1, NOW)])
 
