@@ -175,7 +175,7 @@ SHAPES = st.recursive(
 )
 
 
-TOKENS = re.compile(rb'"(?:[^"\\\\]|\\\\.)*+"?|[\[\]{},]', re.DOTALL)
+TOKENS = re.compile(rb'"(?:[^"\\]|\\.)*"?|[\[\]{},]', re.DOTALL)
 
 
 def token_by_token(value: bytes) -> str | None:
