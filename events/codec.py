@@ -90,7 +90,7 @@ def decode(kind: Kind, value: bytes | None, headers: Headers = ()) -> Any:
         value = inspection.unwrap(value, headers)
     if not value.isascii():
         inspection.require_text(value)
-    many = len(value) > 2 * MAX_ITEMS and value.count(b",") >= MAX_ITEMS
+    many = len(value) > 2 * MAX_ITEMS and b"[" in value and value.count(b",") >= MAX_ITEMS
     if many or value.count(b"{") + value.count(b"[") > inspection.MAX_DEPTH:
         inspection.require_shape(value)
     if b"\\" in value and any(escape in value for escape in _SURROGATES):

@@ -1,5 +1,6 @@
 """A close look at a record that the fast path does not take: what exactly is wrong with it, and where."""
 
+import functools
 import json
 import math
 import re
@@ -18,10 +19,11 @@ MAX_DEPTH = 8
 _STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?'
 _STRINGS = re.compile(_STRING, re.DOTALL)
 _BRACKETS = re.compile(rb"[\[\]{}]")
-_TOKENS = re.compile(_STRING + rb"|[\[\]{},]", re.DOTALL)
 _PATH = re.compile(r" - at `(.*)`$")
 _NAMED = re.compile(r"missing required field `(.*?)`")
 _HUGE = re.compile(rb"\d[eE]\+?\d{3,}|\d{309,}")
+_TEXT_LENGTH, _PATH_LENGTH = 300, 100
+"""Of a complaint that quotes the value so much is kept, and of its end, where the path stands."""
 _STRUCTURED = b"application/cloudevents+json"
 _ATTRIBUTES = {"event_id": "id", "event_type": "type", "event_time": "time", "source": "source"}
 
@@ -38,48 +40,45 @@ def require_shape(value: bytes) -> None:
     """Refuses nesting over 8 and lists over 1,000, wherever they stand; reads without recursion."""
     # Between two quotes is a string, where no quote is escaped; splitting is ten times as fast as matching.
     between = _STRINGS.split(value) if b"\\" in value else value.split(b'"')[::2]
-    if not _is_in_shape(b"".join(between)):
-        _refuse_shape(value)
+    breach = _breach(b"".join(between))
+    if breach is not None:
+        reason, at = breach
+        limit = f"nesting over {MAX_DEPTH}" if reason == "too_deep" else f"a list over {MAX_ITEMS}"
+        raise Refused(reason, f"byte {_with_strings(value, at)}: {limit}")
 
 
-def _is_in_shape(bare: bytes) -> bool:
-    """Whether JSON without its strings keeps both limits."""
-    counts: list[int] = []  # commas of each list that is open; an object may have any number
+def _breach(bare: bytes) -> tuple[Reason, int] | None:
+    """Which limit JSON without its strings passes, and the byte where the list or object that does begins."""
+    commas: list[int] = []  # of each that is open; an object may have any number
+    begins: list[int] = []
     before = 0
     for match in _BRACKETS.finditer(bare):
         at = match.start()
-        if counts:
-            counts[-1] += bare.count(b",", before, at)
+        if commas:
+            commas[-1] += bare.count(b",", before, at)
+            if commas[-1] >= MAX_ITEMS:
+                return "list_too_long", begins[-1]
         before = at + 1
         if match.group() in b"[{":
-            counts.append(0 if match.group() == b"[" else -len(bare))
-            if len(counts) > MAX_DEPTH:
-                return False
-        elif counts and counts.pop() >= MAX_ITEMS:
-            return False
-    if counts:
-        counts[-1] += bare.count(b",", before)
-    return max(counts, default=0) < MAX_ITEMS
-
-
-def _refuse_shape(value: bytes) -> None:
-    """Token by token, to say where the limit is passed."""
-    commas: list[int] = []
-    lists: list[bool] = []
-    for match in _TOKENS.finditer(value):
-        token = match.group()
-        if token in {b"[", b"{"}:
-            commas.append(0)
-            lists.append(token == b"[")
+            commas.append(0 if match.group() == b"[" else -len(bare))
+            begins.append(at)
             if len(commas) > MAX_DEPTH:
-                raise Refused("too_deep", f"byte {match.start()}: nesting over {MAX_DEPTH}")
-        elif token in {b"]", b"}"} and commas:
+                return "too_deep", at
+        elif commas:
             commas.pop()
-            lists.pop()
-        elif token == b"," and commas:
-            commas[-1] += 1
-            if lists[-1] and commas[-1] >= MAX_ITEMS:
-                raise Refused("list_too_long", f"byte {match.start()}: a list over {MAX_ITEMS}")
+            begins.pop()
+    if commas and commas[-1] + bare.count(b",", before) >= MAX_ITEMS:
+        return "list_too_long", begins[-1]
+    return None
+
+
+def _with_strings(value: bytes, at: int) -> int:
+    """Where in `value` the byte `at` of what is left without its strings stands."""
+    for match in _STRINGS.finditer(value):
+        if match.start() > at:
+            break
+        at += len(match.group())
+    return at
 
 
 def require_paired(value: bytes) -> None:
@@ -155,10 +154,12 @@ def refusal(value: bytes, error: Exception) -> Refused:
         return Refused("not_text", text)
     if not isinstance(error, msgspec.ValidationError):
         return _malformed(value, text)
-    return Refused(_reason(text), _detail(text))
+    return Refused(*_explained(text if len(text) <= _TEXT_LENGTH else f"{text[:_TEXT_LENGTH]}… {text[-_PATH_LENGTH:]}"))
 
 
 def _malformed(value: bytes, text: str) -> Refused:
+    if b"NaN" not in value and b"Infinity" not in value:
+        return Refused("not_json", text)
     try:
         document = json.loads(value)
     except (ValueError, RecursionError):
@@ -179,6 +180,12 @@ def _numbers(document: Any) -> Iterator[float]:
             waiting.extend(item)
         elif isinstance(item, float):
             yield item
+
+
+@functools.lru_cache(maxsize=1_000)
+def _explained(text: str) -> tuple[Reason, str]:
+    """Reason and detail of the typed decoder's complaint: whoever sends one such record sends many."""
+    return _reason(text), _detail(text)
 
 
 def _reason(text: str) -> Reason:

@@ -185,11 +185,16 @@ class RunRegisters:
         )
 
     def as_of(self, now_ms: int) -> int:
-        """The moment to look from: the clock while the run is live, else its last event time (DETAILS.md, Time)."""
-        last_event_ms = self.last_event_ms
-        if last_event_ms is None or (self.lifecycle.declared and not self.finished):
-            return now_ms
-        return now_ms if now_ms - self.recorded_ms <= LIVE_MS else last_event_ms
+        """The moment to look from: the clock while the run is live, else its last event time (DETAILS.md, Time).
+
+        Never before the broker had the run's newest record: a clock that is behind it would look at buckets that are
+        kept no more (docs/decisions/0048).
+        """
+        last_event_ms, recorded_ms = self.last_event_ms, self.recorded_ms
+        is_open = self.lifecycle.declared and not self.finished
+        if last_event_ms is None or is_open or now_ms - recorded_ms <= LIVE_MS:
+            return max(now_ms, recorded_ms)
+        return last_event_ms
 
     @property
     def sources(self) -> dict[int, Source]:

@@ -234,7 +234,7 @@ class Partition(Generic[P]):
                 for entry in entries
             ]
             sent += [await fence.send(cluster.topic(one.topic), one.value, one.key, one.partition) for one in decided]
-            await all_of(sent + await post(fence, dlq, letters))
+            await all_of(sent + await post(fence, dlq, letters, self.number))
             await fence.commit_transaction()
 
     async def _say(self, outgoing: Sequence[Outgoing]) -> None:

@@ -127,7 +127,7 @@ class Runs:
             as_of_ms = self._runs[run_id].as_of(now_ms)
             if run_id in self._touched or as_of_ms != self._published.get(run_id, _NEVER):
                 due[run_id] = as_of_ms
-            else:
+            elif as_of_ms < now_ms:  # else a clock that is behind has to come there first
                 self._moving.discard(run_id)
                 self._still_ms[run_id] = now_ms
         at_rest = self._put_to_rest(now_ms)
@@ -171,7 +171,7 @@ class Runs:
         metrics = snapshot(registers, as_of_ms)
         rules, silences = self._rules.of(registers, self._runs.get(ALL_RUNS))
         look = Look(registers, metrics, as_of_ms, quiet=quiet)
-        decision = alerts.decide(look, registers.alerts or {}, rules, silences, live=as_of_ms == now_ms)
+        decision = alerts.decide(look, registers.alerts or {}, rules, silences, live=as_of_ms >= now_ms)
         registers.take_alerts(decision.states)
         return msgspec.structs.replace(metrics, alerts=decision.active), decision.events
 

@@ -1,7 +1,7 @@
 """Every reason for a refusal, with the path it names; every limit at its edge; the dead letter."""
 
 import hashlib
-from collections.abc import Callable
+import re
 from typing import Any
 
 import pytest
@@ -175,19 +175,51 @@ SHAPES = st.recursive(
 )
 
 
+TOKENS = re.compile(rb'"(?:[^"\\]|\\.)*"?|[\[\]{},]', re.DOTALL)
+
+
+def token_by_token(value: bytes) -> str | None:
+    """The detail of the first limit that is passed."""
+    begins: list[tuple[bytes, int]] = []
+    commas: list[int] = []
+    for match in TOKENS.finditer(value):
+        token = match.group()
+        if token in {b"[", b"{"}:
+            begins.append((token, match.start()))
+            commas.append(0)
+            if len(begins) > 8:
+                return f"byte {match.start()}: nesting over 8"
+        elif token in {b"]", b"}"} and begins:
+            begins.pop()
+            commas.pop()
+        elif token == b"," and begins:
+            commas[-1] += 1
+            if begins[-1][0] == b"[" and commas[-1] == 1_000:
+                return f"byte {begins[-1][1]}: a list over 1000"
+    return None
+
+
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(SHAPES)
 def test_a_shape_is_in_order_exactly_where_no_token_breaks_a_limit(text: str) -> None:
     value = text.encode()
-    assert _is_taken(inspection.require_shape, value) == _is_taken(inspection._refuse_shape, value)
+    assert breach_of(value) == token_by_token(value)
 
 
-def _is_taken(require: Callable[[bytes], None], value: bytes) -> bool:
+def breach_of(value: bytes) -> str | None:
     try:
-        require(value)
-    except Refused:
-        return False
-    return True
+        inspection.require_shape(value)
+    except Refused as breach:
+        return breach.detail
+    return None
+
+
+def test_a_complaint_that_quotes_the_record_is_cut_and_keeps_its_path() -> None:
+    """A type of a mebibyte made a header of a mebibyte."""
+    refusal = refused(image(event_type="x" * 100_000))
+    assert refusal.reason == "unknown_type"
+    assert refusal.detail.startswith("$.event_type: Invalid value 'xxx")
+    assert len(refusal.detail) < 500
 
 
 def test_a_string_without_an_end_costs_no_more_than_its_bytes() -> None:

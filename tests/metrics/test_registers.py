@@ -49,6 +49,13 @@ def test_a_run_goes_by_the_clock_while_it_is_live() -> None:
     assert registers.as_of(NOW + DAY_MS) == NOW
 
 
+def test_a_clock_that_is_behind_looks_from_the_arrival_of_the_newest_record() -> None:
+    registers = registers_of([result(1, NOW)])
+    assert registers.as_of(NOW - HOUR_MS) == NOW
+    registers.take_run_event(declared(total_images=5), Stamp(NOW + 1, 0, 0))
+    assert registers.as_of(NOW - HOUR_MS) == NOW + 1
+
+
 def test_a_declared_total_that_is_reached_ends_the_run() -> None:
     registers = registers_of([result(1, NOW), result(2, NOW)])
     registers.take_run_event(declared(total_images=3), Stamp(NOW, 0, 0))

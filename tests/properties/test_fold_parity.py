@@ -48,6 +48,17 @@ def test_a_snapshot_shows_what_the_naive_fold_counts(log: Log, sizes: list[int],
     assert [d for run_id, run in judge.items() for d in differences(run, shown[run_id])] == []
 
 
+@given(log=logs(), sizes=cuts, behind_ms=st.sampled_from([0, 65 * MINUTE, 150 * MINUTE, 12 * 60 * MINUTE]))
+def test_a_clock_that_is_behind_shows_what_the_naive_fold_counts(log: Log, sizes: list[int], behind_ms: int) -> None:
+    """A worker's clock an hour behind the broker's looked for windows in buckets that were kept no more."""
+    pipeline = Pipeline(SEAL_AFTER_MS)
+    pipeline.feed(batched(log, sizes))
+    now_ms = max(record.timestamp_ms for record in log) - behind_ms
+    for run_id, run in naive(log, seal_after_ms=SEAL_AFTER_MS).items():
+        registers = pipeline.registers[run_id]
+        assert differences(run, snapshot(registers, registers.as_of(now_ms))) == []
+
+
 @example(log=A_LOG, sizes=[7, 60, 1], look_ms=9 * MINUTE)
 @given(log=logs(), sizes=cuts, look_ms=looks_ms)
 def test_every_ratio_is_what_the_naive_fold_divides(log: Log, sizes: list[int], look_ms: int) -> None:

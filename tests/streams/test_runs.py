@@ -163,6 +163,15 @@ LATER = NOON + HOUR + SECOND
 """When the run goes by its last event."""
 
 
+def test_a_live_run_does_not_rest_while_the_clock_is_behind_its_newest_record() -> None:
+    runs = Runs(home_of("a", PARTITIONS), PARTITIONS)
+    runs.take("partials", [partials("a", 5, sequence=1)])
+    assert tick(runs, NOON - HOUR)["a"].as_of.timestamp() * 1000 == NOON
+    assert tick(runs, NOON - HOUR + SECOND) == tick(runs, NOON - HOUR + 2 * REST_MS) == {}
+    assert runs.awake == {"a"}
+    assert tick(runs, NOON + SECOND)["a"].as_of.timestamp() * 1000 == NOON + SECOND
+
+
 def at_rest() -> Kept:
     kept = Kept()
     for sequence in range(1, 6):
