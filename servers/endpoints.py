@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
-import psutil
 
 from .errors import PortError
 from .processes import DYING_S, wait_until
@@ -108,6 +107,9 @@ def _is_free(port: int) -> bool:
 
 
 def _by_whom(port: int) -> str:
+    # Every command imports this module, and few ever ask.
+    import psutil
+
     try:
         pid = next(
             (c.pid for c in psutil.net_connections("tcp") if c.laddr and c.laddr.port == port and c.status == "LISTEN"),

@@ -1,16 +1,20 @@
-"""The real servers, started once a session."""
+"""The real servers, started once a session: Kafka once for all test processes."""
 
 import asyncio
 import itertools
 import os
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Generator, Iterator
+from pathlib import Path
 
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 from hypothesis import settings
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
+from xdist.workermanage import WorkerController
 
+from servers import processes
 from servers.kafka import server as kafka_server
 from servers.kafka.fencing import BRIEF
 from servers.kafka.warmup import set_up_kafka
@@ -19,14 +23,18 @@ from servers.topics import migrate
 pytest_plugins = ["clickhouse_fixture"]
 
 os.environ.setdefault("JDK_JAVA_OPTIONS", BRIEF)
-"""A test's Kafka does little and is started some thirty times; what it does is the same."""
+"""A test's own Kafka does little and is started some thirty times; what it does is the same."""
 
 settings.register_profile("suite", deadline=None, max_examples=20)
 settings.register_profile("many", deadline=None, max_examples=500)
 settings.load_profile("suite")
 """How many examples hypothesis tries of a property; `--hypothesis-profile many` for a change of a fold or a codec."""
 
-_PREFIXES = (f"test{n}." for n in itertools.count(1))
+_PREFIXES = (f"test{n}-{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}." for n in itertools.count(1))
+_SHARED_FOLDER = pytest.StashKey[tempfile.TemporaryDirectory[str]]()
+_SHARED_KAFKA = pytest.StashKey[kafka_server.Kafka]()
+_BOOTSTRAP = "bootstrap"
+_PATIENCE_S = 120.0
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -67,12 +75,50 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadSco
     return scheduler
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: WorkerController) -> None:
+    """Every test process is told where it will read the address of the Kafka that they share."""
+    if _SHARED_FOLDER not in node.config.stash:
+        node.config.stash[_SHARED_FOLDER] = tempfile.TemporaryDirectory(prefix="imageledger-tests-")
+    node.workerinput["shared"] = node.config.stash[_SHARED_FOLDER].name
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_sessionstart(session: pytest.Session) -> Generator[None]:
+    """The process that deals out the tests starts the shared Kafka, while those that run them look for the tests."""
+    yield
+    if _SHARED_FOLDER in session.config.stash:
+        set_up_kafka()
+        folder = Path(session.config.stash[_SHARED_FOLDER].name)
+        broker = session.config.stash[_SHARED_KAFKA] = kafka_server.start(folder)
+        (folder / "fresh").write_text(broker.bootstrap)
+        (folder / "fresh").rename(folder / _BOOTSTRAP)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_sessionfinish(session: pytest.Session) -> Generator[None]:
+    """Whatever became of the others, who started the servers ends them."""
+    try:
+        yield
+    finally:
+        if _SHARED_KAFKA in session.config.stash:
+            session.config.stash[_SHARED_KAFKA].kill()
+        if _SHARED_FOLDER in session.config.stash:
+            session.config.stash[_SHARED_FOLDER].cleanup()
+
+
 @pytest.fixture(scope="session")
-def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A real Kafka with an empty log, as `host:port`; its jars come from the user's cache."""
-    set_up_kafka()
-    with kafka_server.start(tmp_path_factory.mktemp("kafka")) as broker:
-        yield broker.bootstrap
+def kafka(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real Kafka as `host:port`, with other tests' topics; its jars come from the user's cache."""
+    shared = getattr(request.config, "workerinput", {}).get("shared")
+    if shared is None:
+        set_up_kafka()
+        with kafka_server.start(tmp_path_factory.mktemp("kafka")) as broker:
+            yield broker.bootstrap
+        return
+    address = Path(shared) / _BOOTSTRAP
+    assert processes.wait_until(address.exists, _PATIENCE_S), "the shared Kafka does not come up"
+    yield address.read_text()
 
 
 @pytest.fixture
@@ -88,6 +134,15 @@ def topics(kafka: str, prefix: str) -> str:
     """The same prefix with every topic of events/topics.py made, DEFAULT_PARTITIONS each."""
     asyncio.run(migrate(kafka, prefix=prefix))
     return prefix
+
+
+@pytest.fixture(scope="module")
+def module_topics(kafka: str) -> Iterator[str]:
+    """As `topics`, for a log that the tests of a module share."""
+    name = next(_PREFIXES)
+    asyncio.run(migrate(kafka, prefix=name))
+    yield name
+    asyncio.run(_delete_topics(kafka, name))
 
 
 async def _delete_topics(bootstrap: str, prefix: str) -> None:

@@ -6,18 +6,18 @@ import signal
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-import msgspec
 import typer
-from rich.console import Console
-from rich.progress import Progress
 
 from imageledger.cli.context import DataOption, JsonOption, settings_of
-from processors.summary import Summary
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from processors.summary import Summary
 
 RunOption = Annotated[str | None, typer.Option(help="The run's id; without it one of its own.")]
-_err = Console(stderr=True)
 
 
 def register(app: typer.Typer) -> None:
@@ -35,6 +35,9 @@ def process(
     data: DataOption = None,
 ) -> None:
     """Measure every image of a folder and publish one result for each; started again, go on with the same run."""
+    from rich.console import Console
+    from rich.progress import Progress
+
     from imageledger import wiring
     from imageledger.kafka import log_of, require_kafka
     from processors.folder.run import process_folder
@@ -42,7 +45,7 @@ def process(
     settings = settings_of(context, data)
     run = run or f"folder-{folder.resolve().name}"
 
-    async def work(stop: asyncio.Event) -> Summary:
+    async def work(stop: asyncio.Event) -> "Summary":
         await require_kafka(settings)
         moving = _moving(bar, str(folder))
         async with log_of(settings) as log:
@@ -51,7 +54,8 @@ def process(
                     folder, publisher, run, log=log, stop=stop, concurrency=concurrency, progress=moving
                 )
 
-    with Progress(console=_err, transient=True, disable=not _err.is_terminal) as bar:
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
         summary = asyncio.run(_stoppable(work))
     _report(summary, as_json=json)
 
@@ -79,7 +83,7 @@ def backfill(
     settings = settings_of(context, data)
     finished = (lambda summary: _write(summary, as_json=json)) if stay else None
 
-    def work(stop: asyncio.Event) -> Awaitable[Summary]:
+    def work(stop: asyncio.Event) -> "Awaitable[Summary]":
         return wiring.backfill(settings, run, speed, seed, stop, go_on=go_on, finished=finished)
 
     summary = asyncio.run(_stoppable(work))
@@ -87,12 +91,12 @@ def backfill(
         _report(summary, as_json=json)
 
 
-def _moving(bar: Progress, name: str) -> Callable[[int, int, object], None]:
+def _moving(bar: "Progress", name: str) -> Callable[[int, int, object], None]:
     task = bar.add_task(name, total=None)
     return lambda done, total, _result: bar.update(task, completed=done, total=total)
 
 
-async def _stoppable(work: Callable[[asyncio.Event], Awaitable[Summary]]) -> Summary:
+async def _stoppable(work: "Callable[[asyncio.Event], Awaitable[Summary]]") -> "Summary":
     """Run `work(stop)`; Ctrl-C and SIGTERM ask it to stop cleanly."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -101,14 +105,16 @@ async def _stoppable(work: Callable[[asyncio.Event], Awaitable[Summary]]) -> Sum
     return await work(stop)
 
 
-def _report(summary: Summary, *, as_json: bool) -> None:
+def _report(summary: "Summary", *, as_json: bool) -> None:
     """The summary on stdout; exit code 1 where an image did not end or an event did not reach Kafka."""
     _write(summary, as_json=as_json)
     if not summary.complete and not summary.stopped:
         raise typer.Exit(1)
 
 
-def _write(summary: Summary, *, as_json: bool) -> None:
+def _write(summary: "Summary", *, as_json: bool) -> None:
+    import msgspec
+
     if as_json:
         sys.stdout.write(jsonlib.dumps(msgspec.to_builtins(summary, str_keys=True)) + "\n")
     else:

@@ -14,8 +14,6 @@ from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
 
-from chdb import _chdb as _typed_chdb
-
 from servers.errors import QueryError
 
 _ERROR = re.compile(
@@ -23,7 +21,6 @@ _ERROR = re.compile(
 )
 _VERSION = re.compile(r" \(version [\d.]+(?: \([^)]*\))?\)\.?(?: \(\w+\))?\s*$")
 _MIB = 2**20
-_chdb: Any = _typed_chdb  # its stubs leave out all but the user-defined functions
 _SPARE_HANDLES = 4
 
 
@@ -69,7 +66,7 @@ class Handle:
     """
 
     def __init__(self, path: str, settings: Mapping[str, str]) -> None:
-        self._connection = _chdb.connect(path)
+        self._connection = _library().connect(path)
         # What `Engine.kill` knows this handle's query by, as the engine makes up its query ids itself.
         self.tag = str(uuid.uuid4())
         self.prepare(None, {**settings, "log_comment": self.tag})
@@ -131,7 +128,7 @@ class Engine:
         self._path, self._settings = str(path), settings
         path.mkdir(parents=True, exist_ok=True)
         config.write_text(_configuration(path.parent, memory_bytes))
-        _chdb.set_signal_handlers_enabled(0)
+        _library().set_signal_handlers_enabled(0)
         self._first = Handle(f"{path}?config-file={config}", settings)
         self._spare: deque[Handle] = deque()
         self.version, self.timezone = self._first.execute("SELECT version(), timezone()")[0].decode().split()
@@ -179,3 +176,10 @@ def _configuration(folder: Path, memory_bytes: int) -> str:
   <backups><allowed_path>{escape(str(folder / "backups"))}</allowed_path></backups>
 </clickhouse>
 """
+
+
+def _library() -> Any:
+    """chDB, whose stubs leave out most. It takes over a second to import: only who makes an engine pays that."""
+    from chdb import _chdb
+
+    return _chdb

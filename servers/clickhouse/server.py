@@ -14,18 +14,15 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
-
-import psutil
-import uvicorn
+from typing import TYPE_CHECKING, Any, Self
 
 from servers import endpoints, processes
 from servers.errors import StartError
 
-from .access import SERVER_SETTINGS, Access
-from .app import ClickHouseApp
-from .engine import Engine
 from .users import Addresses, addresses, load_passwords
+
+if TYPE_CHECKING:
+    from .app import ClickHouseApp
 
 LOG_MAX_BYTES = 8 << 20
 _THREADS = 64
@@ -49,6 +46,13 @@ def run(
         DataFolderError: another process runs on the folder.
         PortError: the port is taken.
     """
+    # The engine takes over a second to import, and who only starts this as a process of its own needs none.
+    import psutil
+
+    from .access import SERVER_SETTINGS, Access
+    from .app import ClickHouseApp
+    from .engine import Engine
+
     data = data.resolve()
     folder = data / "clickhouse"
     lock = processes.FolderLock(folder)
@@ -86,7 +90,9 @@ def _listener(port: int) -> socket.socket:
     return listener
 
 
-async def _serve(app: ClickHouseApp, listener: socket.socket, ready: Callable[[], None]) -> None:
+async def _serve(app: "ClickHouseApp", listener: socket.socket, ready: Callable[[], None]) -> None:
+    import uvicorn
+
     config: Any = uvicorn.Config(
         app,
         lifespan="off",

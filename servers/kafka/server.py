@@ -6,13 +6,11 @@ data folder lasts exactly as long as the broker, and no second process stays res
 `start`.
 """
 
-import base64
 import os
 import shutil
 import socket
 import struct
 import subprocess
-import uuid
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -24,7 +22,8 @@ from servers import endpoints, processes
 from servers.errors import StartError
 
 from .artifacts import DEFAULT_CACHE, kafka_jars
-from .fencing import BRIEF, fence_former_run
+from .fencing import fence_former_run
+from .formatting import format_log
 
 PROPERTIES: dict[str, str] = {
     "process.roles": "broker,controller",
@@ -126,7 +125,7 @@ def prepare(data: Path, cache: Path = DEFAULT_CACHE, port: int | None = None) ->
         if (folder / "log").exists():
             fence_former_run(java, folder, properties)
         else:
-            _format(java, folder, properties)
+            format_log(java, folder, properties, cache)
     except BaseException:
         lock.release()
         raise
@@ -246,31 +245,3 @@ def _properties(port: int) -> dict[str, str]:
 def _write(file: Path, properties: dict[str, str]) -> None:
     lines = "".join(f"{name}={value}\n" for name, value in properties.items())
     file.write_text("# Written at every start.\n" + lines, "ascii")
-
-
-def _format(java: list[str], folder: Path, properties: dict[str, str]) -> None:
-    """Format beside and rename: a format that was cut short is never taken for a log, and a log never formatted."""
-    fresh = folder / "fresh"
-    shutil.rmtree(fresh, ignore_errors=True)
-    fresh.mkdir()
-    _write(fresh / "server.properties", properties | {"log.dirs": "fresh/log"})
-    # A leading "-" would be read as an option: 6 bits of 62 begin with it, so the first bit is kept 0.
-    identity = uuid.uuid4().bytes
-    identity = bytes([identity[0] & 0x7F]) + identity[1:]
-    cluster_id = base64.urlsafe_b64encode(identity).decode("ascii").rstrip("=")
-    tool = [
-        java[0],
-        BRIEF,
-        *java[1:],
-        "kafka.tools.StorageTool",
-        "format",
-        "-t",
-        cluster_id,
-        "-c",
-        "fresh/server.properties",
-    ]
-    done = subprocess.run(tool, cwd=folder, capture_output=True, text=True, check=False)  # noqa: S603  (our own JVM)
-    if done.returncode:
-        raise StartError(f"Kafka cannot format {folder}: {(done.stderr or done.stdout).strip().splitlines()[-1]}")
-    (fresh / "log").rename(folder / "log")
-    shutil.rmtree(fresh)

@@ -4,7 +4,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 
-import httpx
 import pytest
 from live_stack import BACKFILL, Stack, environment, eventually
 from playwright.sync_api import Page, expect
@@ -12,13 +11,13 @@ from test_live_page import page  # noqa: F401 - the browser
 
 RUN = "steered"
 pytestmark = pytest.mark.browser
-PATIENCE_MS = 30_000
+PATIENCE_MS = 90_000
 
 
 @pytest.fixture
 def steered(stack: Stack) -> Iterator[None]:
     """A backfill that is under way."""
-    words = ["--data", str(stack.data), "backfill", "--run", RUN, "--speed", "30"]
+    words = ["--data", str(stack.data), "backfill", "--run", RUN, "--speed", "15"]
     process = subprocess.Popen([sys.executable, "-m", "imageledger", *words], env=environment())
     eventually(lambda: stack.metrics(RUN)["totals"].get("results"), "the run has figures")
     yield
@@ -61,6 +60,6 @@ def test_a_finished_run_takes_reprocess_alone(stack: Stack, backfilled: dict[str
 def test_what_is_no_command_is_refused(
     stack: Stack, backfilled: dict[str, object], body: dict[str, object], status: int
 ) -> None:
-    answer = httpx.post(f"{stack.url}/api/commands", json=body)
+    answer = stack.client.post("/api/commands", json=body)
     assert answer.status_code == status, answer.text
     assert answer.headers["content-type"] == "application/problem+json"

@@ -3,7 +3,6 @@
 import json
 from typing import Any
 
-import httpx
 import pytest
 from live_stack import BACKFILL, Stack, eventually
 
@@ -31,7 +30,7 @@ def moves(key: str) -> bool:
 
 
 def answered(stack: Stack, sql: str) -> list[list[Any]]:
-    answer = httpx.post(f"{stack.url}/api/sql", json={"query": sql, "parameters": {"run": BACKFILL}}, timeout=30)
+    answer = stack.client.post("/api/sql", json={"query": sql, "parameters": {"run": BACKFILL}})
     assert answer.status_code == 200, answer.text
     rows: list[list[Any]] = json.loads(answer.text)["data"]
     return rows

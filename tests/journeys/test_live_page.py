@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from live_stack import BACKFILL, Stack, environment, eventually
 from playwright.sync_api import Page, expect, sync_playwright
@@ -82,7 +81,7 @@ def generated(stack: Stack) -> None:
     draw = random.Random(8)
     now = datetime.now(UTC)
     events = [component(number, draw, now - timedelta(minutes=8 * number)) for number in range(360)]
-    answer = httpx.post(f"{stack.url}/api/events", json=events, timeout=30)
+    answer = stack.client.post("/api/events", json=events)
     assert answer.status_code == 200, answer.text
     path = f"/api/quality?run={COMPONENTS}"
     eventually(lambda: _components(stack.get(path)) == len(events), "every component is stored")

@@ -12,9 +12,10 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from live_stack import Stack, environment, eventually, free_port
+from live_stack import Stack, environment, eventually
 
 from events.sdk.publisher import Publisher
+from servers import endpoints
 
 ROOT = Path(__file__).resolve().parents[2]
 PREFIX = "container."
@@ -37,14 +38,14 @@ class Container:
     """The commands of an image: its own data folder, servers configured as in docker-compose.yml, no extra."""
 
     def __init__(self, stack: Stack, folder: Path) -> None:
-        self.port = free_port()
         self.data = folder / "data"
+        self.port = endpoints.keep_port(self.data / "api")
         hook = folder / "hook"
         hook.mkdir()
         (hook / "sitecustomize.py").write_text(HOOK.format(absent=set(ABSENT.values())))
-        endpoints = stack.endpoints()
-        self.kafka = endpoints["kafka"]
-        self._server = urlsplit(endpoints["clickhouse"]).netloc.rpartition("@")[2]
+        found = stack.endpoints()
+        self.kafka = found["kafka"]
+        self._server = urlsplit(found["clickhouse"]).netloc.rpartition("@")[2]
         self._passwords = json.loads((stack.data / "clickhouse" / "passwords.json").read_text())
         self._env = environment() | {
             "PYTHONPATH": f"{hook}{os.pathsep}{ROOT}",

@@ -26,7 +26,7 @@ def test_everything_is_equal(stack: Stack, backfilled: dict[str, Any]) -> None:
 
 
 def test_everything_is_equal_under_load(stack: Stack, backfilled: dict[str, Any]) -> None:
-    words = ("backfill", "--run", LOAD, "--speed", "30", "--seed", "5")
+    words = ("backfill", "--run", LOAD, "--speed", "15", "--seed", "5")
     load = subprocess.Popen(
         [sys.executable, "-m", "imageledger", "--data", str(stack.data), *words],
         env=environment(),
@@ -34,7 +34,7 @@ def test_everything_is_equal_under_load(stack: Stack, backfilled: dict[str, Any]
         stderr=subprocess.DEVNULL,
     )
     try:
-        eventually(lambda: stack.metrics(LOAD)["totals"].get("results", 0) > 100, "results come in")
+        eventually(lambda: stack.metrics(LOAD)["totals"].get("results", 0) > 20, "results come in")
         before = stack.metrics(LOAD)["totals"]["results"]
         done = stack.run("verify", "--json")
         assert done.returncode == 0, done.stdout + done.stderr
@@ -78,7 +78,6 @@ def test_an_altered_row_in_clickhouse_is_named_with_its_offset(stack: Stack, bac
     assert differences["totals.cost_nano_usd"]["offsets"] == [["results", partition, offset]]
     assert f"offset {offset}: different, cost_nano_usd: " in differences["totals.cost_nano_usd"]["explanation"]
     assert {figure.rpartition(".")[2] for figure in differences} == {"cost_nano_usd"}
-    assert stack.run("verify", "--run", BACKFILL).returncode == 0
 
 
 def test_a_row_whose_text_was_altered_is_named_when_rows_are_looked_at(

@@ -40,7 +40,7 @@ def moving(stack: Stack) -> Iterator[None]:
     process = subprocess.Popen(
         command(stack, "backfill", "--run", RUN, "--speed", "60"), env=environment(), stdout=subprocess.DEVNULL
     )
-    eventually(lambda: stack.metrics(QUOTED)["totals"].get("results", 0) > 50, "the run has figures")
+    eventually(lambda: stack.metrics(QUOTED)["totals"].get("results", 0) > 10, "the run has figures")
     yield
     process.terminate()
     process.wait(60)

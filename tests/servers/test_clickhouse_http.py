@@ -15,6 +15,7 @@ import pytest
 
 from servers.clickhouse.native_blocks import BlockDecoder, BlockEncoder
 from servers.clickhouse.users import Addresses
+from servers.processes import wait_until
 
 
 @pytest.fixture
@@ -184,10 +185,7 @@ def test_a_statement_that_is_no_text_is_an_error(http: httpx.Client) -> None:
 
 
 def wait_for(http: httpx.Client, query: str, expected: str) -> None:
-    for _ in range(200):
-        if ask(http, query) == expected:
-            return
-    pytest.fail(f"{query} did not become {expected}")
+    assert wait_until(lambda: ask(http, query) == expected, 60), f"{query} did not become {expected}"
 
 
 @pytest.mark.parametrize("coding", ["gzip", "deflate"])

@@ -60,7 +60,7 @@ def test_it_ends_in_spite_of_a_running_query(tmp_path: Path) -> None:
         asking = threading.Thread(target=endless)
         asking.start()
         running = "SELECT count() FROM system.processes WHERE query LIKE '%numbers%'"
-        assert wait_until(lambda: ask(server.addresses.migrator, running) == "2\n", 20)
+        assert wait_until(lambda: ask(server.addresses.migrator, running) == "2\n", 60)
         assert server.stop() == 0
         asking.join()
 

@@ -50,7 +50,7 @@ async def read(bootstrap: str, count: int) -> list[bytes]:
     await consumer.start()
     try:
         consumer.assign([TopicPartition(TOPIC, 0)])
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(90):
             return [(await consumer.getone()).value for _ in range(count)]
     finally:
         await consumer.stop()
@@ -78,7 +78,7 @@ def test_a_restart_and_a_kill_keep_records_port_and_cluster_id(tmp_path: Path) -
 
 
 async def test_sessions_of_three_seconds_are_allowed(kafka: str, topics: str) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(90):
         consumer = AIOKafkaConsumer(
             topics + "runs",
             bootstrap_servers=kafka,
@@ -154,7 +154,7 @@ def test_the_command_becomes_the_broker_itself(tmp_path: Path) -> None:
             kafka.start(tmp_path)
         assert kafka.answers(bootstrap)
         process.terminate()
-        assert process.wait(30) == 128 + signal.SIGTERM
+        assert process.wait(60) == 128 + signal.SIGTERM
     finally:
         process.kill()
         process.communicate()
@@ -207,13 +207,13 @@ def test_under_the_supervisor_a_killed_kafka_comes_back_with_its_records(tmp_pat
         supervisor.kill()  # and not even so does the JVM stay behind
         supervisor.wait()
     if sys.platform == "linux":
-        assert wait_until(lambda: not broker.is_running() or broker.status() == psutil.STATUS_ZOMBIE, 10)
+        assert wait_until(lambda: not broker.is_running() or broker.status() == psutil.STATUS_ZOMBIE, 60)
     else:
         broker.kill()
 
 
 def test_only_a_kafka_in_service_answers() -> None:
-    assert not kafka.answers(f"127.0.0.1:{endpoints.free_port()}")
+    assert not kafka.answers("127.0.0.1:1")
     with http.server.HTTPServer(("127.0.0.1", 0), http.server.BaseHTTPRequestHandler) as other:
         threading.Thread(target=other.serve_forever, daemon=True).start()
         assert not kafka.answers(f"127.0.0.1:{other.server_port}")

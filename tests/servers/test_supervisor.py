@@ -77,7 +77,7 @@ def said(data: Path) -> str:
 
 
 def until_said(data: Path, words: str, times: int = 1) -> None:
-    assert wait_until(lambda: said(data).count(words) >= times, 30), said(data)
+    assert wait_until(lambda: said(data).count(words) >= times, 90), said(data)
 
 
 def pid(data: Path, name: str) -> int:
@@ -117,7 +117,7 @@ def test_an_eager_child_starts_before_what_it_needs_and_stops_before_it(supervis
     )
     until_said(tmp_path, "ALL READY")
     running.terminate()
-    assert running.wait(30) == 0
+    assert running.wait(90) == 0
     assert (tmp_path / "ends").read_text().split() == ["worker", "kafka"]
 
 
@@ -146,7 +146,7 @@ def test_a_signal_stops_all_in_reverse_and_exits_0(supervise: Start, tmp_path: P
 
     process.send_signal(number)
 
-    assert process.wait(30) == 0
+    assert process.wait(90) == 0
     ends = (tmp_path / "ends").read_text().split()
     assert (ends[0], sorted(ends[1:3]), ends[3]) == ("api", ["worker-0", "worker-1"], "kafka")
     assert all(gone(each) for each in pids)
@@ -231,7 +231,7 @@ def test_a_stubborn_child_is_killed_when_patience_ends(supervise: Start, tmp_pat
 
     process.terminate()
 
-    assert process.wait(30) == 0
+    assert process.wait(90) == 0
     assert "sink does not stop: killing it" in said(tmp_path)
     assert gone(child)
 
@@ -242,7 +242,7 @@ def test_a_second_signal_ends_patience(supervise: Start, tmp_path: Path) -> None
     process.send_signal(signal.SIGINT)
     until_said(tmp_path, "stopping sink")
     process.send_signal(signal.SIGINT)
-    assert process.wait(30) == 0
+    assert process.wait(90) == 0
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere children outlive a killed parent (processes.py)")
@@ -253,7 +253,7 @@ def test_a_killed_supervisor_takes_its_children_along(supervise: Start, tmp_path
 
     process.kill()
 
-    assert wait_until(lambda: all(gone(each) for each in pids), 10)
+    assert wait_until(lambda: all(gone(each) for each in pids), 60)
     process.wait()
     again = supervise(*stack())
     until_said(tmp_path, "ALL READY")

@@ -18,7 +18,7 @@ async def make(bootstrap: str, name: str, partitions: int, configs: dict[str, st
     try:
         answer = await admin.create_topics([NewTopic(name, partitions, 1, topic_configs=configs or {})])
         assert [error[1] for error in answer.topic_errors] == [0]
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while name not in await admin.list_topics():  # noqa: ASYNC110  (the broker sends no event)
                 await asyncio.sleep(0.01)
     finally:

@@ -79,7 +79,7 @@ async def test_a_folder_goes_over_to_a_copy_that_is_equal_and_back(
     done = await switch(tmp_path, Cluster(kafka, log), other, lambda _text: None, anyway=False)
     assert (done.differences, done.switched, done.before) == ([], True, log)
     assert done.runs >= 2
-    assert (done.restarted, api.wait(10)) == ([api.pid], -15)
+    assert (done.restarted, api.wait(60)) == ([api.pid], -15)
     assert (load({}, data=tmp_path).prefix, load({}, data=tmp_path).sink_group()) == (other, f"{other}sink-1")
     assert load({"IMAGELEDGER_PREFIX": "said."}, data=tmp_path).prefix == "said."
     assert await is_shown(kafka, other)

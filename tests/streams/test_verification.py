@@ -3,7 +3,8 @@
 import asyncio
 import json
 import random
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import msgspec
 import pytest
 from aiokafka import AIOKafkaProducer, ConsumerRecord
+from aiokafka.structs import RecordMetadata
 from judge import read
 from stream_naive import results
 from worker_process import WorkerProcess, until, until_async
@@ -75,30 +77,45 @@ async def folded(bootstrap: str, prefix: str) -> None:
     await until_async(done, "everything is in the snapshots")
 
 
-@pytest.fixture
-def log(kafka: str, topics: str, tmp_path: Path) -> str:
-    """A prefix whose log a worker has folded, and gone."""
-    worker = WorkerProcess(kafka, tmp_path, topics, stages="real")
+async def publish_and_fold(bootstrap: str, prefix: str, data: Path, seed: int) -> None:
+    """A worker folds the log, and goes."""
+    worker = WorkerProcess(bootstrap, data, prefix, stages="real")
     worker.start()
     try:
-        asyncio.run(publish_everything(kafka, topics, 3))
-        asyncio.run(until(worker.ready))
-        asyncio.run(folded(kafka, topics))
+        await publish_everything(bootstrap, prefix, seed)
+        await until(worker.ready)
+        await folded(bootstrap, prefix)
     finally:
         worker.kill()
-    return topics
 
 
+@pytest.fixture(scope="module")
+def log(kafka: str, module_topics: str, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A prefix whose log a worker has folded. Every test leaves it equal."""
+    asyncio.run(publish_and_fold(kafka, module_topics, tmp_path_factory.mktemp("worker"), 3))
+    return module_topics
+
+
+@asynccontextmanager
 async def altered(
     bootstrap: str, topic: str, chosen: Callable[[ConsumerRecord[Any, Any]], bool], change: Callable[[bytes], bytes]
-) -> tuple[int, int]:
-    """Write the newest record of those `chosen` again, changed; returns the partition and offset of the new one."""
+) -> AsyncIterator[tuple[int, int]]:
+    """The newest record of those `chosen` written again, changed, and at the end as it was.
+
+    Gives the partition and offset of the changed one.
+    """
     record = [record for record in await read(bootstrap, topic) if chosen(record)][-1]
     async with AIOKafkaProducer(bootstrap_servers=bootstrap) as producer:
-        sent = await producer.send_and_wait(
-            topic, change(record.value), record.key, partition=record.partition, headers=list(record.headers)
-        )
-    return sent.partition, sent.offset
+
+        async def write(value: bytes) -> RecordMetadata:
+            headers = list(record.headers)
+            return await producer.send_and_wait(topic, value, record.key, partition=record.partition, headers=headers)
+
+        sent = await write(change(record.value))
+        try:
+            yield sent.partition, sent.offset
+        finally:
+            await write(record.value)
 
 
 async def test_what_a_worker_wrote_is_the_fold_of_the_log(
@@ -124,8 +141,8 @@ async def test_an_altered_partial_is_named(kafka: str, log: str) -> None:
         next(row for row in partials.rows if row.group == "model").counters["results"] += 1
         return msgspec.json.encode(partials)
 
-    at = await altered(kafka, log + "partials", lambda r: r.key == b"spring" and b'"model"' in r.value, change)
-    found = await verdict(kafka, log)
+    async with altered(kafka, log + "partials", lambda r: r.key == b"spring" and b'"model"' in r.value, change) as at:
+        found = await verdict(kafka, log)
     [difference] = found.differences
     assert difference.run_id == "spring"
     assert difference.figure.endswith("results")
@@ -148,8 +165,8 @@ async def test_an_altered_row_of_the_combine_ledger_is_named(kafka: str, log: st
         ] -= 5
         return segment.encode()
 
-    at = await altered(kafka, log + "ledger.combine", holds_results_of_spring, change)
-    found = await verdict(kafka, log)
+    async with altered(kafka, log + "ledger.combine", holds_results_of_spring, change) as at:
+        found = await verdict(kafka, log)
     [difference] = found.differences
     assert (difference.run_id, difference.figure.rpartition(".")[2]) == ("spring", "input_tokens")
     assert difference.values["ledger.combine"] == difference.values["refold"] - 5
@@ -162,8 +179,8 @@ async def test_an_identity_that_the_combine_ledger_lost_is_named(kafka: str, log
         segment.ids = segment.ids[16:]
         return segment.encode()
 
-    await altered(kafka, log + "ledger.combine", holds_results_of_spring, change)
-    found = (await verdict(kafka, log)).differences
+    async with altered(kafka, log + "ledger.combine", holds_results_of_spring, change):
+        found = (await verdict(kafka, log)).differences
     [values] = [difference.values for difference in found if difference.figure.endswith("ids.count")]
     assert values["ledger.combine"] == values["refold"] - 1
 
@@ -182,20 +199,12 @@ async def test_an_altered_register_of_the_run_ledger_is_named(kafka: str, log: s
     def holds_totals(record: ConsumerRecord[Any, Any]) -> bool:
         return (record.key or b"").startswith(b'["spring"') and bool(totals(record.value)[1])
 
-    at = await altered(kafka, log + "ledger.run", holds_totals, change)
-    found = await verdict(kafka, log)
+    async with altered(kafka, log + "ledger.run", holds_totals, change) as at:
+        found = await verdict(kafka, log)
     [difference] = found.differences
     assert (difference.run_id, difference.figure.rpartition(".")[2]) == ("spring", "results")
     assert difference.values["ledger.run"] == difference.values["refold"] + 7
     assert difference.offsets == [("ledger.run", *at)]
-
-
-async def test_a_dead_letter_too_many_is_named(kafka: str, log: str) -> None:
-    record = (await read(kafka, log + "dlq"))[0]
-    async with AIOKafkaProducer(bootstrap_servers=kafka) as producer:
-        await producer.send_and_wait(log + "dlq", record.value, record.key, headers=list(record.headers))
-    [difference] = (await verdict(kafka, log)).differences
-    assert (difference.figure, difference.values) == ("dead letters", {"dlq": 2, "refold": 1})
 
 
 async def test_a_snapshot_that_is_not_the_fold_of_its_prefix_is_named(kafka: str, log: str) -> None:
@@ -205,14 +214,23 @@ async def test_a_snapshot_that_is_not_the_fold_of_its_prefix_is_named(kafka: str
         document["operations"]["queue_depth"] = 4_000
         return json.dumps(document).encode()
 
-    at = await altered(kafka, log + "metrics", lambda r: r.key == b"spring", change)
-    found = (await verdict(kafka, log)).differences
+    async with altered(kafka, log + "metrics", lambda r: r.key == b"spring", change) as at:
+        found = (await verdict(kafka, log)).differences
     assert {difference.figure for difference in found} == {"latency.totals.p95", "operations.queue_depth"}
     assert [difference.offsets for difference in found] == [[("metrics", *at)]] * 2
 
 
+async def test_a_dead_letter_too_many_is_named(kafka: str, log: str) -> None:
+    """The last one with the shared log: a letter stays."""
+    record = (await read(kafka, log + "dlq"))[0]
+    async with AIOKafkaProducer(bootstrap_servers=kafka) as producer:
+        await producer.send_and_wait(log + "dlq", record.value, record.key, headers=list(record.headers))
+    [difference] = (await verdict(kafka, log)).differences
+    assert (difference.figure, difference.values) == ("dead letters", {"dlq": 2, "refold": 1})
+
+
 @pytest.mark.faults
-async def test_a_ledger_of_the_format_before_is_recovered_and_equal(kafka: str, log: str, tmp_path: Path) -> None:
+async def test_a_ledger_of_the_format_before_is_recovered_and_equal(kafka: str, topics: str, tmp_path: Path) -> None:
     """Format 1 kept no positions of run events and heartbeats: these topics are read anew."""
 
     def as_format_1(key: bytes, value: bytes) -> bytes:
@@ -221,20 +239,17 @@ async def test_a_ledger_of_the_format_before_is_recovered_and_equal(kafka: str, 
             return json.dumps({**document, "format": 1}).encode()
         return json.dumps({name: said for name, said in document.items() if name in ("sources", "rows")}).encode()
 
+    await publish_and_fold(kafka, topics, tmp_path, 3)
     async with AIOKafkaProducer(bootstrap_servers=kafka) as producer:
         for topic in ("ledger.combine", "ledger.run"):
-            newest = {(one.partition, one.key): one for one in await read(kafka, log + topic) if one.value is not None}
+            newest = {
+                (one.partition, one.key): one for one in await read(kafka, topics + topic) if one.value is not None
+            }
             for (number, key), one in newest.items():
                 if key == HEAD_KEY or topic == "ledger.run":
                     value = as_format_1(key, one.value)
-                    await producer.send(log + topic, value, key, number, headers=list(one.headers))
+                    await producer.send(topics + topic, value, key, number, headers=list(one.headers))
     (tmp_path / "next").mkdir()
-    worker = WorkerProcess(kafka, tmp_path / "next", log, stages="real")
-    worker.start()
-    try:
-        await publish_everything(kafka, log, 4)
-        await folded(kafka, log)
-    finally:
-        worker.kill()
-    found = await verdict(kafka, log)
+    await publish_and_fold(kafka, topics, tmp_path / "next", 4)
+    found = await verdict(kafka, topics)
     assert found.differences == []
