@@ -180,7 +180,6 @@ def _vehicle() -> Vehicle:
     return Vehicle(
         vehicle_id=VEHICLE,
         profile_completeness_score=40,
-        profile_tier="good",
         total_images=120,
         images_processed=118,
         total_cost=0.31,

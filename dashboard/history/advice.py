@@ -7,7 +7,7 @@ from typing import NamedTuple
 from dashboard.bodies.analytics import AdviceBody, RecommendationsBody
 from dashboard.live.figures import usd
 from events.numbers import NANO_PER_USD
-from metrics.fold.bands import band
+from metrics.fold.bands import BandName, band
 from metrics.intelligence.advice import (
     Batch,
     BatchSize,
@@ -18,7 +18,7 @@ from metrics.intelligence.advice import (
     best_concurrency,
     cheaper_routes,
 )
-from metrics.intelligence.context import additions, context_score, promise, request
+from metrics.intelligence.context import Addition, additions, context_score, promise, request
 from metrics.intelligence.models import Calls
 from metrics.intelligence.recommendation import Model
 from sinks.reading.advice import Documented
@@ -96,22 +96,35 @@ def _route(route: Route) -> AdviceBody:
     )
 
 
-def _documents(known: Known) -> Iterable[tuple[AdviceBody, str]]:
-    """For each vehicle the document that saves most, the largest saving first; beside it the document's name."""
-    prices, confidence = known.prices.by_band_nano_usd, known.prices.confidence
+def receipts_for(vehicles: Sequence[Documented], prices_nano_usd: Mapping[BandName, int]) -> list[str]:
+    """Vehicles of which a receipt is asked for, among those that are named one by one."""
+    named = _best_documents(vehicles, prices_nano_usd)[:NAMED]
+    return [vehicle.profile.vehicle_id for vehicle, best in named if best.document == "receipt"]
+
+
+def _best_documents(
+    vehicles: Sequence[Documented], prices_nano_usd: Mapping[BandName, int]
+) -> list[tuple[Documented, Addition]]:
+    """For each vehicle the document that saves most, the largest saving first."""
     found = []
-    for vehicle in known.vehicles:
-        best = next(iter(additions(vehicle.profile, prices)), None)
-        if best is None or best.saved_nano_usd <= 0:
-            continue
-        saved = vehicle.images * best.saved_nano_usd
+    for vehicle in vehicles:
+        best = next(iter(additions(vehicle.profile, prices_nano_usd)), None)
+        if best is not None and best.saved_nano_usd > 0:
+            found.append((vehicle, best))
+    return sorted(found, key=lambda one: (-one[0].images * one[1].saved_nano_usd, one[0].profile.vehicle_id))
+
+
+def _documents(known: Known) -> Iterable[tuple[AdviceBody, str]]:
+    """The same as advice; beside it the document's name."""
+    prices, confidence = known.prices.by_band_nano_usd, known.prices.confidence
+    for vehicle, best in _best_documents(known.vehicles, prices):
         asked = request(best.document, best.how_many, known.parts.get(vehicle.profile.vehicle_id, ()))
         advice = AdviceBody(
             kind="context",
             action=f"{asked} {promise(best.score_before, best.score_after, prices, confidence)}",
             impact=f"vehicle {vehicle.profile.vehicle_id}: context score {best.score_before} → {best.score_after} "
             f"({band(best.score_before)} → {band(best.score_after)})",
-            cost_savings=usd(saved),
+            cost_savings=usd(vehicle.images * best.saved_nano_usd),
             savings_basis=_AGAIN,
             evidence={
                 "vehicleId": vehicle.profile.vehicle_id,
@@ -124,8 +137,7 @@ def _documents(known: Known) -> Iterable[tuple[AdviceBody, str]]:
                 "unitCostAfter": usd(prices[band(best.score_after)]),
             },
         )
-        found.append((advice, best.document))
-    return sorted(found, key=lambda one: (-(one[0].cost_savings or 0.0), one[0].impact))
+        yield advice, best.document
 
 
 def _together(wanted: Sequence[tuple[AdviceBody, str]]) -> Iterable[AdviceBody]:

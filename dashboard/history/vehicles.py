@@ -17,7 +17,7 @@ from events.numbers import NANO_PER_USD
 from events.profiles import VehicleProfiled
 from metrics.fold.bands import BandName, band
 from metrics.intelligence.context import DOCUMENTS, additions, context_score, counted, points, request
-from sinks.reading.vehicles import Vehicle
+from sinks.reading.vehicles import Listed, Vehicle
 
 
 def vehicle_body(
@@ -54,7 +54,7 @@ def vehicle_body(
     )
 
 
-def vehicle_row(found: Vehicle) -> VehicleRow:
+def vehicle_row(found: Listed) -> VehicleRow:
     """A vehicle in a list."""
     score = found.profile_completeness_score
     return VehicleRow(

@@ -1,5 +1,6 @@
 """What is worth doing, with the money that it saves (S0, Predictive metrics; S2, prompts)."""
 
+import asyncio
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -11,15 +12,15 @@ from litestar.params import QueryParameter
 
 from dashboard.bodies.analytics import RecommendationsBody
 from dashboard.filters import Days, last
-from dashboard.history.advice import Known, recommendations_body
+from dashboard.history.advice import Known, receipts_for, recommendations_body
 from dashboard.history.models import choices
+from dashboard.history.store import Store
 from dashboard.parts import Parts
 from dashboard.routes.reading import AnyRequest, stored_answer
 from metrics.intelligence.models import WINDOW_DAYS
 from sinks.reading import advice
 from sinks.reading.calls import calls
 from sinks.reading.chosen import Chosen
-from sinks.reading.history import History
 from sinks.reading.prices import prices
 
 MAX_LISTED = 500
@@ -42,18 +43,20 @@ async def recommendations(
     `limit`: of these the first so many, those that save most.
     """
     about = last(chosen, days, datetime.now(UTC))
-    known = await parts.store().ask(lambda history: _known(history, about))
+    known = await _known(parts.store(), about)
     body = recommendations_body(known, about.run, days)
     return stored_answer(request, msgspec.structs.replace(body, recommendations=body.recommendations[:limit]))
 
 
-def _known(history: History, about: Chosen) -> Known:
-    vehicles = advice.documented(history, about)
-    return Known(
-        models=choices(calls(history, about), "task_type"),
-        batches=advice.batches(history, about),
-        minutes=advice.minutes(history, about),
-        vehicles=vehicles,
-        prices=prices(history, about),
-        parts=advice.parts(history, [one.profile.vehicle_id for one in vehicles]) if vehicles else {},
+async def _known(store: Store, about: Chosen) -> Known:
+    """Five questions at once, and the one that rests on two of them."""
+    vehicles, priced, counted, batches, minutes = await asyncio.gather(
+        store.ask(lambda history: advice.documented(history, about)),
+        store.ask(lambda history: prices(history, about)),
+        store.ask(lambda history: calls(history, about)),
+        store.ask(lambda history: advice.batches(history, about)),
+        store.ask(lambda history: advice.minutes(history, about)),
     )
+    wanted = receipts_for(vehicles, priced.by_band_nano_usd)
+    parts = await store.ask(lambda history: advice.parts(history, wanted)) if wanted else {}
+    return Known(choices(counted, "task_type"), batches, minutes, vehicles, priced, parts)

@@ -9,6 +9,7 @@ time of the rating, of the rating's own run where there is one. So each rating c
 from .view import Column, View
 
 _KEY = ("model", "provider", "task_type")
+_OTHERS = ("tier", "component_type", "task_complexity", "variant")
 KEYS = {
     "model": Column("model", "model", "The model."),
     "provider": Column("provider", "provider", "Its provider."),
@@ -23,8 +24,11 @@ def views() -> list[View]:
 
 
 def _result_ratings() -> View:
-    """Each rating finds its call; a call that several ratings found has the latest."""
-    call = ("run_id", "source_partition", "event_id", *_KEY, "effective_ms")
+    """Each rating finds its call; a call that several ratings found has the latest.
+
+    By what else calls are chosen and counted stands here too, so that nobody has to join the calls again.
+    """
+    call = ("run_id", "source_partition", "event_id", *_KEY, "effective_ms", *_OTHERS, "user_type")
     chosen = ", ".join(f"call.{name}" for name in call)
     picked = ", ".join(f"picked.{n} AS {name}" for n, name in enumerate(call, 1))
     return View(
@@ -32,8 +36,13 @@ def _result_ratings() -> View:
         "Which call each rating of a subject or a conversation is about.",
         "a rated call",
         (
-            *(Column(name, name, f"The call's {name.replace('_', ' ')}.") for name in call[:-1]),
+            *(
+                Column(name, name, f"The call's {name.replace('_', ' ')}.")
+                for name in call
+                if name not in {"effective_ms", "user_type"}
+            ),
             Column("effective_ms", "effective_ms", "When the call counts, since 1970.", "ms"),
+            Column("user_type", "user_type", "What kind of user asked, where the producer says it."),
             Column("user_rating", "argMax(rating, (rated_ms, rated_at))", "1 up, -1 down, 0 taken back."),
         ),
         f"""
@@ -48,7 +57,7 @@ FROM (
         INNER JOIN (
             SELECT {", ".join(call)}, status, source_offset, about.1 AS subject_kind, about.2 AS subject_id
             FROM (
-                SELECT {", ".join(call)}, status, source_offset,
+                SELECT {", ".join(call[:-1])}, attributes['user_type'] AS user_type, status, source_offset,
                     arrayJoin([(toString(results.subject_kind), results.subject_id),
                         ('conversation', ifNull(conversation_id, ''))]) AS about
                 FROM results FINAL

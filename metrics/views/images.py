@@ -2,9 +2,11 @@
 
 # ruff: noqa: S608 - these texts are made of this package's own constants; no input reaches them
 
+from collections.abc import Sequence
+
 from metrics.fold import bands
 
-from .view import RUN_ID, Column, View
+from .view import RUN_ID, Column, View, listed
 
 _NEWEST = "bitOr(bitShiftLeft(toUInt128(source_offset), 32), toUInt128(source_partition))"
 """(source_offset, source_partition) as one number: an aggregate by a tuple is many times slower."""
@@ -164,14 +166,8 @@ FROM (
     UNION DISTINCT
     SELECT vehicle_id FROM profiles FINAL
 ) AS vehicles
-LEFT JOIN (
-{_SEEN}
-) AS seen USING (vehicle_id)
-LEFT JOIN (
-    SELECT vehicle_id, event_time, recorded_at, has_spid, receipt_count, timeline_event_count, reference_doc_count,
-        {CONTEXT_SCORE} AS score
-    FROM profiles FINAL
-) AS profile USING (vehicle_id)
+{_SEEN.replace("AMONG", "")}
+{_PROFILED}
 LEFT JOIN (
     SELECT images.vehicle_id AS vehicle_id, count() AS confirmed
     FROM (
@@ -188,23 +184,45 @@ LEFT JOIN (
     )
 
 
+def of_vehicles(names: Sequence[str]) -> str:
+    """A SELECT of these columns of `vehicle_processing_summary` for known vehicles, `{vehicles:Array(String)}`.
+
+    Reads what they need and no more: neither all vehicles' names nor what people said (`validated_items`).
+    """
+    view = _vehicle_processing_summary()
+    return f"""SELECT
+{listed(column for column in view.columns if column.name in names)}
+FROM (SELECT arrayJoin({{vehicles:Array(String)}}) AS vehicle_id) AS vehicles
+{_SEEN.replace("AMONG", "AND assumeNotNull(results.vehicle_id) IN {vehicles:Array(String)}")}
+{_PROFILED}"""
+
+
 _AT = (
     "bitOr(bitShiftLeft(toUInt256(effective_ms + 4611686018427387904), 96),"
     " bitOr(bitShiftLeft(toUInt256(source_partition), 64), toUInt256(source_offset)))"
 )
 """(effective_ms, source_partition, source_offset) as one number, as _NEWEST; 2^62 keeps times before 1970 positive."""
+_HELD = {
+    "validated": _VALIDATED,
+    "consensus": _AGREED,
+    "parts": "greatest(findings['parts'], tables['part_identifications'])",
+    "modifications": "greatest(findings['modifications'], tables['vehicle_modifications'])",
+    "alerts": "greatest(findings['maintenance_alerts'], tables['maintenance_alerts'])",
+    "gaps": "length(gaps.item)",
+}
+"""Each for itself, not one array of all: who asks for some of them reads no column of the others."""
 _SEEN = f"""
+LEFT JOIN (
     SELECT vehicle_id, count() AS images, countIf(done) AS processed, sum(cost) AS cost_nano_usd,
         countIf(isNotNull(latest_score)) AS scored,
         sum(toInt64(roundBankers(ifNull(latest_score, 0) * 1e6))) / 1e6 AS score_sum,
         sum(ppm) AS confidence_sum_ppm, sum(ppm_count) AS confidence_count,
-        sum(held[1]) AS validated, sum(held[2]) AS consensus, sum(held[3]) AS parts, sum(held[4]) AS modifications,
-        sum(held[5]) AS alerts, sum(held[6]) AS gaps,
+        {", ".join(f"sum({name}) AS {name}" for name in _HELD)},
         toNullable(max(last_event)) AS last_processed_at, toNullable(max(last_recorded)) AS recorded_at
     FROM (
         SELECT vehicle_id, subject_id, max(done) AS done, sum(cost) AS cost,
             argMaxIf(score, scored_at, isNotNull(score)) AS latest_score, sum(ppm) AS ppm, sum(ppm_count) AS ppm_count,
-            sumForEach(held) AS held,
+            {", ".join(f"sum({name}) AS {name}" for name in _HELD)},
             max(last_event) AS last_event, max(last_recorded) AS last_recorded
         FROM (
             SELECT assumeNotNull(results.vehicle_id) AS vehicle_id, subject_id, tier,
@@ -212,18 +230,22 @@ _SEEN = f"""
                 argMaxIf(context_score, {_AT}, isNotNull(context_score)) AS score,
                 maxIf({_AT}, isNotNull(context_score)) AS scored_at,
                 sum(ifNull(confidence_ppm, 0)) AS ppm, count(confidence_ppm) AS ppm_count,
-                argMaxIf(
-                    [toUInt64({_VALIDATED}), {_AGREED},
-                        greatest(findings['parts'], tables['part_identifications']),
-                        greatest(findings['modifications'], tables['vehicle_modifications']),
-                        greatest(findings['maintenance_alerts'], tables['maintenance_alerts']),
-                        length(gaps.item)], {_AT}, status != 'failed') AS held,
+                {", ".join(f"argMaxIf({sql}, {_AT}, status != 'failed') AS {name}" for name, sql in _HELD.items())},
                 max(event_time) AS last_event, max(results.recorded_at) AS last_recorded
             FROM results FINAL
-            WHERE event_type = 'image.result' AND isNotNull(results.vehicle_id)
+            WHERE event_type = 'image.result' AND isNotNull(results.vehicle_id) AMONG
             GROUP BY vehicle_id, subject_id, tier
         )
         GROUP BY vehicle_id, subject_id
     )
     GROUP BY vehicle_id
+) AS seen USING (vehicle_id)
+""".strip("\n")
+"""What its results say; `AMONG` stands for another condition on `results`."""
+_PROFILED = f"""
+LEFT JOIN (
+    SELECT vehicle_id, event_time, recorded_at, has_spid, receipt_count, timeline_event_count, reference_doc_count,
+        {CONTEXT_SCORE} AS score
+    FROM profiles FINAL
+) AS profile USING (vehicle_id)
 """.strip("\n")

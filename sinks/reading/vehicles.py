@@ -2,37 +2,44 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
 from events.profiles import VehicleProfiled
 from metrics.fold.bands import band_sql
-from metrics.views.images import CONTEXT_SCORE
+from metrics.views.images import CONTEXT_SCORE, of_vehicles
 
 from .history import History
 
 
-class Vehicle(msgspec.Struct, frozen=True, kw_only=True):
-    """A row of `vehicle_processing_summary`: scores 0-100, confidence 0-1, money in dollars."""
+class Listed(msgspec.Struct, frozen=True, kw_only=True):
+    """What a list shows of `vehicle_processing_summary`: scores 0-100, confidence 0-1, money in dollars."""
 
     vehicle_id: str
     profile_completeness_score: int | None
-    profile_tier: str | None
     total_images: int
     images_processed: int
     total_cost: float
-    avg_cost_per_image: float | None
     avg_context_score: float | None
     avg_confidence: float | None
+    gaps_identified: int
+    last_processed_at: datetime | None
+    next_suggested_reprocess: datetime | None
+
+
+class Vehicle(Listed, frozen=True, kw_only=True):
+    """A whole row."""
+
+    avg_cost_per_image: float | None
     validated_items: int
     consensus_items: int
     parts_identified: int
     modifications_found: int
     maintenance_alerts: int
-    gaps_identified: int
-    last_processed_at: datetime | None
-    next_suggested_reprocess: datetime | None
+
+
+L = TypeVar("L", bound=Listed)
 
 
 class After(NamedTuple):
@@ -61,7 +68,7 @@ def vehicle(history: History, vehicle_id: str) -> Vehicle | None:
         f"SELECT {_COLUMNS} FROM vehicle_processing_summary WHERE vehicle_id = {{vehicle:String}}",  # noqa: S608 - constants
         {"vehicle": vehicle_id},
     )
-    return _vehicle(found[0]) if found else None
+    return _read(found[0], Vehicle) if found else None
 
 
 def profile(history: History, vehicle_id: str) -> VehicleProfiled | None:
@@ -75,7 +82,7 @@ def detailed(history: History, vehicle_id: str) -> int:
     return int(history.rows(_IMAGES, {"vehicle": vehicle_id})[0]["images"])
 
 
-def page(history: History, limit: int, after: After | None = None, tier: str | None = None) -> list[Vehicle]:
+def page(history: History, limit: int, after: After | None = None, tier: str | None = None) -> list[Listed]:
     """Vehicles, the costliest first, behind `after`. Raises ClickHouseError.
 
     The order is found in the two columns that it needs; only the page's own vehicles are then summed up.
@@ -86,14 +93,11 @@ def page(history: History, limit: int, after: After | None = None, tier: str | N
         behind = "(-total_cost, vehicle_id) > (-{cost:Float64}, {vehicle:String})"
         given |= {"cost": after.total_cost, "vehicle": after.vehicle_id}
     found = history.rows(_COSTLIEST.format(banded=_BANDED if tier else "1", behind=behind), given)
-    whole = history.rows(
-        f"SELECT {_COLUMNS} FROM vehicle_processing_summary WHERE vehicle_id IN {{vehicles:Array(String)}} "  # noqa: S608 - constants
-        "ORDER BY total_cost DESC, vehicle_id",
-        {"vehicles": [row["vehicle_id"] for row in found]},
-    )
-    return [_vehicle(row) for row in whole]
+    whole = history.rows(_LISTED, {"vehicles": [row["vehicle_id"] for row in found]})
+    return [_read(row, Listed) for row in whole]
 
 
+_LISTED = f"{of_vehicles(Listed.__struct_fields__)} ORDER BY total_cost DESC, vehicle_id"
 _BANDED = (
     f"vehicle_id IN (SELECT vehicle_id FROM profiles FINAL WHERE {band_sql(f'({CONTEXT_SCORE})')} = {{tier:String}})"  # noqa: S608 - constants
 )
@@ -111,6 +115,6 @@ ORDER BY total_cost DESC, vehicle_id LIMIT {{limit:UInt32}}
 """
 
 
-def _vehicle(row: Mapping[str, Any]) -> Vehicle:
+def _read(row: Mapping[str, Any], kind: type[L]) -> L:
     score = row["profile_completeness_score"]
-    return msgspec.convert({**row, "profile_completeness_score": None if score is None else int(score)}, Vehicle)
+    return msgspec.convert({**row, "profile_completeness_score": None if score is None else int(score)}, kind)

@@ -8,20 +8,25 @@ SELECT
     model,
     provider,
     task_type,
+    tier,
+    component_type,
+    task_complexity,
+    variant,
     effective_ms,
+    user_type,
     argMax(rating, (rated_ms, rated_at)) AS user_rating
 FROM (
-    SELECT rating, rated_ms, rated_at, picked.1 AS run_id, picked.2 AS source_partition, picked.3 AS event_id, picked.4 AS model, picked.5 AS provider, picked.6 AS task_type, picked.7 AS effective_ms
+    SELECT rating, rated_ms, rated_at, picked.1 AS run_id, picked.2 AS source_partition, picked.3 AS event_id, picked.4 AS model, picked.5 AS provider, picked.6 AS task_type, picked.7 AS effective_ms, picked.8 AS tier, picked.9 AS component_type, picked.10 AS task_complexity, picked.11 AS variant, picked.12 AS user_type
     FROM (
         SELECT word.rating AS rating, word.effective_ms AS rated_ms,
             (word.run_id, word.source_partition, word.subject_kind, word.subject_id) AS rated_at,
-            argMax((call.run_id, call.source_partition, call.event_id, call.model, call.provider, call.task_type, call.effective_ms), (call.run_id = word.run_id, call.effective_ms <= word.effective_ms,
+            argMax((call.run_id, call.source_partition, call.event_id, call.model, call.provider, call.task_type, call.effective_ms, call.tier, call.component_type, call.task_complexity, call.variant, call.user_type), (call.run_id = word.run_id, call.effective_ms <= word.effective_ms,
                 call.status != 'failed', call.effective_ms, call.source_offset, call.source_partition)) AS picked
         FROM feedback_ratings AS word
         INNER JOIN (
-            SELECT run_id, source_partition, event_id, model, provider, task_type, effective_ms, status, source_offset, about.1 AS subject_kind, about.2 AS subject_id
+            SELECT run_id, source_partition, event_id, model, provider, task_type, effective_ms, tier, component_type, task_complexity, variant, user_type, status, source_offset, about.1 AS subject_kind, about.2 AS subject_id
             FROM (
-                SELECT run_id, source_partition, event_id, model, provider, task_type, effective_ms, status, source_offset,
+                SELECT run_id, source_partition, event_id, model, provider, task_type, effective_ms, tier, component_type, task_complexity, variant, attributes['user_type'] AS user_type, status, source_offset,
                     arrayJoin([(toString(results.subject_kind), results.subject_id),
                         ('conversation', ifNull(conversation_id, ''))]) AS about
                 FROM results FINAL
@@ -33,4 +38,4 @@ FROM (
         GROUP BY rating, rated_ms, rated_at
     )
 )
-GROUP BY run_id, source_partition, event_id, model, provider, task_type, effective_ms
+GROUP BY run_id, source_partition, event_id, model, provider, task_type, effective_ms, tier, component_type, task_complexity, variant, user_type

@@ -35,13 +35,12 @@ LEFT JOIN (
         countIf(isNotNull(latest_score)) AS scored,
         sum(toInt64(roundBankers(ifNull(latest_score, 0) * 1e6))) / 1e6 AS score_sum,
         sum(ppm) AS confidence_sum_ppm, sum(ppm_count) AS confidence_count,
-        sum(held[1]) AS validated, sum(held[2]) AS consensus, sum(held[3]) AS parts, sum(held[4]) AS modifications,
-        sum(held[5]) AS alerts, sum(held[6]) AS gaps,
+        sum(validated) AS validated, sum(consensus) AS consensus, sum(parts) AS parts, sum(modifications) AS modifications, sum(alerts) AS alerts, sum(gaps) AS gaps,
         toNullable(max(last_event)) AS last_processed_at, toNullable(max(last_recorded)) AS recorded_at
     FROM (
         SELECT vehicle_id, subject_id, max(done) AS done, sum(cost) AS cost,
             argMaxIf(score, scored_at, isNotNull(score)) AS latest_score, sum(ppm) AS ppm, sum(ppm_count) AS ppm_count,
-            sumForEach(held) AS held,
+            sum(validated) AS validated, sum(consensus) AS consensus, sum(parts) AS parts, sum(modifications) AS modifications, sum(alerts) AS alerts, sum(gaps) AS gaps,
             max(last_event) AS last_event, max(last_recorded) AS last_recorded
         FROM (
             SELECT assumeNotNull(results.vehicle_id) AS vehicle_id, subject_id, tier,
@@ -49,15 +48,10 @@ LEFT JOIN (
                 argMaxIf(context_score, bitOr(bitShiftLeft(toUInt256(effective_ms + 4611686018427387904), 96), bitOr(bitShiftLeft(toUInt256(source_partition), 64), toUInt256(source_offset))), isNotNull(context_score)) AS score,
                 maxIf(bitOr(bitShiftLeft(toUInt256(effective_ms + 4611686018427387904), 96), bitOr(bitShiftLeft(toUInt256(source_partition), 64), toUInt256(source_offset))), isNotNull(context_score)) AS scored_at,
                 sum(ifNull(confidence_ppm, 0)) AS ppm, count(confidence_ppm) AS ppm_count,
-                argMaxIf(
-                    [toUInt64(arrayCount(by -> isNotNull(by), answers.validated_by)), arrayCount((asked, agreeing) -> ifNull(asked, 0) >= 2 AND ifNull(agreeing, 0) * 2 > ifNull(asked, 0), answers.asked_models, answers.agreeing_models),
-                        greatest(findings['parts'], tables['part_identifications']),
-                        greatest(findings['modifications'], tables['vehicle_modifications']),
-                        greatest(findings['maintenance_alerts'], tables['maintenance_alerts']),
-                        length(gaps.item)], bitOr(bitShiftLeft(toUInt256(effective_ms + 4611686018427387904), 96), bitOr(bitShiftLeft(toUInt256(source_partition), 64), toUInt256(source_offset))), status != 'failed') AS held,
+                argMaxIf(arrayCount(by -> isNotNull(by), answers.validated_by), bitOr(bitShiftLeft(toUInt256(effective_ms + 4611686018427387904), 96), bitOr(bitShiftLeft(toUInt256(source_partition), 64), toUInt256(source_offset))), status != 'failed') AS validated, argMaxIf(arrayCount((asked, agreeing) -> ifNull(asked, 0) >= 2 AND ifNull(agreeing, 0) * 2 > ifNull(asked, 0), answers.asked_models, answers.agreeing_models), bitOr(bitShiftLeft(toUInt256(effective_ms + 4611686018427387904), 96), bitOr(bitShiftLeft(toUInt256(source_partition), 64), toUInt256(source_offset))), status != 'failed') AS consensus, argMaxIf(greatest(findings['parts'], tables['part_identifications']), bitOr(bitShiftLeft(toUInt256(effective_ms + 4611686018427387904), 96), bitOr(bitShiftLeft(toUInt256(source_partition), 64), toUInt256(source_offset))), status != 'failed') AS parts, argMaxIf(greatest(findings['modifications'], tables['vehicle_modifications']), bitOr(bitShiftLeft(toUInt256(effective_ms + 4611686018427387904), 96), bitOr(bitShiftLeft(toUInt256(source_partition), 64), toUInt256(source_offset))), status != 'failed') AS modifications, argMaxIf(greatest(findings['maintenance_alerts'], tables['maintenance_alerts']), bitOr(bitShiftLeft(toUInt256(effective_ms + 4611686018427387904), 96), bitOr(bitShiftLeft(toUInt256(source_partition), 64), toUInt256(source_offset))), status != 'failed') AS alerts, argMaxIf(length(gaps.item), bitOr(bitShiftLeft(toUInt256(effective_ms + 4611686018427387904), 96), bitOr(bitShiftLeft(toUInt256(source_partition), 64), toUInt256(source_offset))), status != 'failed') AS gaps,
                 max(event_time) AS last_event, max(results.recorded_at) AS last_recorded
             FROM results FINAL
-            WHERE event_type = 'image.result' AND isNotNull(results.vehicle_id)
+            WHERE event_type = 'image.result' AND isNotNull(results.vehicle_id) 
             GROUP BY vehicle_id, subject_id, tier
         )
         GROUP BY vehicle_id, subject_id
