@@ -61,8 +61,8 @@ def questions(shape: Shape) -> list[Question]:
 
     of_run = "WHERE run_id = {run:String}"
     return [
-        sql("percentiles_by_model", 500, "SELECT model, median_response_time_ms, p95_response_time_ms, "
-            "p99_response_time_ms FROM model_avg_response_time"),
+        sql("percentiles_by_model", 500, "SELECT model, quantilesExactInclusive(0.5, 0.95, 0.99)(latency_ms) "
+            "FROM run_results WHERE latency_ms IS NOT NULL GROUP BY model"),
         sql("last_ten_minutes", 50, f"SELECT count(), sum(cost_nano_usd), countIf(status = 'failed') FROM run_results "
             f"{of_run} AND effective_ms >= {{from:Int64}}"),
         Question("image_lineage", 50, lambda history: lineage.of_image(history, image)),
@@ -86,6 +86,7 @@ def questions(shape: Shape) -> list[Question]:
         Question("analytics_by_hour", 300, lambda history: analytics.by_time(history, Chosen(run=run), 3_600)),
         Question("calls_of_a_run", 300, lambda history: calls.calls(history, Chosen(run=run))),
         Question("vehicles", 300, lambda history: vehicles.page(history, 20)),
+        sql("model_avg_response_time", None, "SELECT * FROM model_avg_response_time"),
         sql("model_success_rate", None, "SELECT * FROM model_success_rate"),
         sql("best_model_by_task", None, "SELECT * FROM best_model_by_task"),
     ]  # fmt: skip

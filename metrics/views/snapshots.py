@@ -18,6 +18,7 @@ def _ratio(part: str, whole: str, scale: str = "") -> str:
 
 
 def _processing_metrics() -> View:
+    """The mean score is told by a window over snapshots and results: a condition on the run reaches both (ASOF: none)."""
     validated = " + ".join(total(f"validated_{by}") for by in ("receipt", "user", "expert"))
     tokens = f"({total('input_tokens')} + {total('output_tokens')})"
     providers = "JSONExtract(metrics, 'by_provider', 'Map(String, Tuple(results Int64, failed Int64))')"
@@ -116,15 +117,22 @@ FROM (
     SELECT run_id, as_of, recorded_at, metrics, plan.cheap_models AS cheap_models
     FROM (SELECT * FROM snapshots FINAL) AS stored LEFT JOIN run_plans AS plan USING (run_id)
 ) AS shown
-ASOF LEFT JOIN (
-    SELECT run_id, at_ms, toNullable(sum(amount) OVER until_then / sum(n) OVER until_then / 1e6) AS mean
+LEFT JOIN (
+    SELECT run_id, as_of, if(scored_until = 0, NULL, amount_until / scored_until / 1e6) AS mean
     FROM (
-        SELECT run_id, intDiv(effective_ms, 1000) * 1000 AS at_ms,
-            sum(toInt64(roundBankers(assumeNotNull(context_score) * 1e6))) AS amount, count() AS n
-        FROM results FINAL WHERE isNotNull(context_score) GROUP BY run_id, at_ms
+        SELECT run_id, as_of, n, sum(amount) OVER until_then AS amount_until, sum(n) OVER until_then AS scored_until
+        FROM (
+            SELECT run_id, as_of, toUnixTimestamp64Milli(as_of) AS at_ms, toInt64(0) AS amount, toUInt64(0) AS n
+            FROM snapshots FINAL
+            UNION ALL
+            SELECT run_id, toDateTime64(0, 6, 'UTC'), intDiv(effective_ms, 1000) * 1000 AS at_ms,
+                sum(toInt64(roundBankers(assumeNotNull(context_score) * 1e6))), count()
+            FROM results FINAL WHERE isNotNull(context_score) GROUP BY run_id, at_ms
+        )
+        WINDOW until_then AS (PARTITION BY run_id ORDER BY at_ms RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
     )
-    WINDOW until_then AS (PARTITION BY run_id ORDER BY at_ms ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
-) AS scored ON shown.run_id = scored.run_id AND toUnixTimestamp64Milli(shown.as_of) >= scored.at_ms
+    WHERE n = 0
+) AS scored USING (run_id, as_of)
 """,
         "SELECT as_of, images_per_minute, total_cost_accumulated, error_rate FROM processing_metrics\n"
         "WHERE run_id = {run:String} ORDER BY as_of",

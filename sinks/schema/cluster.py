@@ -18,7 +18,7 @@ from .migrations import REGISTER, SCHEMAS, checksum, in_order, statements, table
 
 _TABLE = re.compile(r"CREATE TABLE IF NOT EXISTS (\w+)")
 _ENGINE = re.compile(r"\bENGINE = (\w*MergeTree)(?:\(([^)]*)\))?")
-_ALTER = re.compile(r"ALTER TABLE (\w+) ")
+_ALTER = re.compile(r"ALTER TABLE (\w+)\s+")
 _VIEW = re.compile(r"CREATE OR REPLACE VIEW (\w+) AS")
 
 _HEADER = """-- imageledger's schema for cluster {cluster}, database {database}, for `clickhouse-client --multiquery`.
