@@ -18,7 +18,7 @@ def _ratio(part: str, whole: str, scale: str = "") -> str:
 
 
 def _processing_metrics() -> View:
-    """The mean score is told by a window over snapshots and results: a condition on the run reaches both (ASOF: none)."""
+    """A window over snapshots and results tells the mean score: a condition on the run reaches both (ASOF stops it)."""
     validated = " + ".join(total(f"validated_{by}") for by in ("receipt", "user", "expert"))
     tokens = f"({total('input_tokens')} + {total('output_tokens')})"
     providers = "JSONExtract(metrics, 'by_provider', 'Map(String, Tuple(results Int64, failed Int64))')"

@@ -1,11 +1,12 @@
 """A load on its way: rows into ClickHouse, as often as it takes, then its dead letters onto the DLQ."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import TypeVar
 
 import stamina
 from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError, KafkaTimeoutError
 from clickhouse_connect.driver.client import Client
 
 from events.refusals import Position, dead_letter
@@ -18,7 +19,15 @@ from .writer import identity, insert
 
 Answer = TypeVar("Answer")
 
-_FIRST_WAIT_S, _LONGEST_WAIT_S, _JITTER_S = 0.2, 5.0, 0.5
+
+def _endlessly(on: type[Exception] | Callable[[Exception], bool]) -> AsyncIterator[stamina.Attempt]:
+    """Attempts, ever further apart, until one does not end in such an error."""
+    return stamina.retry_context(on=on, attempts=None, timeout=None, wait_initial=0.2, wait_max=5.0, wait_jitter=0.5)
+
+
+def _kafka_is_away(error: Exception) -> bool:
+    """The producer tries again by itself, but gives up after 40 s without metadata or a leader."""
+    return isinstance(error, KafkaTimeoutError) or (isinstance(error, KafkaError) and error.retriable)
 
 
 class Delivery:
@@ -53,14 +62,7 @@ class Delivery:
 
     async def _patiently(self, call: Callable[[], Answer]) -> Answer:
         """The answer of a blocking call to ClickHouse, however long that is away."""
-        async for attempt in stamina.retry_context(
-            on=ClickHouseAway,
-            attempts=None,
-            timeout=None,
-            wait_initial=_FIRST_WAIT_S,
-            wait_max=_LONGEST_WAIT_S,
-            wait_jitter=_JITTER_S,
-        ):
+        async for attempt in _endlessly(ClickHouseAway):
             with attempt:
                 try:
                     answer = await asyncio.to_thread(call)
@@ -74,4 +76,6 @@ class Delivery:
         for partition, (record, refused) in load.refused:
             place = Position(partition.topic, partition.partition, record.offset, record.timestamp)
             letter = dead_letter(place, record.value, refused)
-            await self._producer.send_and_wait(self._dlq, letter.value, key=letter.key, headers=letter.headers)
+            async for attempt in _endlessly(_kafka_is_away):
+                with attempt:
+                    await self._producer.send_and_wait(self._dlq, letter.value, key=letter.key, headers=letter.headers)

@@ -9,14 +9,16 @@ from typing import Any
 
 import msgspec
 import pytest
-from aiokafka import AIOKafkaProducer
-from sinking import BY_TOPIC, image, process, sink, until
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from sinking import BY_TOPIC, FakeRecord, image, process, sink, until
+from stamina.instrumentation import RetryDetails, set_on_retry_hooks
 
 from events import numbers
+from servers import topics as kafka_topics
 from servers.clickhouse import server as clickhouse_server
 from sinks.client import connect
 from sinks.loading.delivery import Delivery
-from sinks.loading.lane import Limits
+from sinks.loading.lane import Limits, Load
 from sinks.reading.history import History
 from sinks.schema.migrations import migrate
 
@@ -99,6 +101,36 @@ async def test_kill_minus_9_at_any_moment_loses_and_doubles_nothing(
             last.send_signal(signal.SIGTERM)
             assert await asyncio.to_thread(last.wait, 30) == 0
     assert await sums(store.history) == log.sums()
+
+
+async def test_dead_letters_wait_for_their_topic_as_rows_wait_for_clickhouse(
+    kafka: str, prefix: str, store: Any
+) -> None:
+    """The producer gives up after its timeout, which is 40 s of Kafka being away: the sink does not."""
+    profiles = BY_TOPIC["profiles"]
+    _, refused = profiles.read(f"{prefix}profiles", 0, [FakeRecord(0, 0, b"nope")])
+    at = TopicPartition(f"{prefix}profiles", 0)
+    load = Load([], [(at, one) for one in refused], {at: 1})
+    failed: list[RetryDetails] = []
+
+    def remember(details: RetryDetails) -> None:
+        failed.append(details)
+
+    async def has_failed() -> bool:
+        return bool(failed)
+
+    set_on_retry_hooks([remember])
+    try:
+        async with AIOKafkaProducer(bootstrap_servers=kafka, request_timeout_ms=500) as producer:
+            delivering = asyncio.create_task(Delivery(store.client, producer, prefix).deliver(profiles, load))
+            await until(has_failed, "an attempt that failed")
+            await kafka_topics.migrate(kafka, prefix=prefix)
+            await asyncio.wait_for(delivering, 120)
+    finally:
+        set_on_retry_hooks(None)
+    async with AIOKafkaConsumer(f"{prefix}dlq", bootstrap_servers=kafka, auto_offset_reset="earliest") as letters:
+        letter = await asyncio.wait_for(letters.getone(), 60)
+    assert letter.value == b"nope"
 
 
 async def test_clickhouse_away_for_a_while_is_waited_for(kafka: str, topics: str, tmp_path: Path) -> None:
