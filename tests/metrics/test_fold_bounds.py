@@ -11,6 +11,7 @@ from metrics.fold.buckets import BUCKET_MS, DAY_MS, HOUR_MS, MINUTE_MS, NEVER, m
 from metrics.fold.cells import NOWHERE, Cells, places
 from metrics.fold.counters import POSITIONS
 from metrics.fold.partition import Fold, Record
+from metrics.fold.rows import Row
 from metrics.fold.segment import Segment
 from metrics.registers import RunRegisters
 from metrics.snapshot import snapshot
@@ -110,6 +111,22 @@ def test_places_are_ten_seconds_then_a_minute_then_none() -> None:
     found, late = places(moments, watermarks)
     assert found.tolist() == [start, start, start + 1, start + 1, NOWHERE]
     assert late.tolist() == [False, False, False, False, True]
+
+
+def test_what_comes_too_late_for_ten_seconds_counts_in_its_minute() -> None:
+    start = NOW - NOW % MINUTE_MS
+    newest = start + HOUR_MS + BUCKET_MS
+    [segment] = Fold().apply([result(1, newest), result(2, start)]).values()
+    assert {row.bucket_ms for row in segment.rows if row.width_ms == BUCKET_MS} == {newest}
+    assert {row.bucket_ms for row in segment.rows if row.width_ms == MINUTE_MS} == {start, newest - BUCKET_MS}
+
+
+def test_a_row_leaves_zeros_out_but_not_a_time() -> None:
+    row = Row()
+    row.add_named({"scores.a.sum_micro": 0, "scores.a.count": 1})
+    row.widen(0, 5)
+    row.widen(2, 3)
+    assert row.counters() == {"scores.a.count": 1, "first_ms": 0, "last_ms": 5}
 
 
 def test_a_sum_of_a_chunk_may_pass_63_bits() -> None:

@@ -1,15 +1,17 @@
 """The newest holds, at rows, sources and heartbeats; what is behind the watermark goes; segments merge likewise."""
 
+import msgspec
 import pytest
 
 from events.feedback import FeedbackRecorded
 from events.heartbeats import ProcessorHeartbeat
 from events.partials import TOTAL, PartialRow, Partials
+from metrics.episodes import AlertState
 from metrics.fold.buckets import BUCKET_MS, DAY_MS, HOUR_MS, MINUTE_MS, NEVER, moment
 from metrics.fold.lifecycle import Stamp
 from metrics.fold.segment import AFTER_SEAL, FEEDBACK, Segment, is_kept
 from metrics.fold.validations import OPINIONS, Opinions, opinion
-from metrics.registers import RunRegisters
+from metrics.registers import RunRegisters, RunSegment
 
 NOW = 1_794_999_960_000  # the start of a minute
 
@@ -89,6 +91,30 @@ def test_the_newest_heartbeat_holds_and_a_day_of_silence_forgets() -> None:
     assert registers.recorded_ms == NOW + DAY_MS + 1
 
 
+def test_the_first_record_of_a_topic_is_at_offset_0() -> None:
+    registers = RunRegisters("r")
+    beat(registers, "a", NOW, 0)
+    assert registers.next_offsets == {"heartbeats": {0: 1}}
+
+
+def test_a_segment_that_says_nothing_of_the_moment_or_the_alerts_leaves_them() -> None:
+    registers = RunRegisters("r")
+    state = AlertState(rule="error_rate", status="pending", since_ms=NOW)
+    registers.restore(RunSegment(as_of_ms=NOW, alerts={"f": state}))
+    registers.restore(RunSegment())
+    assert (registers.as_of_ms, registers.alerts) == (NOW, {"f": state})
+    registers.restore(RunSegment(as_of_ms=NOW + 1, alerts={}))
+    assert (registers.as_of_ms, registers.alerts) == (NOW + 1, {})
+
+
+def test_feedback_and_what_came_after_the_seal_are_in_the_totals() -> None:
+    registers = RunRegisters("r")
+    registers.take_partials(
+        partials(1, row(1), row(2, group=FEEDBACK), row(3, group=AFTER_SEAL), row(4, group="model"))
+    )
+    assert registers.whole_run() == {("totals", ""): {"results": 6}, ("model", ""): {"results": 4}}
+
+
 def test_registers_of_nothing() -> None:
     registers = RunRegisters("r")
     assert (registers.recorded_ms, registers.first_event_ms, registers.last_event_ms) == (NEVER, None, None)
@@ -118,7 +144,7 @@ def test_what_a_segment_keeps_of_an_earlier_one(kept: bool, one: PartialRow, sea
     assert (one in merged.rows) == kept
 
 
-def test_merged_segments_hold_the_newest_of_each_identity_until_its_topic_is_sealed() -> None:
+def test_segments_put_together_hold_the_newest_of_each_identity_until_its_topic_is_sealed() -> None:
     a, b = b"a" * 16, b"b" * 16
     older = Segment(ids=a, subjects=a + b"1" * 9 + b + b"1" * 9, feedback_ids=a, verdicts=a + b"1")
     newer = Segment(ids=b, subjects=a + b"2" * 9, feedback_ids=b, verdicts=a + b"2" + b + b"2")
@@ -166,6 +192,13 @@ def test_the_latest_word_counts_and_goes_on_from_what_is_stored() -> None:
     assert whole.take(word(8, rating=0)) == through.take(word(8, rating=0))
     assert whole.counters == through.counters
     assert whole.counters["thumbs_down"] == 0
+
+
+def test_each_subject_has_a_word_of_its_own() -> None:
+    opinions = Opinions()
+    for number in range(3):
+        opinions.take(msgspec.structs.replace(word(number, rating=1), image_id=f"i{number % 2}"))
+    assert opinions.counters == {"thumbs_up": 2}
 
 
 def test_what_a_record_says() -> None:
