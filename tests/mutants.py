@@ -3,7 +3,7 @@
     python tests/mutants.py [MODULE …] [--tests FILE …] [--minutes N]
 
 Comparisons are made wider, narrower or the opposite, + and -, * and /, `and` and `or` change places, `not` goes. One
-pytest session collects `tests/metrics` and the properties of the fold, with as many examples as the suite has, and
+pytest session collects `tests/metrics` and the properties of the fold (few examples beside the long log of each), and
 runs it once to see which functions of `metrics/` each test calls. A mutant is then a fork of that session, with the
 code of its live functions exchanged, which runs the tests that call them, the quickest first, until one fails. What
 none notices of code that was run while its module was imported is tried again with all modules imported anew.
@@ -274,7 +274,7 @@ def main() -> int:
     options = parser.parse_args()
     # The same examples every time, and no time spent on making them small.
     phases = [Phase.explicit, Phase.generate]
-    settings.register_profile("mutants", derandomize=True, database=None, deadline=None, max_examples=20, phases=phases)
+    settings.register_profile("mutants", derandomize=True, database=None, deadline=None, max_examples=5, phases=phases)
     settings.load_profile("mutants")
     trial = Trial(options.modules or _modules(), options.minutes)
     with redirect_stdout(sys.stderr):

@@ -1,9 +1,17 @@
 """What a fold lets go of, and where windows begin."""
 
+import msgspec
+import numpy as np
+import pytest
+
 from events.partials import TOTAL
 from events.results import ImageResult
-from metrics.fold.buckets import BUCKET_MS, DAY_MS, HOUR_MS, MINUTE_MS, moment
+from metrics.fold import groups, partition
+from metrics.fold.buckets import BUCKET_MS, DAY_MS, HOUR_MS, MINUTE_MS, NEVER, moment
+from metrics.fold.cells import NOWHERE, Cells, places
+from metrics.fold.counters import POSITIONS
 from metrics.fold.partition import Fold, Record
+from metrics.fold.rows import Row
 from metrics.fold.segment import Segment
 from metrics.registers import RunRegisters
 from metrics.snapshot import snapshot
@@ -69,6 +77,88 @@ def test_a_run_that_was_left_behind_is_sealed_and_its_segment_says_so() -> None:
     assert after.sealed
     assert [row.counters for row in after.rows] == [{"after_seal": 1}]
     assert (after.ids, after.subjects) == (b"", b"")
+
+
+def test_a_run_is_sealed_once_more_than_the_time_has_passed() -> None:
+    for later_ms, sealed in ((DAY_MS, False), (DAY_MS + 1, True)):
+        again, swept = Fold(seal_after_ms=DAY_MS), Fold(seal_after_ms=DAY_MS)
+        for fold in (again, swept):
+            fold.apply([result(1, NOW, "old")])
+        assert again.apply([result(2, NOW + later_ms, "old")])["old"].sealed == sealed
+        assert ("old" in swept.apply([result(2, NOW + later_ms, "new")])) == sealed
+
+
+def test_bins_are_of_the_whole_run_alone() -> None:
+    rows = Fold().apply([replaced(result(1, NOW), latency_ms=5, confidence=0.5)])["r"].rows
+    for row in rows:
+        bins = {name.partition(".")[0] for name in row.counters if "_bin." in name}
+        assert bins == (
+            set() if row.width_ms != TOTAL else
+            {"totals": {"latency_bin", "confidence_bin"}, "model": {"latency_bin", "confidence_bin"},
+             "provider": {"latency_bin"}, "tier": {"confidence_bin"}}.get(row.group, set())
+        )  # fmt: skip
+
+
+def replaced(record: Record, **fields: object) -> Record:
+    return record._replace(event=msgspec.structs.replace(record.event, **fields))
+
+
+def test_places_are_ten_seconds_then_a_minute_then_none() -> None:
+    start = NOW - NOW % MINUTE_MS
+    gone = HOUR_MS + BUCKET_MS  # behind the watermark: the bucket of ten seconds is kept no more
+    moments = np.array([start, start, start + 9_999, start, start])
+    watermarks = np.array([NEVER, start + gone - 1, start + gone, start + DAY_MS, start + DAY_MS + 1])
+    found, late = places(moments, watermarks)
+    assert found.tolist() == [start, start, start + 1, start + 1, NOWHERE]
+    assert late.tolist() == [False, False, False, False, True]
+
+
+def test_what_comes_too_late_for_ten_seconds_counts_in_its_minute() -> None:
+    start = NOW - NOW % MINUTE_MS
+    newest = start + HOUR_MS + BUCKET_MS
+    [segment] = Fold().apply([result(1, newest), result(2, start)]).values()
+    assert {row.bucket_ms for row in segment.rows if row.width_ms == BUCKET_MS} == {newest}
+    assert {row.bucket_ms for row in segment.rows if row.width_ms == MINUTE_MS} == {start, newest - BUCKET_MS}
+
+
+def test_a_row_leaves_zeros_out_but_not_a_time() -> None:
+    row = Row()
+    row.add_named({"scores.a.sum_micro": 0, "scores.a.count": 1})
+    row.widen(0, 5)
+    row.widen(2, 3)
+    assert row.counters() == {"scores.a.count": 1, "first_ms": 0, "last_ms": 5}
+
+
+def test_a_sum_of_a_chunk_may_pass_63_bits() -> None:
+    dear = ImageResult(event_id="e", event_time=moment(NOW), image_id="i", status="success", cost_usd=1e6)
+    everything = np.arange(10_000)
+    cells = Cells.of_results(np.zeros(10_000, dtype=np.intp), np.zeros(10_000, dtype=np.int64))
+    [sums] = cells.sums([dear] * 10_000, everything)
+    assert sums[POSITIONS["cost_nano_usd"]] == 10**19
+
+
+def test_names_go_on_from_what_is_stored(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(groups, "NAMED_PER_PARTITION", 1)
+    said = {"scores": {"a.b": 1.0}, "stages": {"a.b": 1.0}, "tables": {"a.b": 1}, "model": "m"}
+    through, stopped = Fold(), Fold()
+    stored = through.apply([replaced(result(1, NOW), **said)])["r"]
+    stopped.restore("r", Segment.decode(stored.encode()))
+    others = {"scores": {"c": 1.0}, "stages": {"a.b": 1.0}, "tables": {"c": 1}, "model": "n"}
+    then = [replaced(result(2, NOW), **others)]
+    one, other = through.apply(then)["r"], stopped.apply(then)["r"]
+    assert one == other
+    assert one.truncated == ["model", "records", "scores"]
+
+
+def test_a_run_too_large_for_one_segment_is_not_put_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    fold = Fold()
+    fold.apply([result(1, NOW)])
+    tally = fold._runs["r"].tally
+    assert tally is not None
+    monkeypatch.setattr(partition, "WHOLE_BYTES", tally.nbytes)
+    assert fold.whole("r") is not None
+    monkeypatch.setattr(partition, "WHOLE_BYTES", tally.nbytes - 1)
+    assert fold.whole("r") is None
 
 
 def test_a_window_begins_behind_its_edge_and_ends_at_as_of() -> None:

@@ -99,6 +99,17 @@ def event(number: int, kind: int) -> Event:
     return AlertUnsilenced(**head, silence_id="s")
 
 
+def test_a_threshold_is_given_whole_and_the_rest_field_by_field() -> None:
+    life = Lifecycle()
+    said = [RuleChange(above=1.0, clear=0.5), RuleChange(for_s=5), RuleChange(below=0.2)]
+    for number, change in enumerate(said):
+        told = RulesChanged(event_id=str(number), event_time=moment(0), rules={"r": change})
+        life = life.take(told, Stamp(10 + number, 0, number))
+        assert life.recorded_ms == 10 + number
+        assert life.rules["r"].above == (1.0 if number < 2 else None)
+    assert life.rules == {"r": RuleChange(below=0.2, for_s=5)}
+
+
 @given(st.lists(st.integers(0, 3), max_size=8), st.randoms(use_true_random=False))
 def test_the_order_of_reading_does_not_matter(kinds: list[int], chance: Random) -> None:
     told = [(event(number, kind), Stamp(number // 2, number % 2, number)) for number, kind in enumerate(kinds)]

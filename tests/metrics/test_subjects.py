@@ -66,3 +66,11 @@ def test_states_go_on_from_what_was_stored() -> None:
     assert one.tier.tolist() == other.tier.tolist()
     assert (one.bands, one.entries) == (other.bands, other.entries)
     assert len(stored) == 3
+
+
+def test_a_subject_takes_forty_bytes_at_most() -> None:
+    """DESIGN.md 7, memory of a worker."""
+    subjects = Subjects()
+    for begin in range(0, 20_000, 500):
+        take(subjects, *((f"s{n}", 1, "success", True, None) for n in range(begin, begin + 500)))
+    assert 25 * len(subjects) <= subjects.nbytes <= 40 * len(subjects)
