@@ -3,6 +3,7 @@
 import random
 import time
 
+import figures
 import pytest
 from load import Load
 from site_under_test import PREFIX, Site, eventually
@@ -28,6 +29,7 @@ def test_a_worker_whose_clock_is_an_hour_wrong(site: Site, chance: random.Random
             eventually(worker.ready, "the worker")
         load.stop()
         require_equal_snapshots(site.bootstrap, Expected(site.bootstrap, PREFIX), PREFIX)
+        figures.equal()
         trickle = Load(site.bootstrap, PREFIX, chance, 20).start()
         eventually(lambda: (said := worker.status()) and said.clock_ahead_ms is not None, "a word on the clock")
         trickle.stop()

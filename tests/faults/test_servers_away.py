@@ -15,6 +15,8 @@ from imageledger import health
 
 pytestmark = [pytest.mark.faults]
 
+WORKER_KILLS, SINK_KILLS = 20, 8
+
 
 @pytest.mark.timeout(1_400)
 def test_kafka_killed_three_times(site: Site, chance: random.Random, rate: int) -> None:
@@ -42,21 +44,40 @@ def moments(site: Site) -> list[float]:
 
 @pytest.mark.timeout(1_400)
 def test_clickhouse_stopped_for_ten_minutes(site: Site, chance: random.Random, rate: int, away_s: float) -> None:
+    """Live figures first without any other fault, then with the worker and the sink killed all the time."""
     site.up()
     load = Load(site.bootstrap, "imageledger.", chance, rate).start()
     lags_s = []
+    worker_s: list[float] = []
+    sink_s: list[float] = []
     try:
         time.sleep(5)
         site.stop_clickhouse()
-        end = time.monotonic() + away_s
-        while time.monotonic() < end:
+        begin = time.monotonic()
+        while time.monotonic() < begin + away_s / 3:
             time.sleep(5)
             lags_s.append(time.time() - max(moments(site)))
+        fates = ["worker"] * WORKER_KILLS + ["sink"] * SINK_KILLS
+        chance.shuffle(fates)
+        for fate in fates:
+            time.sleep(chance.uniform(0, 6))
+            if fate == "worker":
+                worker_s.append(site.kill_worker())
+            else:
+                sink_s.append(site.kill_sink())
+        time.sleep(max(0.0, begin + away_s - time.monotonic()))  # the length of the outage
     finally:
         load.stop()
     site.start_clickhouse()
     require_equal(site)
-    figures.keep("clickhouse_stopped", away_s=away_s, records=load.published, snapshot_age=figures.spread(lags_s))
+    figures.keep(
+        "clickhouse_stopped",
+        away_s=away_s,
+        records=load.published,
+        snapshot_age=figures.spread(lags_s),
+        worker_ready_again=figures.spread(worker_s),
+        sink_running_again=figures.spread(sink_s),
+    )
 
 
 @pytest.mark.timeout(1_400)
