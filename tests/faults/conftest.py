@@ -24,6 +24,7 @@ import figures  # noqa: E402 - found where the lines above look
 from site_under_test import Site, say  # noqa: E402
 
 _BEGAN = time.monotonic()
+_NOT_RUN = "Failed: not run: "
 ORDER = (
     "kills", "hundred_thousand_hostile", "sleeper", "kafka", "clock", "switched", "three_one", "killed_between",
     "million", "more_of_everything", "state_folder", "stopped_for_ten", "undisturbed", "soak",
@@ -116,6 +117,8 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
             seed = dict(item.user_properties).get("seed", "")
             scale = item.config.getoption("--fault-scale", 1)
             said = "" if call.excinfo is None else call.excinfo.exconly().splitlines()[0]
+            if said.startswith(_NOT_RUN):
+                return report  # what an earlier run said of it stands
             figures.enter(item.name.removeprefix("test_").replace("_", " "), call.duration, seed, scale, said)
     return report
 

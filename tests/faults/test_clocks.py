@@ -10,7 +10,7 @@ from site_under_test import PREFIX, Site, eventually
 from verdict import Expected, require_equal_snapshots
 from worker_process import WorkerProcess
 
-pytestmark = [pytest.mark.faults, pytest.mark.timeout(1_400)]
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(800)]
 
 HOUR_MS = 3_600_000
 

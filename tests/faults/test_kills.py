@@ -9,10 +9,10 @@ from load import Load
 from site_under_test import Site, eventually
 from verdict import require_equal
 
-pytestmark = [pytest.mark.faults, pytest.mark.timeout(1_400)]
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(800)]
 
-WORKER_KILLS, SINK_KILLS = 10, 4
-"""Twenty and eight more while ClickHouse is away (`test_servers_away`)."""
+WORKER_KILLS, SINK_KILLS = 10, 10
+"""The worker is killed twenty times more while ClickHouse is away (`test_servers_away`)."""
 
 
 def test_worker_and_sink_killed_at_any_moment(site: Site, chance: random.Random, rate: int) -> None:
