@@ -8,7 +8,7 @@ READY := $(VENV)/.ready
 # them compiles everything that it imports, three times the processor time.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup run test faults lint mutants bench docs screenshot sdk lock
+.PHONY: setup run test faults soak lint mutants bench docs screenshot sdk lock
 
 setup: $(READY)
 
@@ -42,7 +42,11 @@ test: setup
 
 # Every fault under load: an hour on a quiet machine. `make test` has the short set.
 faults: setup
-	$(BIN)/python -m pytest -m faults --capture no --fault-minutes 60
+	$(BIN)/python -m pytest -m faults --capture no --fault-minutes 50 --deselect tests/faults/test_soak.py
+
+# Twenty minutes of runs that come, end and are sealed: memory, files and ledgers, plotted in benchmarks/results/faults.
+soak: setup
+	$(BIN)/python -m pytest -m faults --capture no tests/faults/test_soak.py
 
 lint: setup
 	$(BIN)/ruff check .

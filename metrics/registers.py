@@ -19,6 +19,8 @@ from metrics.newest import NewestRows, Source, StoredRow
 
 LIVE_MS = buckets.HOUR_MS
 """A run goes by the clock for so long after its last record (DETAILS.md, Time)."""
+OPEN_MS = 7 * buckets.DAY_MS
+"""One that is declared and not over, or has no result yet, for so long: as long as its heartbeats are kept."""
 _HEARTBEATS_KEPT_MS = buckets.DAY_MS
 
 
@@ -188,13 +190,15 @@ class RunRegisters:
         """The moment to look from: the clock while the run is live, else its last event time (DETAILS.md, Time).
 
         Never before the broker had the run's newest record: a clock that is behind it would look at buckets that are
-        kept no more (docs/decisions/0048).
+        kept no more (docs/decisions/0048). Of a run that is not over never later than OPEN_MS after that record: what
+        nobody ends would be looked at every second for ever (docs/decisions/0049).
         """
         last_event_ms, recorded_ms = self.last_event_ms, self.recorded_ms
-        is_open = self.lifecycle.declared and not self.finished
-        if last_event_ms is None or is_open or now_ms - recorded_ms <= LIVE_MS:
-            return max(now_ms, recorded_ms)
-        return last_event_ms
+        if recorded_ms == buckets.NEVER:
+            return now_ms
+        if last_event_ms is None or (self.lifecycle.declared and not self.finished):
+            return min(max(now_ms, recorded_ms), recorded_ms + OPEN_MS)
+        return max(now_ms, recorded_ms) if now_ms - recorded_ms <= LIVE_MS else last_event_ms
 
     @property
     def sources(self) -> dict[int, Source]:

@@ -26,6 +26,7 @@ from .commits import Commits
 from .errors import KafkaUnreachable, LogReplaced, StreamError
 from .faust_app import add_agent, build_app, partitions_of
 from .partition import chunk_of
+from .recovery import Recoveries
 from .runs import RUNS
 from .setup import StageSetup, Surroundings
 from .skew import ClockCheck
@@ -86,6 +87,7 @@ class _Worker:
         self._cluster = Cluster(settings.bootstrap, settings.prefix, settings.security)
         self._status_path = status.path_of(settings.data_dir, settings.slot)
         self._clocks = ClockCheck()
+        self._recoveries = Recoveries()
         self._state: status.WorkerState = "starting"
         self._stages: list[Stage[Any]] = []
         self._background: set[asyncio.Task[None]] = set()
@@ -123,6 +125,7 @@ class _Worker:
             topic_ids={name: topic.id for name, topic in topics.items()},
             partitions=topics["partials"].partitions,
             log_start=log_start,
+            recoveries=self._recoveries,
             failed=self._fail,
         )
         for setup in self._setups:
@@ -146,6 +149,11 @@ class _Worker:
         self._state = "ready"
         for stage, setup in zip(self._stages, self._setups, strict=True):
             stage.assigned(partitions_of(assigned, set(map(self._cluster.topic, setup.sources))))
+        self._spawn(self._say_when_recovered())
+
+    async def _say_when_recovered(self) -> None:
+        await self._recoveries.wait()
+        self._write_status()
 
     async def _run_app(self) -> None:
         await self._app.start()
@@ -197,6 +205,8 @@ class _Worker:
         for stage, setup in zip(self._stages, self._setups, strict=True):
             for number, partition in stage.partitions.items():
                 waits: str | None = "its recovery is not over"
+                if partition.ready and not self._recoveries.over:
+                    continue  # it waits for those whose recovery is not over, and they are watched
                 if partition.ready:
                     waiting = [
                         self._waits(TP(self._cluster.topic(name), number), partition.expected(name))
@@ -244,7 +254,9 @@ class _Worker:
             except Exception as error:  # noqa: BLE001 - whatever it is ends the process
                 self._fail(error)
 
-        self._background.add(asyncio.create_task(watched()))
+        task = asyncio.create_task(watched())
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
 
     def _fail(self, error: BaseException) -> NoReturn:
         """End the process now: what it holds in memory may be ahead of what is written."""

@@ -65,6 +65,7 @@ class Partition(Generic[P]):
         self._revoked = False
         application = f"{shared.application}.{setup.name}.{number}"
         self._fence = shared.cluster.producer(transactional_id=application)
+        shared.recoveries.begin(self)
         self._task = asyncio.create_task(self._run(), name=application)
 
     def put(self, item: EventT[Any] | Reopen) -> None:
@@ -80,6 +81,7 @@ class Partition(Generic[P]):
     def revoke(self) -> None:
         """The partition is another worker's now. What is half done may end (its writes are refused if too late)."""
         self._revoked = True
+        self._shared.recoveries.end(self)
         self._inbox.put_nowait(None)
 
     async def ended(self) -> None:
@@ -116,7 +118,12 @@ class Partition(Generic[P]):
         await self._fence.start()
         try:
             await self._recover()
+            self._shared.recoveries.end(self)
+            await self._shared.recoveries.wait()
+            if not self._revoked:
+                await self._open()
             while (item := await self._inbox.get()) is not None and not self._revoked:
+                await self._shared.recoveries.wait()
                 match item:
                     case Tick():
                         await self._tick(item.now_ms)
@@ -163,7 +170,6 @@ class Partition(Generic[P]):
         await self._say(again)
         if not self._revoked:
             self.ready = True
-            await self._open()
             log.info("%s partition %d: ready at %s", self._setup.name, self.number, self._ledger.head.applied)
 
     async def _open(self) -> None:

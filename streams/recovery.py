@@ -1,5 +1,6 @@
 """Taking a partition over: shut the former owner out, then read what it has folded (DESIGN.md 5.3)."""
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
@@ -66,6 +67,39 @@ def require_start(name: Name, partition: TopicPartition, expected: int, start: i
             f"folded next, the log begins at {start}. Set the topic's retention.ms to -1, and fold what is left into "
             "another prefix with `imageledger replay --into PREFIX`"
         )
+
+
+class Recoveries:
+    """Which partitions of a worker are still being recovered: while one is, none of them folds.
+
+    All share one core. Partitions that were recovered first folded what had piled up meanwhile, and the last one waited
+    for most of a minute to read a ledger of 50 ms.
+    """
+
+    def __init__(self) -> None:
+        self._under_way: set[object] = set()
+        self._over = asyncio.Event()
+        self._over.set()
+
+    @property
+    def over(self) -> bool:
+        """Whether nobody has to wait."""
+        return self._over.is_set()
+
+    def begin(self, partition: object) -> None:
+        """It has a ledger to read."""
+        self._under_way.add(partition)
+        self._over.clear()
+
+    def end(self, partition: object) -> None:
+        """It has read it, or is another worker's now; to say so twice is harmless."""
+        self._under_way.discard(partition)
+        if not self._under_way:
+            self._over.set()
+
+    async def wait(self) -> None:
+        """Until everybody has read what he has to."""
+        await self._over.wait()
 
 
 @asynccontextmanager

@@ -12,6 +12,7 @@ from events.topics import Name
 from .cluster import Cluster
 from .ledger import P
 from .positions import Positions
+from .recovery import Recoveries
 
 
 class Outgoing(NamedTuple):
@@ -85,7 +86,8 @@ class StageSetup(NamedTuple, Generic[P]):
 class Surroundings(NamedTuple):
     """What all partitions of a worker share.
 
-    `partitions`: how many there are. `said`: the idempotent producer. `log_start`: a log's first offset.
+    `partitions`: how many there are. `said`: the idempotent producer. `log_start`: a log's first offset. `recoveries`:
+    whom all the others wait for.
     """
 
     cluster: Cluster
@@ -95,4 +97,5 @@ class Surroundings(NamedTuple):
     topic_ids: Mapping[str, str]
     partitions: int
     log_start: Callable[[TP], Awaitable[int]]
+    recoveries: Recoveries
     failed: Callable[[BaseException], None]

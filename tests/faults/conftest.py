@@ -1,15 +1,16 @@
 """Faults on the whole product. The short set runs with every other test; what is marked `faults` only by `make faults`.
 
 `--fault-seed N` repeats the moments of a run; the seed of each is printed, and stands in the table at the end. One
-scenario alone: `pytest -m faults -s tests/faults/test_kills.py::NAME`; on a machine that is slow or busy with a
+scenario alone: `pytest -m faults -s tests/faults/test_kills.py`; on a machine that is slow or busy with a
 `--fault-scale` below 1.
 """
 
 import random
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,9 +20,16 @@ for room in ("properties", "streams"):
 
 pytest.register_assert_rewrite("verdict", "site_under_test")
 
-from site_under_test import Site, say  # noqa: E402 - found where the lines above look
+import figures  # noqa: E402 - found where the lines above look
+from site_under_test import Site, say  # noqa: E402
 
 _BEGAN = time.monotonic()
+_NOT_RUN = "Failed: not run: "
+ORDER = (
+    "kills", "hundred_thousand_hostile", "sleeper", "kafka", "clock", "switched", "three_one", "killed_between",
+    "million", "more_of_everything", "state_folder", "stopped_for_ten", "undisturbed", "soak",
+)  # fmt: skip
+"""What is worth most comes first: an hour may be over before the last."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -84,6 +92,35 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     minutes = item.config.getoption("--fault-minutes", None)
     if minutes is not None and item.get_closest_marker("faults") and time.monotonic() - _BEGAN > 60 * minutes:
         pytest.fail(f"not run: {minutes:.0f} minutes are over", pytrace=False)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Those of this folder in their order, where they stand."""
+    ours = [place for place, item in enumerate(items) if item.get_closest_marker("faults")]
+    chosen = sorted(
+        (items[place] for place in ours),
+        key=lambda item: next(n for n, word in enumerate((*ORDER, "")) if word in item.nodeid),
+    )
+    for place, item in zip(ours, chosen, strict=True):
+        items[place] = item
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, Any, Any]:
+    """A row of the table as soon as a scenario is over, whatever becomes of those that follow."""
+    report = yield
+    if item.get_closest_marker("faults"):
+        if call.when == "setup":
+            figures.begin()
+        if call.when == "call" or (call.when == "setup" and report.failed):
+            seed = dict(item.user_properties).get("seed", "")
+            scale = item.config.getoption("--fault-scale", 1)
+            said = "" if call.excinfo is None else call.excinfo.exconly().splitlines()[0]
+            if said.startswith(_NOT_RUN):
+                return report  # what an earlier run said of it stands
+            figures.enter(item.name.removeprefix("test_").replace("_", " "), call.duration, seed, scale, said)
+    return report
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

@@ -3,16 +3,59 @@
 import json
 import statistics
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import psutil
 
 FOLDER = Path(__file__).parents[2] / "benchmarks" / "results" / "faults"
+_TABLE = FOLDER / "summary.json"
+
+
+_told: dict[str, Any] = {}
+"""Of the scenario that runs: its figures, and how often its judge found all equal."""
+
+
+def begin() -> None:
+    """Another scenario."""
+    _told.clear()
+
+
+def equal() -> None:
+    """The judge has found every counter equal."""
+    _told["equal"] = _told.get("equal", 0) + 1
+
+
+def enter(scenario: str, took_s: float, seed: Any, scale: float, failure: str) -> None:
+    """Its row of the table, in the place of what an earlier run of it said. `failure`: empty where it passed."""
+    rows = json.loads(_TABLE.read_text()) if _TABLE.exists() else {}
+    told = {name: value for name, value in _told.items() if name != "equal"}
+    rows[scenario] = {
+        "outcome": failure or "passed",
+        "equal": "yes" if _told.get("equal") else "not shown",
+        "seconds": round(took_s),
+        "seed": seed,
+        "scale": scale,
+        "day": f"{datetime.now(UTC):%d %B %Y %H:%M}",
+        "figures": told,
+    }
+    _TABLE.parent.mkdir(parents=True, exist_ok=True)
+    _TABLE.write_text(json.dumps(rows, indent=2) + "\n")
+    lines = [
+        "| fault | outcome | equal? | seconds | seed | scale | run (UTC) | figures |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for name, row in rows.items():
+        short = {key: value for key, value in row["figures"].items() if key != "samples"}
+        cells = [name, row["outcome"][:200], row["equal"], row["seconds"], row["seed"], row["scale"], row["day"]]
+        lines.append(" | ".join(["", *(str(cell).replace("|", "/") for cell in cells), json.dumps(short), ""]).strip())
+    _TABLE.with_suffix(".md").write_text("\n".join(["# Faults: the last run of each scenario", "", *lines, ""]))
 
 
 def keep(scenario: str, **figures: Any) -> None:
     """Write `scenario.json` anew."""
+    _told.update(figures)
     FOLDER.mkdir(parents=True, exist_ok=True)
     (FOLDER / f"{scenario}.json").write_text(json.dumps(figures, indent=2) + "\n")
 

@@ -37,7 +37,7 @@ class Load:
     """Publishes about `rate` records a second until stopped, from a thread of its own.
 
     `repeats`, `malformed`: shares of them. `runs`, `subjects`: run ids to choose from, how many subjects. `judged`:
-    after so many records, by default those of 75 s, only a trickle, however long the faults take: the judge is slow.
+    after so many records, by default those of 50 s, only a trickle, however long the faults take: the judge is slow.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class Load:
         )
         self._prefix = prefix
         self._chance = random.Random(chance.random())
-        self._rate, self._judged = rate, 75 * rate if judged is None else judged
+        self._rate, self._judged = rate, 50 * rate if judged is None else judged
         self._repeats, self._malformed, self._runs, self._subjects = repeats, malformed, runs, subjects
         self._templates = self._make_templates()
         self._sent: deque[tuple[str, bytes, bytes]] = deque(maxlen=_REMEMBERED)

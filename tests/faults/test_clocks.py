@@ -3,13 +3,14 @@
 import random
 import time
 
+import figures
 import pytest
 from load import Load
 from site_under_test import PREFIX, Site, eventually
 from verdict import Expected, require_equal_snapshots
 from worker_process import WorkerProcess
 
-pytestmark = [pytest.mark.faults, pytest.mark.timeout(1_400)]
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(800)]
 
 HOUR_MS = 3_600_000
 
@@ -28,6 +29,7 @@ def test_a_worker_whose_clock_is_an_hour_wrong(site: Site, chance: random.Random
             eventually(worker.ready, "the worker")
         load.stop()
         require_equal_snapshots(site.bootstrap, Expected(site.bootstrap, PREFIX), PREFIX)
+        figures.equal()
         trickle = Load(site.bootstrap, PREFIX, chance, 20).start()
         eventually(lambda: (said := worker.status()) and said.clock_ahead_ms is not None, "a word on the clock")
         trickle.stop()

@@ -21,7 +21,7 @@ from verdict import require_equal, shown
 
 from events.snapshots import RunMetrics
 
-pytestmark = [pytest.mark.faults, pytest.mark.timeout(1_400)]
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(800)]
 
 MEMORY_MB = 1_000
 CLEAN, GOOD, EVIL = 100_000, 200_000, 200_000

@@ -8,7 +8,7 @@ from load import Load
 from site_under_test import PREFIX, Site
 from verdict import require_equal
 
-pytestmark = [pytest.mark.faults, pytest.mark.timeout(1_400)]
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(800)]
 
 
 def test_an_undisturbed_load(site: Site, chance: random.Random, rate: int) -> None:

@@ -15,8 +15,10 @@ from imageledger import health
 
 pytestmark = [pytest.mark.faults]
 
+WORKER_KILLS = 20
 
-@pytest.mark.timeout(1_400)
+
+@pytest.mark.timeout(800)
 def test_kafka_killed_three_times(site: Site, chance: random.Random, rate: int) -> None:
     site.up()
     load = Load(site.bootstrap, "imageledger.", chance, rate).start()
@@ -42,24 +44,36 @@ def moments(site: Site) -> list[float]:
 
 @pytest.mark.timeout(1_400)
 def test_clickhouse_stopped_for_ten_minutes(site: Site, chance: random.Random, rate: int, away_s: float) -> None:
+    """Live figures first without any other fault, then with the worker killed again and again."""
     site.up()
     load = Load(site.bootstrap, "imageledger.", chance, rate).start()
     lags_s = []
+    worker_s: list[float] = []
     try:
         time.sleep(5)
         site.stop_clickhouse()
-        end = time.monotonic() + away_s
-        while time.monotonic() < end:
+        begin = time.monotonic()
+        while time.monotonic() < begin + away_s / 3:
             time.sleep(5)
             lags_s.append(time.time() - max(moments(site)))
+        for _ in range(WORKER_KILLS):
+            time.sleep(chance.uniform(0, 12))
+            worker_s.append(site.kill_worker())
+        time.sleep(max(0.0, begin + away_s - time.monotonic()))  # the length of the outage
     finally:
         load.stop()
     site.start_clickhouse()
     require_equal(site)
-    figures.keep("clickhouse_stopped", away_s=away_s, records=load.published, snapshot_age=figures.spread(lags_s))
+    figures.keep(
+        "clickhouse_stopped",
+        away_s=away_s,
+        records=load.published,
+        snapshot_age=figures.spread(lags_s),
+        worker_ready_again=figures.spread(worker_s),
+    )
 
 
-@pytest.mark.timeout(1_400)
+@pytest.mark.timeout(800)
 def test_clickhouse_and_sink_killed_between_insert_and_ack(site: Site, chance: random.Random, rate: int) -> None:
     site.up()
     load = Load(site.bootstrap, "imageledger.", chance, rate).start()

@@ -44,6 +44,7 @@ def test_a_soak_with_runs_sealed_after_20_s(site: Site, chance: random.Random, r
     try:
         expected = Expected(site.bootstrap, PREFIX, seal_after_ms=SEAL_MS)
         require_equal_snapshots(site.bootstrap, expected, PREFIX)
+        figures.equal()
     finally:
         worker.kill()
     # A third in, everything that is kept for a while is there; what grows from then on grows for ever.

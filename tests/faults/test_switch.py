@@ -9,7 +9,7 @@ from load import Load
 from site_under_test import PREFIX, Site, eventually
 from verdict import require_equal
 
-pytestmark = [pytest.mark.faults, pytest.mark.timeout(1_400)]
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(800)]
 
 OTHER = "rebuilt."
 

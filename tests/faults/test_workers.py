@@ -11,7 +11,7 @@ from load import Load
 from site_under_test import Site, eventually, sleep_and_wake
 from verdict import require_equal
 
-pytestmark = [pytest.mark.faults, pytest.mark.timeout(1_400)]
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(800)]
 
 
 def test_one_three_one_workers_and_a_rolling_restart(site: Site, chance: random.Random, rate: int) -> None:

@@ -7,6 +7,7 @@ from functools import cache
 from typing import Any
 
 import clickhouse_connect
+import figures
 import msgspec
 from aiokafka import ConsumerRecord
 from judge import read
@@ -59,6 +60,7 @@ def require_equal(site: Site, *, sql: bool = True, prefix: str = PREFIX, deadlin
     require_equal_letters(site.bootstrap, expected, prefix)
     if sql:
         require_equal_sql(site, expected, moments, deadline_s)
+    figures.equal()
     say(f"equal: {len(expected.runs):,} runs, {expected.refused.total():,} refused records")
     return expected
 
@@ -117,9 +119,9 @@ def require_equal_sql(site: Site, expected: Expected, moments: dict[str, int], d
             query = f"SELECT count() FROM {table} FINAL"
             eventually(lambda q=query, n=count: client.query(q).result_rows[0][0] >= n, f"{count} rows", deadline_s)
             assert (table, client.query(query).result_rows[0][0]) == (table, count)
-        figures = {run_id: run.expected(moments[run_id]) for run_id, run in expected.runs.items()}
+        wanted_by = {run_id: run.expected(moments[run_id]) for run_id, run in expected.runs.items()}
         totals = {row["run_id"]: _nested(row) for row in rows("run_totals")}
-        wanted = {run_id: _comparable(found["totals"]) for run_id, found in figures.items()}
+        wanted = {run_id: _comparable(found["totals"]) for run_id, found in wanted_by.items()}
         assert deep("SQL totals", wanted, totals)[:20] == []
         for label in LABELS:
             groups: dict[str, dict[str, Any]] = {}
@@ -128,7 +130,7 @@ def require_equal_sql(site: Site, expected: Expected, moments: dict[str, int], d
             for run_id, run in expected.runs.items():
                 if label in run.truncated:
                     continue  # parity is asked of the sum
-                by = {value: _comparable(counters) for value, counters in figures[run_id][f"by_{label}"].items()}
+                by = {value: _comparable(counters) for value, counters in wanted_by[run_id][f"by_{label}"].items()}
                 by = {value: counters for value, counters in by.items() if counters}
                 assert deep(f"SQL {run_id} by {label}", by, groups.get(run_id, {}))[:20] == []
 

@@ -56,6 +56,15 @@ def test_a_clock_that_is_behind_looks_from_the_arrival_of_the_newest_record() ->
     assert registers.as_of(NOW - HOUR_MS) == NOW + 1
 
 
+def test_a_run_that_nobody_ends_stands_still_a_week_after_its_last_record() -> None:
+    registers = registers_of([result(1, NOW)])
+    registers.take_run_event(declared(total_images=5), Stamp(NOW + 1, 0, 0))
+    week_later = NOW + 1 + 7 * DAY_MS
+    assert registers.as_of(week_later - 1) == week_later - 1
+    assert registers.as_of(week_later + DAY_MS) == week_later
+    assert snapshot(registers, week_later).state == "stalled"
+
+
 def test_a_declared_total_that_is_reached_ends_the_run() -> None:
     registers = registers_of([result(1, NOW), result(2, NOW)])
     registers.take_run_event(declared(total_images=3), Stamp(NOW, 0, 0))

@@ -172,6 +172,15 @@ def test_a_live_run_does_not_rest_while_the_clock_is_behind_its_newest_record() 
     assert tick(runs, NOON + SECOND)["a"].as_of.timestamp() * 1000 == NOON + SECOND
 
 
+def test_a_declared_run_that_nobody_ends_is_put_to_rest() -> None:
+    runs = Runs(home_of("a", PARTITIONS), PARTITIONS)
+    runs.take("runs", [record(declared("a", "a"), "runs", 1)])
+    week_later = NOON + 7 * 24 * HOUR + SECOND
+    assert tick(runs, week_later).keys() == {"a"}
+    assert tick(runs, week_later + SECOND) == tick(runs, week_later + SECOND + REST_MS) == {}
+    assert runs.awake == set()
+
+
 def at_rest() -> Kept:
     kept = Kept()
     for sequence in range(1, 6):
