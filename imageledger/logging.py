@@ -16,6 +16,15 @@ def configure(level: str) -> None:
     root.setLevel(level)
     for chatty in ("aiokafka", "faust", "mode", "urllib3", "httpx"):
         logging.getLogger(chatty).setLevel(max(logging.WARNING, root.level))
+    logging.getLogger("aiokafka.consumer.group_coordinator").addFilter(is_final)
+
+
+def is_final(record: logging.LogRecord) -> bool:
+    """Not what aiokafka's groups try again by themselves, of which they make an error each time.
+
+    A Kafka that has just been made has no coordinator for the first seconds; one that stays away is said by the client.
+    """
+    return not any(getattr(about, "retriable", False) for about in record.args or ())
 
 
 def _lines() -> logging.Formatter:

@@ -3,7 +3,6 @@
 import asyncio
 import itertools
 import os
-import tempfile
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
@@ -31,7 +30,7 @@ settings.load_profile("suite")
 """How many examples hypothesis tries of a property; `--hypothesis-profile many` for a change of a fold or a codec."""
 
 _PREFIXES = (f"test{n}-{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}." for n in itertools.count(1))
-_SHARED_FOLDER = pytest.StashKey[tempfile.TemporaryDirectory[str]]()
+_SHARED_FOLDER = pytest.StashKey[Path]()
 _SHARED_KAFKA = pytest.StashKey[kafka_server.Kafka]()
 _BOOTSTRAP = "bootstrap"
 _PATIENCE_S = 120.0
@@ -79,8 +78,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadSco
 def pytest_configure_node(node: WorkerController) -> None:
     """Every test process is told where it will read the address of the Kafka that they share."""
     if _SHARED_FOLDER not in node.config.stash:
-        node.config.stash[_SHARED_FOLDER] = tempfile.TemporaryDirectory(prefix="imageledger-tests-")
-    node.workerinput["shared"] = node.config.stash[_SHARED_FOLDER].name
+        node.config.stash[_SHARED_FOLDER] = node.config._tmp_path_factory.mktemp("shared")
+    node.workerinput["shared"] = str(node.config.stash[_SHARED_FOLDER])
 
 
 @pytest.hookimpl(wrapper=True)
@@ -89,7 +88,7 @@ def pytest_sessionstart(session: pytest.Session) -> Generator[None]:
     yield
     if _SHARED_FOLDER in session.config.stash:
         set_up_kafka()
-        folder = Path(session.config.stash[_SHARED_FOLDER].name)
+        folder = session.config.stash[_SHARED_FOLDER]
         broker = session.config.stash[_SHARED_KAFKA] = kafka_server.start(folder)
         (folder / "fresh").write_text(broker.bootstrap)
         (folder / "fresh").rename(folder / _BOOTSTRAP)
@@ -103,16 +102,14 @@ def pytest_sessionfinish(session: pytest.Session) -> Generator[None]:
     finally:
         if _SHARED_KAFKA in session.config.stash:
             session.config.stash[_SHARED_KAFKA].kill()
-        if _SHARED_FOLDER in session.config.stash:
-            session.config.stash[_SHARED_FOLDER].cleanup()
 
 
 @pytest.fixture(scope="session")
 def kafka(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A real Kafka as `host:port`, with other tests' topics; its jars come from the user's cache."""
+    set_up_kafka()
     shared = getattr(request.config, "workerinput", {}).get("shared")
     if shared is None:
-        set_up_kafka()
         with kafka_server.start(tmp_path_factory.mktemp("kafka")) as broker:
             yield broker.bootstrap
         return

@@ -65,15 +65,14 @@ async def copy(
 
 async def waiting(source: Cluster, target: Cluster, partitions: Mapping[Name, int]) -> int:
     """How many offsets of the source lie behind what is copied, about: what `copy` would have to do."""
+    places = [(name, number) for name in COPIED for number in range(partitions[name])]
+    here = [TopicPartition(source.topic(name), number) for name, number in places]
+    there = [TopicPartition(target.topic(name), number) for name, number in places]
     async with started(reader := source.reader()):
-        total = 0
-        for name in COPIED:
-            here = [TopicPartition(source.topic(name), number) for number in range(partitions[name])]
-            there = [TopicPartition(target.topic(name), number) for number in range(partitions[name])]
-            starts, ends = await reader.beginning_offsets(here), await reader.end_offsets(here)
-            copied = await reader.end_offsets(there)
-            total += sum(ends[at] - starts[at] for at in here) - sum(copied.values())
-    return max(0, total)
+        starts, ends = await reader.beginning_offsets(here), await reader.end_offsets(here)
+        copied = await reader.end_offsets(there)
+    offsets: int = sum(ends.values()) - sum(starts.values()) - sum(copied.values())
+    return max(0, offsets)
 
 
 async def is_in_use(source: Cluster, target: Cluster, partitions: Mapping[Name, int]) -> bool:
@@ -154,10 +153,13 @@ class _Part:
             for record in found.get(self._target, []):
                 if record.offset < until:
                     yield record
+        self._reader.unsubscribe()
 
     async def copy(self, begin: int) -> AsyncIterator[int]:
         """Copy up to the present end, batch by batch; says how many records each had, once Kafka has taken them."""
         end = (await self._reader.end_offsets([self._source]))[self._source]
+        if begin >= end:
+            return  # a fetch at the end would hold up the next question on its connection, for as long as it waits
         self._reader.assign([self._source])
         self._reader.seek(self._source, begin)
         while await self._reader.position(self._source) < end:
@@ -172,6 +174,7 @@ class _Part:
                     "`imageledger replay` again to go on"
                 ) from error
             yield len(records)
+        self._reader.unsubscribe()
 
     async def _send(self, record: ConsumerRecord) -> "asyncio.Future[object]":
         value = record.value

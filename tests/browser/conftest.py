@@ -33,7 +33,7 @@ def chromium() -> Iterator[Browser]:
     """The browser. Not for the session: while it is open a loop runs, and other tests could start none."""
     if not CHROMIUM.exists():
         pytest.skip(f"{CHROMIUM} is missing: apt-get install chromium")
-    expect.set_options(timeout=20_000)  # what is expected comes at once, but on a busy machine
+    expect.set_options(timeout=60_000)  # what is expected comes at once, but on a busy machine
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
         yield browser

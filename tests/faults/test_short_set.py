@@ -14,7 +14,7 @@ JUDGED = 6_000
 """At the rate for so many records, which lasts over the kills, and then a trickle: the judge is slow and plain."""
 
 
-@pytest.mark.timeout(420)
+@pytest.mark.timeout(900)
 def test_the_common_faults_together(site: Site, chance: random.Random) -> None:
     site.up()
     load = Load(site.bootstrap, "imageledger.", chance, RATE, judged=JUDGED).start()

@@ -23,7 +23,7 @@ from servers import processes, topics
 from servers.kafka import server
 from sinks.reading.witness import stored_offsets
 
-DEADLINE_S = 60
+DEADLINE_S = 120
 BARE = b'{"event_id": "2", "event_type": "image.result", "event_time": "2026-01-02T03:04:05Z", "image_id": "two", "status": "success"}'  # noqa: E501  (one record)
 LOGIN = "org.apache.kafka.common.security.plain.PlainLoginModule required"
 LOCK = """

@@ -167,7 +167,7 @@ def test_a_client_that_goes_away_inserts_nothing(http: httpx.Client, table: str)
 
 def test_a_client_that_goes_away_ends_its_query(http: httpx.Client) -> None:
     with pytest.raises(httpx.ReadTimeout):
-        http.post("/", content="SELECT count() FROM system.numbers", timeout=0.3)
+        http.post("/", content="SELECT count() FROM system.numbers", timeout=httpx.Timeout(60, read=0.3))
     wait_for(http, "SELECT count() FROM system.processes WHERE query LIKE '%system.numbers%'", "1\n")  # this query
 
 
@@ -230,14 +230,13 @@ def test_sessions(http: httpx.Client) -> None:
 
 def test_a_busy_session_is_locked(http: httpx.Client) -> None:
     ask(http, "SET max_threads = 1", session_id="busy")
-    slow = "SELECT sleepEachRow(0.5) FROM numbers(4) SETTINGS max_block_size = 1"
+    endless = {"session_id": "busy", "query_id": "endless"}
     with ThreadPoolExecutor(1) as beside:
-        running = beside.submit(ask, http, slow, session_id="busy")
-        wait_for(
-            http, "SELECT count() FROM system.processes WHERE query LIKE '%sleepEachRow%'", "2\n"
-        )  # and this query
+        running = beside.submit(http.post, "/", params=endless, content="SELECT count() FROM system.numbers")
+        wait_for(http, "SELECT count() FROM system.processes WHERE query LIKE '%system.numbers%'", "2\n")  # and this
         answer = http.post("/", params={"session_id": "busy"}, content="SELECT 1")
         assert answer.headers.get("x-clickhouse-exception-code") == "373"
+        ask(http, "KILL QUERY WHERE query_id = 'endless' SYNC")
         running.result()
     assert ask(http, "SELECT 1", session_id="busy") == "1\n"
 

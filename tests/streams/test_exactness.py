@@ -91,7 +91,7 @@ async def test_two_workers_share_and_hand_over(
     kafka: str, topics: str, worker: WorkerProcess, sibling: WorkerProcess
 ) -> None:
     chance = random.Random(2)
-    publishing = asyncio.create_task(publish_slowly(kafka, topics, chance, seconds=8, rate=3000))
+    publishing = asyncio.create_task(publish_slowly(kafka, topics, chance, seconds=8, rate=1000))
     worker.start()
     await until(worker.ready)
     sibling.start()
