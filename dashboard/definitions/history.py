@@ -1,5 +1,7 @@
 """The numbers of the pages that ClickHouse fills: models, components, vehicles."""
 
+# ruff: noqa: S608 - these texts are made of this package's own constants; no input reaches them
+
 from dashboard.definitions.definition import ANY_RUN, Definition
 from metrics.intelligence.models import WINDOW_DAYS
 
@@ -93,6 +95,56 @@ COMPONENTS = {
 }  # fmt: skip
 
 
+def _of_array(title: str, unit: str, means: str, name: str, array: str, expression: str) -> Definition:
+    """A figure of each name of a map; `array`: its pairs as `said`."""
+    sql = (
+        f"SELECT {name}, {expression} AS value\n"
+        f"FROM (SELECT said.1 AS {name}, said.2 AS amount, said.3 AS usd FROM run_results ARRAY JOIN {array} AS said\n"
+        f"    {ANY_RUN} AND isNotNull(component_type))\nGROUP BY {name} ORDER BY {name}"
+    )
+    return Definition(title, unit, SPAN, means, sql)
+
+
+_STAGES = (
+    "arrayConcat(arrayMap((name, ms) -> (name, toNullable(ms), CAST(NULL, 'Nullable(Float64)')), "
+    "mapKeys(stages), mapValues(stages)),\n"
+    "    arrayMap((name, usd) -> (name, CAST(NULL, 'Nullable(Float64)'), toNullable(usd)), "
+    "mapKeys(stage_costs), mapValues(stage_costs)))"
+)
+_SCORES = "arrayMap((name, micro) -> (name, micro, 0), mapKeys(scores_micro), mapValues(scores_micro))"
+COMPONENTS |= {
+    "quality:totals.scores": _of_array(
+        "Score", "percent", "Mean of the results that carry it. The SQL is of all components.", "score", _SCORES,
+        "100 * sum(amount) / count() / 1e6",
+    ),
+    "quality:stages[].meanMs": _of_array(
+        "Mean time", "ms", "Of the results that said the stage's time.", "stage", _STAGES, "avg(amount)"
+    ),
+    "quality:stages[].timeShare": _of_array(
+        "Of all time", "percent", "The stage's time, of the time of all stages.", "stage", _STAGES,
+        "100 * ifNull(sum(amount), 0) / sum(sum(amount)) OVER ()",
+    ),
+    "quality:stages[].cost": _of_array(
+        "Cost of the stage", "USD", "As the results said it.", "stage", _STAGES, "ifNull(sum(usd), 0)"
+    ),
+    "quality:stages[].costShare": _of_array(
+        "Of all cost", "percent", "The stage's cost, of the cost of all stages.", "stage", _STAGES,
+        "100 * ifNull(sum(usd), 0) / sum(sum(usd)) OVER ()",
+    ),
+    "quality:stageCosts[].costPerResult": Definition(
+        "Cost a result", "USD", SPAN,
+        "The stage's cost / the results of the type that said it (`stage_costs` in run_results).",
+    ),
+    "quality:changes[].change": Definition(
+        "Change", "the measure's own", "the two halves of the chosen time",
+        "The later half against the earlier, each of 20 results or more.",
+    ),
+    "quality:spending.runwayDays": Definition(
+        "Runway", "duration", "as A month", "The run's budget that is left / its cost a day."
+    ),
+}  # fmt: skip
+
+
 def _vehicle(title: str, unit: str, means: str, column: str) -> Definition:
     sql = f"SELECT vehicle_id, {column} AS value\nFROM vehicle_processing_summary ORDER BY total_cost DESC LIMIT 50"
     return Definition(title, unit, VEHICLE, means, sql)
@@ -127,6 +179,22 @@ VEHICLES = {
     **{f"vehicle:processing.{name}": _vehicle(*figure) for name, figure in _SEEN.items()},
     "vehicle:processing.avgCostPerImage": _vehicle(
         "Cost of an image", "USD", "Cost / distinct images.", "avg_cost_per_image"
+    ),
+    **{
+        f"vehicle:outcomes.{name}": _vehicle(title, unit, "By the newest result of each image and tier.", column)
+        for name, title, unit, column in (
+            ("partsIdentified", "Parts", "parts", "parts_identified"),
+            ("modificationsFound", "Modifications", "modifications", "modifications_found"),
+            ("maintenanceAlerts", "Maintenance alerts", "alerts", "maintenance_alerts"),
+            ("gapsIdentified", "Missing documents", "documents", "gaps_identified"),
+        )
+    },
+    "vehicle:completeness.breakdown": Definition(
+        "Points of a document",
+        "points",
+        VEHICLE,
+        "20 for a SPID, 15 for a manual, 5 a receipt (at most 25), 3 a timeline event (15), 2 a tag (10), 10 for a "
+        "previous analysis, 5 for well documented; the score is their sum.",
     ),
     "vehicle:quality.validatedItems": _vehicle(
         "Validated", "answers", "Answers that a receipt, a user or an expert confirmed.", "validated_items"

@@ -124,6 +124,10 @@ PROGRESS = {
     "progress.tiers[].etaSeconds": _tier(
         "The tier's time left", "duration", TEN_MINUTES, "Images left at the tier by its recent rate.", "seconds_left"
     ),
+    "progress.tiers[].batches": _tier(
+        "Batches planned", "batches", "the plan as it stands", "Images of the tier / its batch size, rounded up.",
+        "batches",
+    ),
     "progress.tiers[].batchesComplete": _tier(
         "Batches complete", "batches", ALL, "Full batches of complete images, by the plan's batch size.",
         "batches_complete",
@@ -202,6 +206,9 @@ COSTS = {
     ),
     "costs.byModel[].cost": _group(
         "run_by_model", "model", "Cost of the model", "USD", _COUNTERS["cost_nano_usd"].docs, "cost_nano_usd / 1e9"
+    ),
+    "costs.byModel[].unpriced": _group(
+        "run_by_model", "model", "Without a price", "results", _COUNTERS["unpriced"].docs, "unpriced"
     ),
     "costs.byModel[].percent": Definition(
         "Share of images", "percent", ALL, "The model's results / all results.",

@@ -4,6 +4,7 @@
 
 from dashboard.definitions.definition import NEWEST, ONE_RUN, Definition
 from dashboard.definitions.live import LIVE
+from metrics.figures.kpis import CATEGORIES
 
 _MINUTE = "the newest minute that is stored"
 
@@ -19,6 +20,11 @@ def _indicator(title: str, unit: str, means: str, column: str) -> Definition:
 def _labelled(title: str, unit: str, means: str, expression: str) -> Definition:
     sql = f"SELECT environment, {expression} AS value\nFROM run_results {ONE_RUN} GROUP BY environment"
     return Definition(title, unit, "the whole run so far", f"{means} The SQL is of the environment.", sql)
+
+
+def _totals(title: str, unit: str, means: str, expression: str) -> Definition:
+    sql = f"SELECT {expression} AS value FROM run_totals {ONE_RUN}"
+    return Definition(title, unit, "the whole run so far", means, sql)
 
 
 def _planned(title: str, unit: str, means: str, column: str) -> Definition:
@@ -43,9 +49,82 @@ _ALIKE = {
     "operations.queue_depth": "current.queueDepth",
 }
 """Path in the snapshot → the number of the command centre that is the same."""
+_REPORTED = {
+    "summary.totalImages": "progress.total",
+    "summary.processedSuccessfully": "progress.processed",
+    "summary.failed": "progress.failed",
+    "summary.totalCost": "costs.totalSpent",
+    "summary.avgCostPerImage": "costs.avgCostPerImage",
+    **{
+        f"quality.{name}": f"quality.{name}"
+        for name in ("avgConfidence", "validationRate", "consensusRate", "errorRate")
+    },
+    "models[].count": "costs.byModel[].images",
+    "models[].cost": "costs.byModel[].cost",
+    "bands[].count": "context[].images",
+}
+"""The same of the report's body."""
+
+
+def _part(view: str, key: str, title: str, unit: str, means: str, expression: str) -> Definition:
+    sql = f"SELECT toString({key}) AS {key}, {expression} AS value FROM {view} {ONE_RUN} ORDER BY {key}"
+    return Definition(title, unit, "the whole run so far", means, sql)
+
+
+def _stored(title: str, unit: str, window: str, means: str, path: str) -> Definition:
+    """Out of the newest stored snapshot."""
+    names = ", ".join(f"'{name}'" for name in path.split("."))
+    sql = f"SELECT JSONExtract(metrics, {names}, 'Nullable(Float64)') AS value FROM system_snapshots {NEWEST}"
+    return Definition(title, unit, window, means, sql)
+
+
+def _phase(title: str, unit: str, planned: str, actual: str, column: str, scale: str = "") -> dict[str, Definition]:
+    """A tier as planned and as it went: `<planned|actual>_<column>` of `plan_against_actual`."""
+    return {
+        "planned": _planned(f"{title}, planned", unit, planned, f"planned_{column}{scale}"),
+        "actual": _planned(f"{title}, so far", unit, actual, f"actual_{column}{scale}"),
+    }
+
+
+_PHASES = {
+    "seconds": _phase(
+        "Time", "duration", "Its batches by the seconds of one.", "From its first result to its last.",
+        "minutes", " * 60",
+    ),
+    "cost_nano_usd": _phase(
+        "Cost", "USD", "Its images by the planned price of one.", "All its results, retries too.", "usd"
+    ),
+    "unit_cost_nano_usd": _phase(
+        "Cost of an image", "USD", "As the plan says.", "Its cost / its images complete.", "unit_cost_usd"
+    ),
+    "images_per_minute": {
+        "planned": _planned(
+            "Rate, planned", "images a minute", "Its images / its planned minutes.", "planned_images / planned_minutes"
+        ),
+        "actual": _planned(
+            "Rate, so far", "images a minute", "Its images complete / its minutes.",
+            "if(actual_minutes > 0, actual_images / actual_minutes, NULL)",
+        ),
+    },
+}  # fmt: skip
 
 RUN: dict[str, Definition] = {
     **{f"run:{path}": LIVE[key] for path, key in _ALIKE.items()},
+    **{f"report:{path}": LIVE[key] for path, key in _REPORTED.items()},
+    "report:outcomes.insightsGenerated": _totals("Insights", "insights", "Insights of the results.", "insights"),
+    "report:outcomes.gapsIdentified": _totals("Gaps", "documents", "Missing documents that results named.", "gaps"),
+    "report:tiers[].count": _part("run_by_tier", "tier", "Calls", "results", "Results of the tier.", "results"),
+    "report:tiers[].cost": _part("run_by_tier", "tier", "Cost", "USD", "Of its results.", "cost_nano_usd / 1e9"),
+    "report:bands[].cost": _part("run_by_band", "band", "Cost", "USD", "Of its results.", "cost_nano_usd / 1e9"),
+    "run:operations.capacity": _stored(
+        "Capacity", "calls", "now: the newest heartbeat of each processor, at most 2 minutes old",
+        "Calls that the processors may make at once, added up.", "operations.capacity",
+    ),
+    **{
+        f"run:phases[].{side}.{name}": definition
+        for name, sides in _PHASES.items()
+        for side, definition in sides.items()
+    },
     **{
         f"run:latency.totals.p{n}": Definition(
             f"{n} of 100 calls took less", "ms, within 1 %", "the whole run so far", "Of the results with a duration.",
@@ -64,6 +143,20 @@ RUN: dict[str, Definition] = {
     ),
     "costs:rows[].results": _labelled("Results", "results", "Results that carry the label.", "count()"),
     "costs:rows[].cost": _labelled("Cost", "USD", "Cost of the results that carry it.", "sum(cost_nano_usd) / 1e9"),
+    "costs:rows[].percent": _labelled(
+        "Share", "percent", "Of the run's cost.", "100 * sum(cost_nano_usd) / sum(sum(cost_nano_usd)) OVER ()"
+    ),
+    "kpis:health.score": _stored(
+        "Health", "0 to 100", _MINUTE, "Mean of its parts that are known; healthy from 90, degraded from 70.",
+        "health.score",
+    ),
+    **{
+        f"kpis:kpi_scores.categories.{name}": Definition(
+            "Score of the category", "0 to 100", _MINUTE, "Mean attainment of its indicators.",
+            f"SELECT category_scores['{name}'] AS value FROM kpi_scores {NEWEST}",
+        )
+        for name in CATEGORIES
+    },
     "kpis:kpi_scores.overall": Definition(
         "Overall score", "0 to 100", _MINUTE, "Mean of the categories' scores.",
         f"SELECT overall_score AS value FROM kpi_scores {NEWEST}",

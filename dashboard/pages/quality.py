@@ -52,7 +52,11 @@ def _summary() -> str:
             stat("Cost", f'<span class="money">{sheet.text("totals.cost", "usd")}</span>'),
             stat("A component", f'<span class="money">{sheet.text("totals.costPerComponent", "unitUsd")}</span>'),
             stat("A month", f'<span class="money">{sheet.text("spending.monthly", "usd")}</span>', "at this pace"),
-            stat("Runway", '<span data-part="runway"></span>', "until the run's budget is spent"),
+            stat(
+                "Runway",
+                '<span data-part="runway" data-means="quality:spending.runwayDays"></span>',
+                "until the run's budget is spent",
+            ),
         ),
     )
 

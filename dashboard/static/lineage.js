@@ -126,7 +126,7 @@ function addressOf({ kind, label, facts }) {
 
 function showSteps(steps) {
   const heads = [{ name: "When" }, { name: "Subject" }, { name: "Tier" }, { name: "Model", wide: true }, { name: "Status" }, { name: "Question", wide: true },
-    { name: "Answer", wide: true }, { name: "Confidence", number: true }, { name: "Row" }, { name: "Validated" }, { name: "Cost of the call", number: true }];
+    { name: "Answer", wide: true }, { name: "Confidence", number: true, means: "result:answer" }, { name: "Row" }, { name: "Validated" }, { name: "Cost of the call", number: true, means: "result:cost" }];
   document.querySelector("[data-all]").textContent = steps.length > ROWS ? `The first ${ROWS} of ${FORMATS.count(steps.length)} steps; the API gives all.` : "";
   const rows = steps.slice(0, ROWS).map((step) => [
     h("a", { href: resultAddress(step) }, when(step.eventTime)),

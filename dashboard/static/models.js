@@ -28,7 +28,7 @@ function showPie({ thumbsUp, thumbsDown, totalCalls }) {
     before += (100 * count) / rated;
     return arc;
   });
-  const legend = parts.map(([label, count, css]) => h("li", {}, h("span", { class: `mark-dot ${css}` }), ` ${label} `, h("b", {}, FORMATS.count(count)), ` ${written(rated ? (100 * count) / rated : null, "share")}`));
+  const legend = parts.map(([label, count, css]) => h("li", {}, h("span", { class: `mark-dot ${css}` }), ` ${label} `, h("b", {}, FORMATS.count(count)), " ", h("span", { "data-means": "models:summary.satisfactionRate" }, written(rated ? (100 * count) / rated : null, "share"))));
   part("pie").replaceChildren(
     h("svg", { viewBox: "0 0 120 120", class: "pie", role: "img", "aria-label": rated ? `${FORMATS.count(thumbsUp)} thumbs up, ${FORMATS.count(thumbsDown)} thumbs down` : "Nobody has rated yet" },
       h("circle", { class: "none", cx: 60, cy: 60, r: 46 }), arcs, h("text", { x: 60, y: 66, "text-anchor": "middle" }, written(rated ? (100 * thumbsUp) / rated : null, "share"))),

@@ -14,6 +14,7 @@ const HEATS = { latency: ["Mean latency, ms", "count"], results: ["Results", "co
 const part = (name) => document.querySelector(`[data-part="${name}"]`);
 const plot = (name) => document.querySelector(`[data-plot="${name}"]`);
 const said = (name) => SCORES[name] ?? name.replaceAll("_", " ");
+const figure = (list, words, field) => ({ name: words, number: true, means: `quality:${list}[].${field}` });
 let heats = null;
 
 function names(body) {
@@ -23,7 +24,7 @@ function names(body) {
 
 function showScores(body) {
   const all = names(body);
-  part("scores").replaceChildren(...all.map((name) => h("div", { class: "figure" }, h("dt", {}, said(name)), h("dd", {}, written(body.totals.scores[name], "percent")))));
+  part("scores").replaceChildren(...all.map((name) => h("div", { class: "figure" }, h("dt", {}, said(name)), h("dd", { "data-means": "quality:totals.scores" }, written(body.totals.scores[name], "percent")))));
   const at = body.points.map((point) => Date.parse(point.at) / 1000);
   part("score-legend").replaceChildren(...all.map((name, index) => h("span", { class: `key s${index + 1}` }, said(name))));
   line(plot("scores"), { at, series: all.map((name, index) => ({ label: said(name), format: "percent", colour: index + 1, values: body.points.map((point) => point.scores[name] ?? null) })) });
@@ -40,8 +41,7 @@ function showScores(body) {
 
 function showTypes(body) {
   const all = names(body);
-  const figure = (list, words, field) => ({ name: words, number: true, means: `quality:${list}[].${field}` });
-  const heads = (first, list) => [{ name: first, wide: true }, figure(list, "Components", "components"), figure(list, "Success", "successRate"), ...all.map((name) => ({ name: BRIEF[name] ?? said(name), number: true })),
+  const heads = (first, list) => [{ name: first, wide: true }, figure(list, "Components", "components"), figure(list, "Success", "successRate"), ...all.map((name) => ({ name: BRIEF[name] ?? said(name), number: true, means: "quality:totals.scores" })),
     figure(list, "p50", "p50"), figure(list, "p95", "p95"), figure(list, "Cache", "cacheHitRate"), figure(list, "Cost each", "costPerComponent"), figure(list, "Cost", "cost")];
   const row = (name, one) => [words(name, 60), FORMATS.count(one.components), written(one.successRate, "percent"), ...all.map((score) => written(one.scores[score] ?? null, "percent")),
     ms(one.p50), ms(one.p95), written(one.cacheHitRate, "share"), written(one.costPerComponent, "unitUsd"), written(one.cost, "usd")];
@@ -50,12 +50,12 @@ function showTypes(body) {
 }
 
 function showStages(body) {
-  table(part("stages"), [{ name: "Stage", wide: true }, { name: "Mean time", number: true }, { name: "Of all time", number: true }, { name: "Cost", number: true }, { name: "Of all cost", number: true }],
+  table(part("stages"), [{ name: "Stage", wide: true }, figure("stages", "Mean time", "meanMs"), figure("stages", "Of all time", "timeShare"), figure("stages", "Cost", "cost"), figure("stages", "Of all cost", "costShare")],
     body.stages.map((stage) => [words(stage.stage, 60), ms(stage.meanMs && Math.round(stage.meanMs)), written(stage.timeShare, "share"), written(stage.cost, "usd"), written(stage.costShare, "share")]), "By stage");
   const stages = [...new Set(body.stageCosts.map((one) => one.stage))];
   const types = [...new Set(body.stageCosts.map((one) => one.componentType))].sort();
   const each = new Map(body.stageCosts.map((one) => [`${one.componentType} ${one.stage}`, one.costPerResult]));
-  table(part("stage-costs"), [{ name: "Component type", wide: true }, ...stages.map((stage) => ({ name: stage, number: true }))],
+  table(part("stage-costs"), [{ name: "Component type", wide: true }, ...stages.map((stage) => ({ name: stage, number: true, means: "quality:stageCosts[].costPerResult" }))],
     types.map((type) => [words(type, 60), ...stages.map((stage) => written(each.get(`${type} ${stage}`) ?? null, "unitUsd"))]), "Cost a result, by component type and stage");
   if (body.stages.length) bars(plot("stages"), { labels: body.stages.map((stage) => stage.stage.slice(0, 18)), series: [{ label: "Mean time, ms", format: "count", colour: 1, values: body.stages.map((stage) => stage.meanMs) }] });
 }
@@ -71,7 +71,7 @@ function showChanges(body) {
   const SIGNS = { better: "Better", worse: "Worse", steady: "Steady" };
   const rows = body.changes.map((one) => [MEASURES[one.measure] ?? said(one.measure), write[one.unit](one.before), write[one.unit](one.after), `${one.change > 0 ? "+" : ""}${written(one.change, "percent")}`,
     h("span", { class: `verdict ${one.verdict}` }, SIGNS[one.verdict])]);
-  if (rows.length) table(part("changes"), [{ name: "Measure", wide: true }, { name: "Before", number: true }, { name: "After", number: true }, { name: "Change", number: true }, { name: "" }], rows, "What changed");
+  if (rows.length) table(part("changes"), [{ name: "Measure", wide: true }, ...["Before", "After", "Change"].map((words) => figure("changes", words, "change")), { name: "" }], rows, "What changed");
   else part("changes").replaceChildren(h("p", { class: "nothing" }, "Each half of the time needs 20 results to be compared."));
   part("opportunities").replaceChildren(...body.opportunities.map((one) => h("li", {}, words(one.text, 300), one.saving === null ? null : h("b", { class: "good" }, ` ${FORMATS.usd(one.saving)}`))));
   if (!body.opportunities.length) part("opportunities").replaceChildren(h("li", { class: "nothing" }, "Nothing stands out."));

@@ -47,11 +47,13 @@ function heading(name, sort) {
   return button;
 }
 
+const figure = (name, field) => ({ name, number: true, means: `result:${field}` });
+
 function showList(body) {
   const heads = [
     { name: heading("Time", "time") }, { name: "Subject", wide: true }, { name: "Tier" }, { name: "Model" }, { name: "Task" }, { name: "Status" },
-    { name: "Answers", number: true }, { name: heading("Confidence", "confidence"), number: true },
-    { name: heading("Latency", "latency"), number: true }, { name: heading("Cost", "cost"), number: true },
+    figure("Answers", "answers"), figure(heading("Confidence", "confidence"), "confidence"),
+    figure(heading("Latency", "latency"), "latency"), figure(heading("Cost", "cost"), "cost"),
   ];
   const rows = body.results.map((row) => [
     when(row.effectiveAt), link(resultAddress(row), row.subjectId, "mono"), FORMATS.tier(row.tier), words(row.model, 60),
@@ -115,7 +117,7 @@ function showOne({ fields, history: earlier, feedback }) {
 }
 
 function showAnswers(fields) {
-  const heads = [{ name: "Question", wide: true }, { name: "Answer", wide: true }, { name: "Confidence", number: true }, { name: "Agreed" }, { name: "Validated" }, { name: "Row" }];
+  const heads = [{ name: "Question", wide: true }, { name: "Answer", wide: true }, figure("Confidence", "answer"), { name: "Agreed" }, { name: "Validated" }, { name: "Row" }];
   const rows = fields.answers.map((answer) => [
     words(answer.question), answer.answer === null ? "–" : words(answer.answer), fraction(answer.confidence),
     answer.asked_models === null ? "–" : `${answer.agreeing_models ?? 0} of ${answer.asked_models}`, answer.validated_by ?? "–",
@@ -134,7 +136,7 @@ function showPicture(fields, of) {
 }
 
 function showEarlier(earlier, of) {
-  const heads = [{ name: "When" }, { name: "Run" }, { name: "Tier" }, { name: "Model" }, { name: "Status" }, { name: "Confidence", number: true }, { name: "Latency", number: true }, { name: "Cost", number: true }];
+  const heads = [{ name: "When" }, { name: "Run" }, { name: "Tier" }, { name: "Model" }, { name: "Status" }, figure("Confidence", "confidence"), figure("Latency", "latency"), figure("Cost", "cost")];
   const rows = earlier.map((row) => {
     const here = row.runId === of.runId && row.eventId === of.eventId && row.sourcePartition === of.sourcePartition;
     const time = here ? h("b", {}, when(row.effectiveAt), " (this one)") : h("a", { href: resultAddress(row) }, when(row.effectiveAt));

@@ -43,12 +43,12 @@ function showList(body) {
 function showOne(body) {
   document.querySelector("[data-title]").replaceChildren(h("bdi", { class: "mono" }, body.vehicleId), " ", band(body.completeness.tier));
   const rows = Object.entries(body.completeness.breakdown).map(([name, one]) => [DOCUMENTS[name] ?? name, FORMATS.count(one.count), `${one.points} of ${one.most}`, meter(one)]);
-  table(part("breakdown"), [{ name: "Document" }, { name: "There", number: true }, { name: "Points", number: true }, { name: "" }], rows, "What makes up the score");
+  table(part("breakdown"), [{ name: "Document" }, ...["There", "Points"].map((words) => ({ name: words, number: true, means: "vehicle:completeness.breakdown" })), { name: "" }], rows, "What makes up the score");
   const advice = body.recommendations.map((one) => h("li", {}, h("p", { class: "title" }, words(one.action, 200)), h("p", { class: "note wrap" }, words(one.impact, 400)),
     one.costSavings === null ? null : h("p", { class: "good" }, h("b", {}, FORMATS.usd(one.costSavings)), " less for asking about its images once more")));
   part("advice").replaceChildren(...(advice.length ? advice : [h("li", { class: "nothing" }, "Nothing to add: it is as well documented as it can be, or has no profile.")]));
   const outcomes = { partsIdentified: "Parts", modificationsFound: "Modifications", maintenanceAlerts: "Maintenance alerts", gapsIdentified: "Missing documents" };
-  part("outcomes").replaceChildren(...Object.entries(outcomes).map(([name, label]) => h("div", { class: "figure" }, h("dt", {}, label), h("dd", {}, FORMATS.count(body.outcomes[name])))));
+  part("outcomes").replaceChildren(...Object.entries(outcomes).map(([name, label]) => h("div", { class: "figure" }, h("dt", {}, label), h("dd", { "data-means": `vehicle:outcomes.${name}` }, FORMATS.count(body.outcomes[name])))));
   part("last").replaceChildren(when(body.processing.lastProcessedAt), body.processing.nextSuggestedReprocess ? h("span", {}, ". Worth asking again since ", when(body.processing.nextSuggestedReprocess)) : "");
   part("results").href = `/results?${new URLSearchParams({ vehicle: body.vehicleId })}`;
 }
