@@ -96,14 +96,16 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Those of this folder in their order, where they stand."""
-    ours = [place for place, item in enumerate(items) if item.get_closest_marker("faults")]
-    chosen = sorted(
-        (items[place] for place in ours),
-        key=lambda item: next(n for n, word in enumerate((*ORDER, "")) if word in item.nodeid),
-    )
-    for place, item in zip(ours, chosen, strict=True):
-        items[place] = item
+    """Those of this folder in their order, before those of other folders that `make faults` runs too."""
+
+    def place(item: pytest.Item) -> int:
+        ours = Path(__file__).parent in item.path.parents
+        return next(n for n, word in enumerate((*ORDER, "")) if word in item.nodeid) if ours else len(ORDER) + 1
+
+    places = [number for number, item in enumerate(items) if item.get_closest_marker("faults")]
+    chosen = sorted((items[number] for number in places), key=place)
+    for number, item in zip(places, chosen, strict=True):
+        items[number] = item
 
 
 @pytest.hookimpl(wrapper=True)
