@@ -8,6 +8,7 @@ from dashboard.pages.page import View
 from dashboard.pages.sheet import Sheet
 
 COSTS_BY = (("environment", "environment"), ("user_id", "user"), ("vehicle_type", "vehicle type"))
+_COURSE = (("s1", "Images a minute"), ("s2", "Dollars spent, right"))
 
 
 async def draw(view: View) -> str:
@@ -18,7 +19,11 @@ async def draw(view: View) -> str:
     return "\n".join(
         [
             components.of_snapshot(run, _live),
-            panel("course", "Throughput and cost", components.chart("course", "Images a minute and dollars spent")),
+            panel(
+                "course",
+                "Throughput and cost",
+                components.chart("course", "Images a minute and dollars spent", legend=_COURSE),
+            ),
             f'<section class="panel"><div class="columns three">{costs}</div></section>',
             panel("commands-asked", "Commands", _commands(asked), aside="what was asked of its processors"),
         ]
@@ -48,7 +53,11 @@ def _summary(sheet: Sheet) -> str:
         "How far",
         stats(
             stat("Progress", percent, images),
-            stat("Time left", sheet.text("eta.text"), sheet.text("eta.range_text")),
+            stat(
+                "Time left",
+                sheet.text("eta.text"),
+                sheet.shown("eta.range_text", sheet.text("eta.range_text"), tag="span"),
+            ),
             stat("Done at", sheet.text("eta.completion", "moment"), f"began {sheet.text('started_at', 'moment')}"),
             stat("Failed", sheet.text("progress.failed", "count"), f"{sheet.text('totals.retries', 'count')} retries"),
         ),

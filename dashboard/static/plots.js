@@ -78,7 +78,7 @@ function settings({ series, labels }, colour) {
     ? { ...axis, grid: { show: false }, size: 30, splits: () => labels.map((_, index) => index), values: (plot) => labels.map((label) => shortened(label, plot.width / labels.length / 7.5)) }
     : { ...axis, grid: { show: false }, space: 80, size: 30, values: (_, ticks) => ticks.map((tick, index) => moment(tick, ticks, index)) };
   return {
-    padding: [8, sides.includes("right") ? 0 : 12, 0, 0],
+    padding: [8, sides.includes("right") ? 0 : 24, 0, 0],
     legend: { show: false },
     cursor: { y: false, points: { size: 7 } },
     scales: { x: labels ? { time: false, range: () => [-0.5, labels.length - 0.5] } : { range: span }, ...Object.fromEntries(sides.map((side) => [side, { range }])) },
@@ -113,10 +113,12 @@ function drawnAs(one, index, count, labels, colour) {
   return { ...base, width: 0, fill: stroke, paths: uPlot.paths.bars({ size: [width, 64], align: count === 1 ? 0 : index === 0 ? -1 : 1 }) };
 }
 
+// The time of a tick; over more than a day and a half the day, where a new one begins.
 function moment(seconds, ticks, index) {
   const date = new Date(seconds * 1000);
+  const day = (at) => new Date(at * 1000).toLocaleDateString("en-GB", { day: "numeric", month: "short" });
   const long = ticks[ticks.length - 1] - ticks[0] > 36 * 3600;
-  if (long) return date.toLocaleDateString("en-GB", { day: "numeric", month: "short" });
+  if (long && (index === 0 || day(seconds) !== day(ticks[index - 1]))) return day(seconds);
   const second = ticks.length > 1 && ticks[1] - ticks[0] < 60 ? "2-digit" : undefined;
   return date.toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit", second });
 }
