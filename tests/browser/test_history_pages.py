@@ -11,6 +11,7 @@ from sample_history import START_MS, component, insert, result, written
 from sample_runs import snapshot
 from serving import Served, served
 
+from dashboard.pages.directory import PAGES
 from events import codec
 from servers.clickhouse.users import Addresses
 from sinks.client import connect
@@ -239,6 +240,30 @@ ANSWERED = """() => [...document.querySelectorAll("[data-source]")]
 """Also with an error: there is no Kafka here, so nobody knows of commands."""
 SETTLED = """() => [...document.querySelectorAll("[data-source]")]
     .every((element) => ["ready", "empty"].includes(element.dataset.state))"""
+
+
+UNEXPLAINED = """() => [...document.querySelectorAll("main td.n, main dd, main .big, main [data-text][data-format]")]
+    .filter((number) => number.checkVisibility() && /\\d/.test(number.textContent) && !number.closest(".facts"))
+    .filter((number) => !number.closest("[data-means]") && !number.querySelector("[data-means]"))
+    .filter((number) => number.dataset.text || !number.querySelector("[data-text]"))
+    .filter((number) => !"tier state velocity band plain mark moment words".split(" ").includes(number.dataset.format))
+    .map((number) => number.outerHTML.slice(0, 160))"""
+
+
+def test_every_number_says_what_it_means(context: BrowserContext, history: Served) -> None:
+    """But for the fields of one event where it is shown as it came (`.facts`), and what somebody's own SQL answers."""
+    known = {definition["key"] for definition in history.client.get("/api/definitions").json()}
+    addresses = [f"{known.path}?run=history" for known in PAGES if known.name != "Queries"]
+    addresses += ["/quality?run=components", "/vehicles?vehicle=car-1", "/lineage?image=image-68"]
+    addresses += ["/analytics/models?from=2026-01-01T00:00", "/results?run=history&event=event-68&partition=0"]
+    page, unexplained = context.new_page(), {}
+    for path in addresses:
+        page.goto(path)
+        page.wait_for_function(ANSWERED)
+        unexplained[path] = page.evaluate(UNEXPLAINED)
+        means = page.evaluate("() => [...document.querySelectorAll('[data-means]')].map((e) => e.dataset.means)")
+        assert set(means) <= known, path
+    assert {path: numbers for path, numbers in unexplained.items() if numbers} == {}
 
 
 def test_pages_fit_a_phone(chromium: Browser, history: Served) -> None:

@@ -67,8 +67,8 @@ def test_hostile_statements_are_refused_by_both_faces(
     assert answer.headers["content-type"].startswith("application/problem+json")
     detail = answer.json()["detail"]
     assert "\n" not in detail
-    direct = httpx.post(
-        store.reader, content=statement, params={f"param_{name}": text for name, text in parameters.items()}, timeout=60
+    direct = page.client.post(
+        store.reader, content=statement, params={f"param_{name}": text for name, text in parameters.items()}
     )
     # ACCESS_DENIED, READONLY, SYNTAX_ERROR, UNKNOWN_TABLE, INTO_OUTFILE_NOT_ALLOWED
     assert direct.headers.get("x-clickhouse-exception-code") in {"497", "164", "62", "60", "358"}, direct.text
@@ -128,7 +128,7 @@ def test_a_format_clause_goes_first(page: Served) -> None:
         ("SELECT {x:UInt8}", 400, "x"),
         ("SELECT number FROM numbers(100001)", 422, "LIMIT"),
         ("SELECT repeat('x', 1000) FROM numbers(90000)", 422, "LIMIT"),
-        ("SELECT groupArray(repeat(toString(number), 100)) FROM numbers(100000000)", 422, "memory"),
+        ("SELECT groupArray(repeat('x', 1000000)) FROM numbers(100000)", 422, "memory"),
     ],
 )
 def test_what_is_wrong_or_too_much_is_said(page: Served, query: str, status: int, says: str) -> None:
