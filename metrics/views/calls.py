@@ -23,14 +23,14 @@ def views() -> list[View]:
     return [_result_ratings(), _model_performance_metrics()]
 
 
+_CALL = ("run_id", "source_partition", "event_id", *_KEY, "effective_ms", *_OTHERS, "user_type")
+
+
 def _result_ratings() -> View:
     """Each rating finds its call; a call that several ratings found has the latest.
 
     By what else calls are chosen and counted stands here too, so that nobody has to join the calls again.
     """
-    call = ("run_id", "source_partition", "event_id", *_KEY, "effective_ms", *_OTHERS, "user_type")
-    chosen = ", ".join(f"call.{name}" for name in call)
-    picked = ", ".join(f"picked.{n} AS {name}" for n, name in enumerate(call, 1))
     return View(
         "result_ratings",
         "Which call each rating of a subject or a conversation is about.",
@@ -38,14 +38,40 @@ def _result_ratings() -> View:
         (
             *(
                 Column(name, name, f"The call's {name.replace('_', ' ')}.")
-                for name in call
+                for name in _CALL
                 if name not in {"effective_ms", "user_type"}
             ),
             Column("effective_ms", "effective_ms", "When the call counts, since 1970.", "ms"),
             Column("user_type", "user_type", "What kind of user asked, where the producer says it."),
-            Column("user_rating", "argMax(rating, (rated_ms, rated_at))", "1 up, -1 down, 0 taken back."),
+            Column("user_rating", _USER_RATING, "1 up, -1 down, 0 taken back."),
         ),
-        f"""
+        _rated(""),
+        "SELECT model, user_rating, count() AS calls FROM result_ratings GROUP BY model, user_rating\n"
+        "ORDER BY model, user_rating",
+    )
+
+
+def ratings_within(runs: str) -> str:
+    """A SELECT of `result_ratings` where `runs`, a condition on `run_id`, holds of the ratings and of the calls.
+
+    `astray`: the rating's own run has no such call, so that a call of yet another run may be its own.
+    """
+    return (
+        f"SELECT {', '.join(_CALL)}, {_USER_RATING} AS user_rating, max(run_id != rated_at.1) AS astray {_rated(runs)}"
+    )
+
+
+_USER_RATING = "argMax(rating, (rated_ms, rated_at))"
+
+
+def _rated(runs: str) -> str:
+    """The FROM clause; the sets only leave out calls that nobody can have rated, the join decides."""
+    chosen = ", ".join(f"call.{name}" for name in _CALL)
+    picked = ", ".join(f"picked.{n} AS {name}" for n, name in enumerate(_CALL, 1))
+    words, said, of_runs = "feedback_ratings", "FROM feedback WHERE isNull(question) AND isNotNull(rating)", ""
+    if runs:
+        words, said, of_runs = f"(SELECT * FROM {words} WHERE {runs})", f"{said} AND {runs}", f"{runs} AND "
+    return f"""
 FROM (
     SELECT rating, rated_ms, rated_at, {picked}
     FROM (
@@ -53,27 +79,24 @@ FROM (
             (word.run_id, word.source_partition, word.subject_kind, word.subject_id) AS rated_at,
             argMax(({chosen}), (call.run_id = word.run_id, call.effective_ms <= word.effective_ms,
                 call.status != 'failed', call.effective_ms, call.source_offset, call.source_partition)) AS picked
-        FROM feedback_ratings AS word
+        FROM {words} AS word
         INNER JOIN (
-            SELECT {", ".join(call)}, status, source_offset, about.1 AS subject_kind, about.2 AS subject_id
+            SELECT {", ".join(_CALL)}, status, source_offset, about.1 AS subject_kind, about.2 AS subject_id
             FROM (
-                SELECT {", ".join(call[:-1])}, attributes['user_type'] AS user_type, status, source_offset,
+                SELECT {", ".join(_CALL[:-1])}, attributes['user_type'] AS user_type, status, source_offset,
                     arrayJoin([(toString(results.subject_kind), results.subject_id),
                         ('conversation', ifNull(conversation_id, ''))]) AS about
                 FROM results FINAL
-                WHERE (subject_kind, subject_id) IN (SELECT subject_kind, subject_id FROM feedback_ratings)
-                    OR conversation_id IN (SELECT subject_id FROM feedback_ratings WHERE subject_kind = 'conversation')
+                WHERE {of_runs}(subject_id IN (SELECT subject_id {said})
+                    OR conversation_id IN (SELECT subject_id {said} AND subject_kind = 'conversation'))
             )
-            WHERE about IN (SELECT toString(subject_kind), subject_id FROM feedback_ratings)
+            WHERE about IN (SELECT toString(subject_kind), subject_id {said})
         ) AS call ON call.subject_kind = toString(word.subject_kind) AND call.subject_id = word.subject_id
         GROUP BY rating, rated_ms, rated_at
     )
 )
-GROUP BY {", ".join(call)}
-""",
-        "SELECT model, user_rating, count() AS calls FROM result_ratings GROUP BY model, user_rating\n"
-        "ORDER BY model, user_rating",
-    )
+GROUP BY {", ".join(_CALL)}
+"""
 
 
 def _model_performance_metrics() -> View:

@@ -166,18 +166,9 @@ FROM (
     UNION DISTINCT
     SELECT vehicle_id FROM profiles FINAL
 ) AS vehicles
-{_SEEN.replace("AMONG", "")}
+{_SEEN}
 {_PROFILED}
-LEFT JOIN (
-    SELECT images.vehicle_id AS vehicle_id, count() AS confirmed
-    FROM (
-        SELECT DISTINCT assumeNotNull(results.vehicle_id) AS vehicle_id, run_id, subject_id
-        FROM results FINAL WHERE event_type = 'image.result' AND isNotNull(results.vehicle_id)
-    ) AS images
-    INNER JOIN feedback_verdicts AS verdicts USING (run_id, subject_id)
-    WHERE verdicts.subject_kind = 'image' AND verdicts.verdict = 'confirmed'
-    GROUP BY vehicle_id
-) AS said USING (vehicle_id)
+{_SAID}
 """,
         "SELECT vehicle_id, profile_tier, images_processed, total_cost, next_suggested_reprocess\n"
         "FROM vehicle_processing_summary ORDER BY total_cost DESC, vehicle_id LIMIT 20",
@@ -187,14 +178,27 @@ LEFT JOIN (
 def of_vehicles(names: Sequence[str]) -> str:
     """A SELECT of these columns of `vehicle_processing_summary` for known vehicles, `{vehicles:Array(String)}`.
 
-    Reads what they need and no more: neither all vehicles' names nor what people said (`validated_items`).
+    Reads what they need and no more: neither all vehicles' names nor, without `validated_items`, what people said.
     """
     view = _vehicle_processing_summary()
+    joined = "\n".join((_SEEN, _PROFILED, *([_SAID] if "validated_items" in names else [])))
     return f"""SELECT
 {listed(column for column in view.columns if column.name in names)}
 FROM (SELECT arrayJoin({{vehicles:Array(String)}}) AS vehicle_id) AS vehicles
-{_SEEN.replace("AMONG", "AND assumeNotNull(results.vehicle_id) IN {vehicles:Array(String)}")}
-{_PROFILED}"""
+{joined.replace("results FINAL", f"{RESULTS_OF_VEHICLES} AS results")}"""
+
+
+_KNOWN = "isNotNull(results.vehicle_id) AND assumeNotNull(results.vehicle_id) IN {vehicles:Array(String)}"
+RESULTS_OF_VEHICLES = f"""(
+    SELECT * FROM (
+        SELECT * FROM results WHERE (run_id, source_partition, event_id) IN (
+            SELECT run_id, source_partition, event_id FROM results WHERE {_KNOWN})
+        ORDER BY source_offset LIMIT 1 BY run_id, source_partition, event_id) AS results
+    WHERE {_KNOWN})"""
+"""`results FINAL` of these vehicles: every record of the identities that an index finds, and of these the first.
+
+FINAL would read the neighbours too, every column of them. The condition again: a repeat may be about another vehicle.
+"""
 
 
 _AT = (
@@ -233,7 +237,7 @@ LEFT JOIN (
                 {", ".join(f"argMaxIf({sql}, {_AT}, status != 'failed') AS {name}" for name, sql in _HELD.items())},
                 max(event_time) AS last_event, max(results.recorded_at) AS last_recorded
             FROM results FINAL
-            WHERE event_type = 'image.result' AND isNotNull(results.vehicle_id) AMONG
+            WHERE event_type = 'image.result' AND isNotNull(results.vehicle_id)
             GROUP BY vehicle_id, subject_id, tier
         )
         GROUP BY vehicle_id, subject_id
@@ -241,7 +245,7 @@ LEFT JOIN (
     GROUP BY vehicle_id
 ) AS seen USING (vehicle_id)
 """.strip("\n")
-"""What its results say; `AMONG` stands for another condition on `results`."""
+"""What its results say."""
 _PROFILED = f"""
 LEFT JOIN (
     SELECT vehicle_id, event_time, recorded_at, has_spid, receipt_count, timeline_event_count, reference_doc_count,
@@ -249,3 +253,16 @@ LEFT JOIN (
     FROM profiles FINAL
 ) AS profile USING (vehicle_id)
 """.strip("\n")
+_SAID = """
+LEFT JOIN (
+    SELECT images.vehicle_id AS vehicle_id, count() AS confirmed
+    FROM (
+        SELECT DISTINCT assumeNotNull(results.vehicle_id) AS vehicle_id, run_id, subject_id
+        FROM results FINAL WHERE event_type = 'image.result' AND isNotNull(results.vehicle_id)
+    ) AS images
+    INNER JOIN feedback_verdicts AS verdicts USING (run_id, subject_id)
+    WHERE verdicts.subject_kind = 'image' AND verdicts.verdict = 'confirmed'
+    GROUP BY vehicle_id
+) AS said USING (vehicle_id)
+""".strip("\n")
+"""What people said of its images."""

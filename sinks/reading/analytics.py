@@ -8,7 +8,9 @@ from typing import Any
 
 import msgspec
 
+from metrics.fold.bands import band_sql
 from metrics.fold.counters import OF_ANSWERS, OF_RESULTS
+from metrics.views.images import CONTEXT_SCORE
 
 from .chosen import Chosen, named
 from .history import History
@@ -136,11 +138,24 @@ def images(history: History, chosen: Chosen) -> int:
 
 def completeness(history: History) -> list[Band]:
     """The vehicles of all runs by the band of their newest profile. Raises ClickHouseError."""
-    found = history.rows(
-        "SELECT ifNull(profile_tier, '') AS tier, count() AS vehicles, avg(total_cost) AS cost_usd "
-        "FROM vehicle_processing_summary GROUP BY tier"
+    return msgspec.convert(history.rows(_BANDS), list[Band])
+
+
+# The two columns that it needs of `vehicle_processing_summary`, which reads twenty.
+_BANDS = f"""
+SELECT tier, count() AS vehicles, avg(nano_usd) / 1e9 AS cost_usd
+FROM (
+    SELECT vehicle_id, max(band) AS tier, sum(cost) AS nano_usd
+    FROM (
+        SELECT assumeNotNull(results.vehicle_id) AS vehicle_id, '' AS band, ifNull(cost_nano_usd, 0) AS cost
+        FROM results FINAL WHERE isNotNull(results.vehicle_id)
+        UNION ALL
+        SELECT vehicle_id, {band_sql(f"({CONTEXT_SCORE})")}, 0 FROM profiles FINAL
     )
-    return msgspec.convert(found, list[Band])
+    GROUP BY vehicle_id
+)
+GROUP BY tier
+"""
 
 
 def _counters(row: Mapping[str, Any]) -> Counters:

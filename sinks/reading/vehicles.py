@@ -8,7 +8,7 @@ import msgspec
 
 from events.profiles import VehicleProfiled
 from metrics.fold.bands import band_sql
-from metrics.views.images import CONTEXT_SCORE, of_vehicles
+from metrics.views.images import CONTEXT_SCORE, RESULTS_OF_VEHICLES, of_vehicles
 
 from .history import History
 
@@ -49,26 +49,22 @@ class After(NamedTuple):
     vehicle_id: str
 
 
-_COLUMNS = ", ".join(Vehicle.__struct_fields__)
 _PROFILE = """
 SELECT event_id, event_time, vehicle_id, has_spid, has_factory_manual, receipt_count, timeline_event_count,
     user_tag_count, reference_doc_count, previously_analyzed, well_documented
 FROM profiles FINAL
 """
-_IMAGES = """
-SELECT count() AS images FROM (
-    SELECT run_id, subject_id FROM results FINAL
-    WHERE vehicle_id = {vehicle:String} AND event_type = 'image.result' AND tier > 1 GROUP BY run_id, subject_id)
-"""
+_IMAGES = f"""
+SELECT uniqExact(run_id, subject_id) AS images FROM {RESULTS_OF_VEHICLES} AS results
+WHERE event_type = 'image.result' AND tier > 1
+"""  # noqa: S608 - constants
 
 
 def vehicle(history: History, vehicle_id: str) -> Vehicle | None:
     """One vehicle over all its runs; None where nothing is known of it. Raises ClickHouseError."""
-    found = history.rows(
-        f"SELECT {_COLUMNS} FROM vehicle_processing_summary WHERE vehicle_id = {{vehicle:String}}",  # noqa: S608 - constants
-        {"vehicle": vehicle_id},
-    )
-    return _read(found[0], Vehicle) if found else None
+    [found] = history.rows(of_vehicles(Vehicle.__struct_fields__), {"vehicles": [vehicle_id]})
+    known = found["total_images"] or found["profile_completeness_score"] is not None
+    return _read(found, Vehicle) if known else None
 
 
 def profile(history: History, vehicle_id: str) -> VehicleProfiled | None:
@@ -79,7 +75,7 @@ def profile(history: History, vehicle_id: str) -> VehicleProfiled | None:
 
 def detailed(history: History, vehicle_id: str) -> int:
     """Its images with a result past tier 1: what costs by the band. Raises ClickHouseError."""
-    return int(history.rows(_IMAGES, {"vehicle": vehicle_id})[0]["images"])
+    return int(history.rows(_IMAGES, {"vehicles": [vehicle_id]})[0]["images"])
 
 
 def page(history: History, limit: int, after: After | None = None, tier: str | None = None) -> list[Listed]:

@@ -167,3 +167,36 @@ def test_a_ranking_needs_calls_enough(store: Store) -> None:
     counted = history_of(store, "coding")
     assert rank(counted, "balanced") == []
     assert recommend("coding", "balanced", counted).basis == "rules"
+
+
+def test_a_runs_ratings_are_those_of_the_view_wherever_they_were_given(store: Store) -> None:
+    """Of the run's own, of a run with calls of the same, and of one that has none of these, where all runs matter."""
+    chance = random.Random(4)
+    runs = ("one", "two", "three")
+    made = [
+        call(f"{run}-{n}", run_id=run, message_id=f"m{n}", conversation_id=f"t{n % 7}", event_time=ago(hours=40 - n))
+        | {"model": chance.choice(MODELS), "status": chance.choice(("failed", "success"))}
+        for run in runs
+        for n in range(30)
+        if run != "three" or n < 10
+    ]
+    words = [
+        rating(f"w{n}", run_id=chance.choice(runs), event_time=ago(hours=chance.randrange(1, 39)))
+        | {("message_id", "conversation_id")[n % 2]: f"{'mt'[n % 2]}{n}", "rating": chance.choice((1, -1))}
+        for n in range(12)
+    ]
+    stored(store.client, "results", made + made[::5])
+    seen = []
+    for strays in ([], [rating("lost", run_id="nowhere", message_id="m3", rating=1, event_time=ago(hours=2))]):
+        stored(store.client, "feedback", words + strays)
+        for run in (*runs, "nowhere"):
+            rated = rows(
+                store.client,
+                "SELECT countIf(user_rating = 1) AS up, countIf(user_rating = -1) AS down FROM result_ratings "
+                "WHERE run_id = {run:String}",
+                run=run,
+            )
+            found = total(calls(store.history, Chosen(run=run)).values())
+            assert [{"up": found.thumbs_up, "down": found.thumbs_down}] == rated
+            seen.append(rated)
+    assert seen[:3] != seen[4:7]  # the lost one found a call

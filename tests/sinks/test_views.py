@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 import pytest
+import sinking
 from clickhouse_connect.driver.client import Client
 from databases import Store
 from sinking import BY_TOPIC, FakeRecord, image, snapshot
@@ -17,6 +18,7 @@ from processors.backfill.context import context_score
 from servers.clickhouse.users import Addresses
 from sinks.client import connect
 from sinks.loading.writer import insert
+from sinks.reading import analytics, vehicles
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 REQUIRED = {
@@ -231,6 +233,37 @@ def test_a_vehicle_over_all_its_runs(store: Store) -> None:
     assert (bare["total_images"], bare["profile_tier"], bare["last_processed_at"]) == (0, "poor", None)
     first = one(store.client, "SELECT * FROM image_processing_metrics WHERE run_id = 'r' AND image_id = 'img-1'")
     assert (first["validated_answers"], first["consensus_answers"], first["total_cost_nano_usd"]) == (2, 1, 750_000_000)
+
+
+def test_a_known_vehicle_is_read_by_itself_as_the_view_has_it(store: Store) -> None:
+    """Repeats name another vehicle, and one vehicle only a profile names."""
+    made = [
+        image(str(n), image_id=f"i{n % 5}", vehicle_id=f"v{n % 2}", tier=1 + n % 3, cost_usd=n / 8, confidence=n / 16)
+        for n in range(16)
+    ]
+    repeats = [one_ | {"vehicle_id": "v2", "cost_usd": 9} for one_ in made[::3]]
+    stored(store.client, "results", made)
+    sinking.stored(store.client, "results", repeats, first_offset=100)
+    stored(store.client, "feedback", [rating("f", image_id="i1", question="q", verdict="confirmed", run_id="r")])
+    profiled = {"event_type": "vehicle.profiled", "event_time": ago(days=1), "event_id": "p", "vehicle_id": "bare"}
+    stored(store.client, "profiles", [profiled])
+    summary = rows(store.client, "SELECT * FROM vehicle_processing_summary ORDER BY total_cost DESC, vehicle_id")
+    assert [row["vehicle_id"] for row in summary] == ["v1", "v0", "bare"]
+    for row in summary:
+        found = vehicles.vehicle(store.history, row["vehicle_id"])
+        assert found is not None
+        assert msgspec.structs.asdict(found).items() <= row.items()
+    assert [one_.vehicle_id for one_ in vehicles.page(store.history, 9)] == [row["vehicle_id"] for row in summary]
+    assert [vehicles.vehicle(store.history, name) for name in ("v2", "nobody")] == [None, None]
+    detailed = {one_["image_id"] for one_ in made if one_["vehicle_id"] == "v0" and one_["tier"] > 1}
+    assert vehicles.detailed(store.history, "v0") == len(detailed)
+    bands = rows(
+        store.client,
+        "SELECT ifNull(profile_tier, '') AS tier, count() AS vehicles, avg(total_cost) AS cost_usd "
+        "FROM vehicle_processing_summary GROUP BY tier ORDER BY tier",
+    )
+    found_bands = sorted(analytics.completeness(store.history), key=lambda band: band.tier)
+    assert [msgspec.structs.asdict(band) for band in found_bands] == bands
 
 
 def test_a_profile_s_score_is_the_processors(store: Store) -> None:

@@ -30,10 +30,10 @@ FROM (
                     arrayJoin([(toString(results.subject_kind), results.subject_id),
                         ('conversation', ifNull(conversation_id, ''))]) AS about
                 FROM results FINAL
-                WHERE (subject_kind, subject_id) IN (SELECT subject_kind, subject_id FROM feedback_ratings)
-                    OR conversation_id IN (SELECT subject_id FROM feedback_ratings WHERE subject_kind = 'conversation')
+                WHERE (subject_id IN (SELECT subject_id FROM feedback WHERE isNull(question) AND isNotNull(rating))
+                    OR conversation_id IN (SELECT subject_id FROM feedback WHERE isNull(question) AND isNotNull(rating) AND subject_kind = 'conversation'))
             )
-            WHERE about IN (SELECT toString(subject_kind), subject_id FROM feedback_ratings)
+            WHERE about IN (SELECT toString(subject_kind), subject_id FROM feedback WHERE isNull(question) AND isNotNull(rating))
         ) AS call ON call.subject_kind = toString(word.subject_kind) AND call.subject_id = word.subject_id
         GROUP BY rating, rated_ms, rated_at
     )
