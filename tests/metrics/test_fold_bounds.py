@@ -13,7 +13,7 @@ from metrics.fold.counters import POSITIONS
 from metrics.fold.partition import Fold, Record
 from metrics.fold.refold import Growing, fingerprint, join
 from metrics.fold.rows import Row
-from metrics.fold.segment import AFTER_SEAL, Segment
+from metrics.fold.segment import AFTER_SEAL, ID_BYTES, SUBJECT_BYTES, Segment
 from metrics.registers import RunRegisters
 from metrics.snapshot import snapshot
 
@@ -142,10 +142,11 @@ def test_names_go_on_from_what_is_stored(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(groups, "NAMED_PER_PARTITION", 1)
     said = {"scores": {"a.b": 1.0}, "stages": {"a.b": 1.0}, "tables": {"a.b": 1}, "model": "m", "variant": "v"}
     through, stopped = Fold(), Fold()
-    stored = through.apply([replaced(result(1, NOW), **said)])["r"]
+    later = NOW + 3 * DAY_MS  # the buckets that have the names are gone by then
+    stored = through.apply([replaced(result(1, NOW), **said), replaced(result(9, later), variant="v")])["r"]
     stopped.restore("r", Segment.decode(stored.encode()))
     others = {"scores": {"c": 1.0}, "stages": {"a.b": 1.0}, "tables": {"c": 1}, "model": "n", "variant": "w"}
-    then = [replaced(result(2, NOW), **others)]
+    then = [replaced(result(2, later), **others)]
     one, other = through.apply(then)["r"], stopped.apply(then)["r"]
     assert one == other
     assert one.truncated == ["model", "records", "scores", "variant"]
@@ -160,6 +161,14 @@ def test_a_run_too_large_for_one_segment_is_not_put_together(monkeypatch: pytest
     assert fold.whole("r") is not None
     monkeypatch.setattr(partition, "WHOLE_BYTES", tally.nbytes - 1)
     assert fold.whole("r") is None
+
+
+def test_memory_is_of_ids_and_of_subjects() -> None:
+    fold = Fold()
+    fold.apply([result(n, NOW) for n in range(1_000)])
+    tally = fold._runs["r"].tally
+    assert tally is not None
+    assert tally.nbytes >= 1_000 * (ID_BYTES + SUBJECT_BYTES)
 
 
 def test_a_window_begins_behind_its_edge_and_ends_at_as_of() -> None:
@@ -211,3 +220,7 @@ def test_what_came_after_the_seal_adds_up_over_topics() -> None:
     parts = [Segment(rows=[PartialRow(TOTAL, 0, AFTER_SEAL, "", {AFTER_SEAL: n})]) for n in (2, 3)]
     [row] = join(parts).rows
     assert row.counters == {AFTER_SEAL: 5}
+
+
+def test_what_one_topic_had_too_much_of_is_said_of_all() -> None:
+    assert join([Segment(truncated=["model"]), Segment()]).truncated == ["model"]
