@@ -5,7 +5,7 @@ import pytest
 
 from metrics.fold.bands import band
 from metrics.fold.identity import identity, keys
-from metrics.fold.subjects import BAND_CODES, STATUSES, Moves, Outcomes, Subjects
+from metrics.fold.subjects import BAND_CODES, STATUSES, Moves, Outcomes, Subjects, _turns
 
 
 def take(subjects: Subjects, *results: tuple[str, int, str, bool, str | None]) -> Moves:
@@ -86,6 +86,11 @@ def test_states_go_on_from_what_was_stored() -> None:
     assert one.tier.tolist() == other.tier.tolist()
     assert (one.bands, one.entries) == (other.bands, other.entries)
     assert len(stored) == 3
+
+
+def test_results_of_distinct_subjects_share_a_turn() -> None:
+    """A turn for each result would give the same states, a hundred times slower."""
+    assert [turn.tolist() for turn in _turns(np.array([5, 5, 7, 5, 9]))] == [[0, 2, 4], [1], [3]]
 
 
 def test_a_subject_takes_forty_bytes_at_most() -> None:
