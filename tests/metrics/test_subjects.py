@@ -100,3 +100,6 @@ def test_a_subject_takes_forty_bytes_at_most() -> None:
         take(subjects, *((f"s{n}", 1, "success", True, None) for n in range(begin, begin + 500)))
         assert subjects.nbytes <= 43 * len(subjects)  # where the arrays have just grown
     assert 25 * len(subjects) <= subjects.nbytes <= 40 * len(subjects)
+    few = Subjects()
+    take(few, *((f"s{n}", 1, "success", True, None) for n in range(600)))
+    assert few.nbytes == 600 * (16 + 8 + 1) + 4 * 1_001  # identity, tiers, whole plan; slots that are 60 % full
