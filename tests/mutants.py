@@ -9,12 +9,14 @@ code of its live functions exchanged, which runs the tests that call them, the q
 none notices of code that was run while its module was imported is tried again with all modules imported anew.
 
 Prints one JSON document and exits 1 with survivors; what the time did not allow is in `not_tried`. Flips that make no
-difference to what anybody sees are in `equivalent_mutants.toml`, each with its reason.
+difference to what anybody sees are in `equivalent_mutants.toml`, each with its reason. Which test noticed a flip is
+kept in `.mutants.json`, and that test is asked first the next time.
 """
 
 import argparse
 import ast
 import gc
+import importlib
 import importlib.abc
 import importlib.util
 import itertools
@@ -43,10 +45,15 @@ TESTS = ["tests/metrics", "tests/properties/test_fold_parity.py", "tests/propert
 SLOW = "hundred_thousand or two_thousand or pass_64_bits or large_table or merged_segment or often or than_twenty"
 A_MUTANT_S = 15
 """So many seconds of tests may notice a flip; those that noticed most so far and the quickest come first."""
-A_MUTANT_BYTES = 4 << 30
+A_MUTANT_BYTES = 2 << 30
 """A flip may ask for all the memory there is."""
 EQUIVALENT = Path(__file__).with_name("equivalent_mutants.toml")
-_ALONE = ("-p", "no:cacheprovider", "--noconftest", "-c", os.devnull, "--rootdir", str(ROOT), "-k", f"not ({SLOW})")
+NOTICED = ROOT / ".mutants.json"
+"""Module → flip → the test that noticed it last time; not in the repository."""
+_ALONE = (
+    *("-p", "no:cacheprovider", "--noconftest", "-c", os.devnull, "--rootdir", str(ROOT), "-k", f"not ({SLOW})"),
+    *("--assert=plain", "--tb=native"),  # nobody reads why a test failed
+)
 FLIPS: dict[type[Any], type[Any]] = {
     ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq,
     ast.Is: ast.IsNot, ast.IsNot: ast.Is, ast.In: ast.NotIn, ast.NotIn: ast.In, ast.Add: ast.Sub, ast.Sub: ast.Add,
@@ -145,7 +152,10 @@ class Trial:
         self._callers: defaultdict[CodeType, list[pytest.Item]] = defaultdict(list)
         self._at_import: set[CodeType] = set()
         self._seconds: dict[pytest.Item, float] = {}
-        self._kills: Counter[str] = Counter()
+        self._caches: list[Any] = []
+        self._kills: Counter[str] = Counter()  # in the module that is being tried
+        noticed = json.loads(NOTICED.read_text()) if NOTICED.exists() else {}
+        self._noticed: defaultdict[str, dict[str, str]] = defaultdict(dict, noticed)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_collection(self) -> Generator[None, object, object]:
@@ -158,13 +168,19 @@ class Trial:
         for item in session.items:
             self._watch(item)
         live: defaultdict[CodeType, list[FunctionType]] = defaultdict(list)
-        for one in gc.get_objects():
+        everything = gc.get_objects()
+        self._caches = [one for one in everything if hasattr(type(one), "cache_clear")]
+        for one in everything:
             if isinstance(one, FunctionType) and one.__code__.co_filename.startswith(f"{METRICS}/"):
                 live[one.__code__].append(one)
+        del everything
+        gc.collect()
+        gc.freeze()  # forks would copy what a collection looks at
         known = tomllib.loads(EQUIVALENT.read_text()) if EQUIVALENT.exists() else {}
         for name in self._names:
             self._try(name, live, known.get(name, {}))
-            sys.__stderr__.write(f"{name}: {json.dumps(self.found[name])}\n")  # type: ignore[union-attr]
+            _say(f"{name}: {json.dumps(self.found[name])}")
+            NOTICED.write_text(json.dumps(self._noticed, indent=1, sort_keys=True))
         return True
 
     def _watch(self, item: pytest.Item) -> None:
@@ -183,6 +199,7 @@ class Trial:
         each = self.found[name] = {"killed": 0, "equivalent": 0, "survivors": [], "not_tried": 0}
         path = METRICS / f"{name.replace('.', '/')}.py"
         source, unused = path.read_text(), set(equivalent)
+        self._kills.clear()
         original = compile(source, str(path), "exec")
         for what, line, tree in flips(source):
             unused.discard(what)
@@ -190,30 +207,37 @@ class Trial:
                 each["equivalent"] += 1
             elif time.monotonic() > self._end:
                 each["not_tried"] += 1
-            elif self._is_noticed(name, list(changed(original, compile(tree, str(path), "exec"))), live, tree):
+            elif killer := self._killer(
+                name, what, list(changed(original, compile(tree, str(path), "exec"))), live, tree
+            ):
                 each["killed"] += 1
+                self._kills[killer] += 1
+                self._noticed[name][what] = killer
             else:
                 each["survivors"].append(f"line {line}: {what}")
+                _say(f"{name}: survived: {each['survivors'][-1]}")
         each["survivors"] += [f"equivalent_mutants.toml lists what there is not: {what}" for what in sorted(unused)]
 
-    def _is_noticed(
+    def _killer(
         self,
         name: str,
+        what: str,
         codes: list[tuple[CodeType, CodeType]],
         live: dict[CodeType, list[FunctionType]],
         tree: ast.Module,
-    ) -> bool:
+    ) -> str:
+        """The test that notices a flip, "?" where none can be run with it; empty where it survives."""
         functions = [(function, after) for before, after in codes for function in live.get(before, ())]
         innermost = codes[-1][0]
-        items = self._in_order(self._callers.get(innermost) or list(self._seconds))
+        items = self._in_order(self._callers.get(innermost) or list(self._seconds), self._noticed[name].get(what, ""))
 
         def exchanged() -> str:
             for function, after in functions:
                 function.__code__ = after
-            for one in gc.get_objects():
-                if hasattr(type(one), "cache_clear"):
-                    one.cache_clear()
+            for cache in self._caches:
+                cache.cache_clear()
             for item, following in zip(items, [*items[1:], None], strict=True):
+                _allow(5 + 4 * self._seconds[item])
                 if any(report.failed for report in runtestprotocol(item, log=False, nextitem=following)):
                     return item.nodeid
             return ""
@@ -223,40 +247,60 @@ class Trial:
                 if (getattr(module, "__file__", None) or "").startswith((f"{METRICS}/", f"{ROOT}/tests/")):
                     sys.modules.pop(module.__name__, None)
             sys.meta_path.insert(0, Mutated(f"metrics.{name}", tree))
+            _allow(10)
+            importlib.import_module(f"metrics.{name}")  # with some flips that never ends
             first = _First()
-            tests = dict.fromkeys(item.nodeid.partition("[")[0] for item in items)  # a flip may change what is in [ ]
-            ended = pytest.main(["-xq", *_ALONE, *(str(ROOT / test) for test in tests)], plugins=[first])
-            return first.failed or ("" if ended == pytest.ExitCode.OK else "?")
+            for some in (items[:1], items):  # one file is collected sooner than all of them
+                _allow(10 + 4 * sum(self._seconds[item] for item in some))
+                tests = dict.fromkeys(
+                    item.nodeid.partition("[")[0] for item in some
+                )  # a flip may change what is in [ ]
+                ended = pytest.main(["-xq", *_ALONE, *(str(ROOT / test) for test in tests)], plugins=[first])
+                if first.failed or ended != pytest.ExitCode.OK:
+                    return first.failed or "?"
+            return ""
 
-        limit_s = 10 + 4 * sum(self._seconds[item] for item in items)
-        killer = self._fork(exchanged, limit_s) if functions else ""
+        killer = self._fork(exchanged) if functions else ""
         if not killer and (not functions or innermost in self._at_import):
-            killer = self._fork(anew, limit_s)
-        self._kills[killer] += 1
-        return bool(killer)
+            killer = self._fork(anew)
+        return killer
 
-    def _in_order(self, items: list[pytest.Item]) -> list[pytest.Item]:
-        """Those that noticed most so far, then the quickest, as long as the time lasts."""
-        ordered = sorted(set(items), key=lambda item: self._seconds[item] / (1 + self._kills[item.nodeid]))
+    def _in_order(self, items: list[pytest.Item], noticed: str) -> list[pytest.Item]:
+        """The one that noticed last time, those that noticed most so far, then the quickest, as long as time lasts."""
+
+        def rank(item: pytest.Item) -> tuple[bool, float]:
+            return item.nodeid != noticed, self._seconds[item] / (1 + self._kills[item.nodeid])
+
+        ordered = sorted(set(items), key=rank)
         spent = itertools.accumulate((self._seconds[item] for item in ordered), initial=0.0)
         return [item for item, before in zip(ordered, spent, strict=False) if before < A_MUTANT_S]
 
     @staticmethod
-    def _fork(attempt: Callable[[], str], limit_s: float) -> str:
+    def _fork(attempt: Callable[[], str]) -> str:
         """What an attempt says, made in a fork of this process; one that dies or takes too long is noticed."""
         reads, writes = os.pipe()
         child = os.fork()
         if not child:
-            signal.setitimer(signal.ITIMER_PROF, limit_s)  # of its own processor time: the machine may be busy
             resource.setrlimit(resource.RLIMIT_AS, (A_MUTANT_BYTES, A_MUTANT_BYTES))
-            with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere), redirect_stderr(nowhere):
-                said = attempt()
-            os.write(writes, said.encode())
-            os._exit(0)
+            try:
+                with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere), redirect_stderr(nowhere):
+                    os.write(writes, attempt().encode())
+                os._exit(0)
+            finally:
+                os._exit(1)
         os.close(writes)
         with os.fdopen(reads) as said_by:
             said = said_by.read()
         return said if os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0 else "?"
+
+
+def _allow(seconds: float) -> None:
+    """Ends this process after so much of its own processor time: the machine may be busy."""
+    signal.setitimer(signal.ITIMER_PROF, seconds)
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.__stderr__, flush=True)
 
 
 def _modules() -> list[str]:

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-import pytest
+import msgspec
 from alert_scene import NOON
 
 from events.heartbeats import ProcessorHeartbeat
@@ -55,8 +55,9 @@ def test_when_and_for_how_long() -> None:
     assert 740 <= fired <= 800  # 5 % of ten minutes' results at about 690, and a minute more
     assert seconds is not None
     assert 600 <= seconds <= 800
-    assert found["queue_depth"][0] == pytest.approx(1260, abs=40)
-    assert found["processing_stopped"] == (pytest.approx(2990, abs=40), None)
+    assert found["queue_depth"][0] == 1260  # what came at 1200 counts in the look at 1200
+    assert {one.run_id for one in test.episodes} == {"may"}
+    assert found["processing_stopped"] == (3000, None)  # the first look after more than 300 s without a result
 
 
 def test_since_leaves_out_what_was_before_and_counts_it() -> None:
@@ -68,3 +69,18 @@ def test_one_run_alone_and_a_run_that_ended() -> None:
     end = Arrived("runs", 0, 99, NOON + 2_700_000, RunFinished(event_id="f", event_time=moment(NOON), run_id="may"))
     assert episodes(Backtest(RULES, NOON, "another", step_ms=20_000), log()) == {}
     assert "processing_stopped" not in episodes(Backtest(RULES, NOON, step_ms=20_000), [*log(), end])
+
+
+def test_hours_of_nothing_are_passed_over_and_looks_go_on_at_their_seconds() -> None:
+    """What would fire an hour after the last record still does, and nothing between then and the next record."""
+    stopped = msgspec.structs.replace(BUILT_IN["processing_stopped"], for_s=3_600 - 320)
+    test = Backtest(armed({"stopped": stopped, "queue_depth": BUILT_IN["queue_depth"]}), NOON, step_ms=20_000)
+    test.take([log()[0], *(result(0, nth, "success") for nth in range(30))])
+    for second in range(20_010, 20_130, 10):
+        beat = ProcessorHeartbeat(
+            event_id=f"b{second}", event_time=moment(NOON + second * 1000), run_id="may", processor_id="p",
+            queue_depth=2_000,
+        )  # fmt: skip
+        test.take([Arrived("heartbeats", 1, second, NOON + second * 1000, beat)])
+    found = {one.rule: (one.fired_at - moment(NOON)) / timedelta(seconds=1) for one in test.finish(NOON + 20_130_000)}
+    assert found == {"stopped": 3_600, "queue_depth": 20_080}

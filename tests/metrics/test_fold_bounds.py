@@ -4,15 +4,16 @@ import msgspec
 import numpy as np
 import pytest
 
-from events.partials import TOTAL
+from events.partials import TOTAL, PartialRow
 from events.results import ImageResult
 from metrics.fold import groups, partition
 from metrics.fold.buckets import BUCKET_MS, DAY_MS, HOUR_MS, MINUTE_MS, NEVER, moment
 from metrics.fold.cells import NOWHERE, Cells, places
 from metrics.fold.counters import POSITIONS
 from metrics.fold.partition import Fold, Record
+from metrics.fold.refold import Growing, fingerprint, join
 from metrics.fold.rows import Row
-from metrics.fold.segment import Segment
+from metrics.fold.segment import AFTER_SEAL, ID_BYTES, SUBJECT_BYTES, Segment
 from metrics.registers import RunRegisters
 from metrics.snapshot import snapshot
 
@@ -139,15 +140,16 @@ def test_a_sum_of_a_chunk_may_pass_63_bits() -> None:
 
 def test_names_go_on_from_what_is_stored(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(groups, "NAMED_PER_PARTITION", 1)
-    said = {"scores": {"a.b": 1.0}, "stages": {"a.b": 1.0}, "tables": {"a.b": 1}, "model": "m"}
+    said = {"scores": {"a.b": 1.0}, "stages": {"a.b": 1.0}, "tables": {"a.b": 1}, "model": "m", "variant": "v"}
     through, stopped = Fold(), Fold()
-    stored = through.apply([replaced(result(1, NOW), **said)])["r"]
+    later = NOW + 3 * DAY_MS  # the buckets that have the names are gone by then
+    stored = through.apply([replaced(result(1, NOW), **said), replaced(result(9, later), variant="v")])["r"]
     stopped.restore("r", Segment.decode(stored.encode()))
-    others = {"scores": {"c": 1.0}, "stages": {"a.b": 1.0}, "tables": {"c": 1}, "model": "n"}
-    then = [replaced(result(2, NOW), **others)]
+    others = {"scores": {"c": 1.0}, "stages": {"a.b": 1.0}, "tables": {"c": 1}, "model": "n", "variant": "w"}
+    then = [replaced(result(2, later), **others)]
     one, other = through.apply(then)["r"], stopped.apply(then)["r"]
     assert one == other
-    assert one.truncated == ["model", "records", "scores"]
+    assert one.truncated == ["model", "records", "scores", "variant"]
 
 
 def test_a_run_too_large_for_one_segment_is_not_put_together(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -159,6 +161,14 @@ def test_a_run_too_large_for_one_segment_is_not_put_together(monkeypatch: pytest
     assert fold.whole("r") is not None
     monkeypatch.setattr(partition, "WHOLE_BYTES", tally.nbytes - 1)
     assert fold.whole("r") is None
+
+
+def test_memory_is_of_ids_and_of_subjects() -> None:
+    fold = Fold()
+    fold.apply([result(n, NOW) for n in range(1_000)])
+    tally = fold._runs["r"].tally
+    assert tally is not None
+    assert tally.nbytes >= 1_000 * (ID_BYTES + SUBJECT_BYTES)
 
 
 def test_a_window_begins_behind_its_edge_and_ends_at_as_of() -> None:
@@ -188,3 +198,29 @@ def test_the_values_with_most_results_are_named_first() -> None:
     models = list(snapshot(registers, NOW).by_model)
     assert models[:3] == ["m400", "m000", "m001"]
     assert (len(models), models[-1]) == (201, "__other__")
+
+
+def test_a_run_that_went_on_is_sealed_when_its_own_time_has_passed() -> None:
+    fold = Fold(seal_after_ms=DAY_MS)
+    fold.apply([result(1, NOW, "old")])
+    fold.apply([result(2, NOW + HOUR_MS, "old")])
+    assert "old" not in fold.apply([result(3, NOW + DAY_MS, "new")])
+    assert "old" not in fold.apply([result(4, NOW + DAY_MS + HOUR_MS, "new")])
+    assert fold.apply([result(5, NOW + DAY_MS + HOUR_MS + 1, "new")])["old"].sealed
+
+
+def test_a_digest_leaves_out_what_a_sealed_topic_knew() -> None:
+    growing = Growing()
+    growing.take(Segment(ids=b"1" * 16, feedback_ids=b"2" * 16, sealed_topics=["results"]))
+    found = growing.digest()
+    assert (found.ids, found.feedback_ids) == (b"", fingerprint(b"2" * 16, 16))
+
+
+def test_what_came_after_the_seal_adds_up_over_topics() -> None:
+    parts = [Segment(rows=[PartialRow(TOTAL, 0, AFTER_SEAL, "", {AFTER_SEAL: n})]) for n in (2, 3)]
+    [row] = join(parts).rows
+    assert row.counters == {AFTER_SEAL: 5}
+
+
+def test_what_one_topic_had_too_much_of_is_said_of_all() -> None:
+    assert join([Segment(truncated=["model"]), Segment()]).truncated == ["model"]

@@ -29,5 +29,10 @@ def test_many_at_once_fall_into_the_same_bins(values: list[int]) -> None:
     assert bins_of(np.array(values, dtype=np.float64)).tolist() == [bin_of(value) for value in values]
 
 
+def test_a_percentile_is_the_value_at_its_rank() -> None:
+    one, two = bin_of(1), bin_of(2)
+    assert [percentile({one: 1, two: 1}, q) for q in (0.0, 0.99, 1.0)] == [1.0, 1.0, representative(two)]
+
+
 def test_nothing_has_no_percentile() -> None:
     assert percentile({}, 0.5) is None

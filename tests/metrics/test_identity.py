@@ -36,6 +36,16 @@ def test_a_large_table_agrees_with_a_set_and_stays_small() -> None:
     assert table.nbytes < 32 * len(seen)
 
 
+def test_a_table_that_grew_knows_all_it_had() -> None:
+    ids, table = keys(identity(str(n)) for n in range(1_000)), KeyTable()
+    for begin in range(0, 1_000, 50):
+        table.admit(ids[begin : begin + 50])
+    positions, first = table.admit(ids)
+    assert positions.tolist() == list(range(1_000))
+    assert not first.any()
+    assert table.everything() == ids.tobytes()
+
+
 def test_seeds_keep_kinds_of_ids_apart() -> None:
     assert identity("1") != identity("1", 1)
     assert len(identity("é 🙂")) == 16

@@ -1,9 +1,11 @@
 """Transitions of one subject, step by step; (subjects, processed, failed, reprocessed) as each result adds to them."""
 
 import numpy as np
+import pytest
 
+from metrics.fold.bands import band
 from metrics.fold.identity import identity, keys
-from metrics.fold.subjects import BAND_CODES, STATUSES, Moves, Outcomes, Subjects
+from metrics.fold.subjects import BAND_CODES, STATUSES, Moves, Outcomes, Subjects, _turns
 
 
 def take(subjects: Subjects, *results: tuple[str, int, str, bool, str | None]) -> Moves:
@@ -51,8 +53,26 @@ def test_a_subject_is_in_the_band_of_its_latest_scored_result() -> None:
     rich, poor = BAND_CODES["rich"], BAND_CODES["poor"]
     moves = take(subjects, ("a", 1, "success", True, "poor"), ("b", 1, "success", True, "poor"))
     assert moves.bands[poor] == 2
+    assert not any(take(subjects, ("a", 1, "failed", True, None)).bands)
     moves = take(subjects, ("a", 1, "failed", True, None), ("a", 1, "failed", True, "rich"))
     assert (moves.bands[poor], moves.bands[rich]) == (-1, 1)
+
+
+@pytest.mark.parametrize(
+    ("score", "name"),
+    [
+        (100, "rich"),
+        (60, "rich"),
+        (59.9, "good"),
+        (30, "good"),
+        (29.9, "medium"),
+        (10, "medium"),
+        (9.9, "poor"),
+        (0, "poor"),
+    ],
+)
+def test_a_band_begins_at_its_lowest_score(score: float, name: str) -> None:
+    assert band(score) == name
 
 
 def test_states_go_on_from_what_was_stored() -> None:
@@ -68,9 +88,18 @@ def test_states_go_on_from_what_was_stored() -> None:
     assert len(stored) == 3
 
 
+def test_results_of_distinct_subjects_share_a_turn() -> None:
+    """A turn for each result would give the same states, a hundred times slower."""
+    assert [turn.tolist() for turn in _turns(np.array([5, 5, 7, 5, 9]))] == [[0, 2, 4], [1], [3]]
+
+
 def test_a_subject_takes_forty_bytes_at_most() -> None:
     """DESIGN.md 7, memory of a worker."""
     subjects = Subjects()
     for begin in range(0, 20_000, 500):
         take(subjects, *((f"s{n}", 1, "success", True, None) for n in range(begin, begin + 500)))
+        assert subjects.nbytes <= 43 * len(subjects)  # where the arrays have just grown
     assert 25 * len(subjects) <= subjects.nbytes <= 40 * len(subjects)
+    few = Subjects()
+    take(few, *((f"s{n}", 1, "success", True, None) for n in range(600)))
+    assert few.nbytes == 600 * (16 + 8 + 1) + 4 * 1_001  # identity, tiers, whole plan; slots that are 60 % full
