@@ -76,7 +76,7 @@ function showBest(best) {
 }
 
 function showInsights(insights) {
-  part("insights").replaceChildren(...insights.map((one) => h("li", { class: one.level }, h("span", { class: `mark-dot ${one.level === "success" ? "green" : "yellow"}`, "aria-hidden": true }), h("span", { class: "sr-only" }, one.level === "success" ? "Insight: " : "Warning: "), words(one.text, 400))));
+  part("insights").replaceChildren(...insights.map((one) => h("li", { class: one.level }, h("span", { class: `mark-dot ${one.level === "success" ? "green" : "yellow"}`, "aria-hidden": "true" }), h("span", { class: "sr-only" }, one.level === "success" ? "Insight: " : "Warning: "), words(one.text, 400))));
   if (!insights.length) part("insights").replaceChildren(h("li", { class: "nothing" }, "Nothing stands out: models differ too little, or have too few calls."));
 }
 

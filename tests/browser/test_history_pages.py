@@ -235,6 +235,7 @@ ANSWERED = """() => [...document.querySelectorAll("[data-source]")]
     .every((element) => !["loading", undefined].includes(element.dataset.state))
     && document.querySelector("[data-outcome]")?.textContent !== 'Running…'"""
 """Also with an error: there is no Kafka here, so nobody knows of commands."""
+SOMEBODYS_SQL = "/queries?q=SELECT+model,+count()+AS+calls+FROM+results+GROUP+BY+model"
 WITH_DATA = (
     *(f"{known.path}?run=history" for known in PAGES if known.name not in {"Queries", "Quality", "Lineage"}),
     "/quality?run=components",
@@ -242,7 +243,7 @@ WITH_DATA = (
     "/lineage?image=image-68",
     "/analytics/models?from=2026-01-01T00:00",
     "/results?run=history&event=event-68&partition=0",
-    "/queries?q=SELECT+model,+count()+AS+calls+FROM+results+GROUP+BY+model",
+    SOMEBODYS_SQL,
 )
 """Every page with something to show."""
 UNEXPLAINED = """() => [...document.querySelectorAll("main td.n, main dd, main .big, main [data-text][data-format]")]
@@ -258,6 +259,8 @@ def test_every_number_says_what_it_means(context: BrowserContext, history: Serve
     known = {definition["key"] for definition in history.client.get("/api/definitions").json()}
     page, unexplained = context.new_page(), {}
     for path in WITH_DATA:
+        if path == SOMEBODYS_SQL:
+            continue
         page.goto(path)
         page.wait_for_function(ANSWERED)
         unexplained[path] = page.evaluate(UNEXPLAINED)
