@@ -6,13 +6,14 @@ from datetime import datetime
 import msgspec
 
 from dashboard.bodies.live import Body
+from dashboard.pages.formats import short, written
 from events.envelope import Severity
 from events.runs import AlertingEvent, AlertSilenced, AlertUnsilenced, RuleChange, RulesChanged
 from events.sdk.ids import uuid7
 from events.sdk.reader import Entry, Reader
 from events.sdk.security import OPEN, Security
-from metrics.alerts.rules import BUILT_IN, Rule, changed
-from metrics.alerts.signals import SIGNALS
+from metrics.alerts.rules import BUILT_IN, Rule, changed, conditions
+from metrics.alerts.signals import SIGNALS, Signal
 from metrics.fold.buckets import moment
 from metrics.fold.lifecycle import Lifecycle, Stamp
 
@@ -20,13 +21,16 @@ from metrics.fold.lifecycle import Lifecycle, Stamp
 class RuleRow(Body, frozen=True, kw_only=True):
     """A rule in force; `metrics.alerts.rules.Rule` says what each field is.
 
-    `unit`: of the metric. `changed`: by an event.
+    `about`: what the metric is, `unit`: its unit. `limit`: the thresholds in words, multiples of what the metric is
+    compared with as "1.50 times". `changed`: by an event.
     """
 
     name: str
     enabled: bool
     metric: str
+    about: str
     unit: str
+    limit: str
     by: str | None
     above: float | None
     below: float | None
@@ -116,7 +120,28 @@ def _lives(entries: Iterable[Entry], run_id: str | None) -> dict[str | None, Lif
 def _row(name: str, rule: Rule, *, is_changed: bool) -> RuleRow:
     signal = SIGNALS[rule.metric]
     fields = msgspec.structs.asdict(rule)
-    return RuleRow(name=name, unit=signal.unit, by=signal.label, changed=is_changed, **fields)
+    return RuleRow(
+        name=name,
+        about=signal.docs,
+        unit=signal.unit,
+        limit=_limit(rule, signal),
+        by=signal.label,
+        changed=is_changed,
+        **fields,
+    )
+
+
+def _limit(rule: Rule, signal: Signal) -> str:
+    """The rule's thresholds as a page writes them; a metric *of* something is compared with it (docs/alerts.md)."""
+
+    def said(threshold: float) -> str:
+        return f"{short(threshold)} times" if signal.docs.startswith("of ") else written(threshold, signal.unit)
+
+    edges = conditions(rule)
+    side = "above" if edges[0].is_above else "below"
+    if rule.levels is None:
+        return f"{side} {said(edges[0].threshold)}"
+    return f"{side} " + ", ".join(f"{said(edge.threshold)} ({edge.severity})" for edge in edges)
 
 
 def rules_changed(

@@ -2,17 +2,21 @@
 
 # ruff: noqa: S608 - these texts are made of this package's own constants; no input reaches them
 
-from dashboard.definitions.definition import NEWEST, ONE_RUN, Definition
+from dashboard.definitions.definition import (
+    ALL,
+    NEWEST,
+    ONE_RUN,
+    Definition,
+    in_snapshot,
+    of_group,
+    of_minute,
+    of_totals,
+)
 from metrics.fold.counters import COUNTERS
 
-ALL = "the whole run so far"
 TEN_MINUTES = "the last 10 minutes, or since the first result if that is younger"
 NOW = "now: the newest heartbeat of each processor, at most 2 minutes old"
 _COUNTERS = {metric.name: metric for metric in COUNTERS}
-
-
-def _totals(title: str, unit: str, means: str, expression: str) -> Definition:
-    return Definition(title, unit, ALL, means, f"SELECT {expression} AS value FROM run_totals {ONE_RUN}")
 
 
 def _counted(title: str, counter: str) -> Definition:
@@ -20,22 +24,6 @@ def _counted(title: str, counter: str) -> Definition:
     metric = _COUNTERS[counter]
     sql = f"SELECT {counter} AS value FROM run_totals {ONE_RUN}" if metric.sql else None
     return Definition(title, "count", ALL, metric.docs, sql)
-
-
-def _group(view: str, key: str, title: str, unit: str, means: str, expression: str) -> Definition:
-    sql = f"SELECT toString({key}) AS {key}, {expression} AS value FROM {view} {ONE_RUN} ORDER BY {key}"
-    return Definition(title, unit, ALL, means, sql)
-
-
-def _minute(title: str, unit: str, window: str, means: str, expression: str) -> Definition:
-    """Out of the stored snapshots: the run's last of each minute."""
-    sql = f"SELECT {expression} AS value FROM system_snapshots {NEWEST}"
-    return Definition(title, unit, window, means, sql)
-
-
-def _of_snapshot(path: str, kind: str = "Nullable(Float64)") -> str:
-    names = ", ".join(f"'{name}'" for name in path.split("."))
-    return f"JSONExtract(metrics, {names}, '{kind}')"
 
 
 def _tier(title: str, unit: str, window: str, means: str, field: str, scale: str = "") -> Definition:
@@ -74,19 +62,19 @@ PROGRESS = {
         "Distinct images with a final result of success or partial, of the images planned.",
         _plan("100 * least(totals.processed_subjects, plan.total_images) / plan.total_images"),
     ),
-    "progress.eta": _minute(
+    "progress.eta": of_minute(
         "Time left",
         "the middle of the range, nearest minute",
         "the last 10 minutes of each tier",
         "Images left in each tier by its recent rate; tiers in series add up, in parallel the longest holds.",
-        _of_snapshot("eta.text", "Nullable(String)"),
+        in_snapshot("eta.text", "Nullable(String)"),
     ),
-    "progress.etaRange": _minute(
+    "progress.etaRange": of_minute(
         "Time left, from … to …",
-        "a 95 % range",
-        "the last 10 minutes of each tier",
-        "The same with each tier's rate as uncertain as its count of recent results makes it (1.96/√n, at most half).",
-        _of_snapshot("eta.range_text", "Nullable(String)"),
+        "holds the true end in 80 of 100 cases",
+        "the last 10 minutes of each tier; how much it varied: the last 30",
+        "The same with each tier's rate as uncertain as it varied from minute to minute (decision 0018).",
+        in_snapshot("eta.range_text", "Nullable(String)"),
     ),
     "progress.failed": _counted("Failed images", "failed_subjects"),
     "progress.failedPercent": Definition(
@@ -96,7 +84,7 @@ PROGRESS = {
         "Distinct images whose latest result failed, of the images planned (without a plan: of those seen).",
         _plan("100 * totals.failed_subjects / coalesce(plan.total_images, totals.subjects)"),
     ),
-    "progress.tiers[].complete": _group(
+    "progress.tiers[].complete": of_group(
         "run_by_tier", "tier", "Images complete at the tier", "images", "Distinct images done there.",
         "processed_subjects",
     ),
@@ -135,55 +123,55 @@ PROGRESS = {
 }  # fmt: skip
 
 CURRENT = {
-    "current.imagesPerMinute": _minute(
+    "current.imagesPerMinute": of_minute(
         "Rate", "images a minute", TEN_MINUTES, "Images that became processed.",
-        _of_snapshot("window_10m.images_per_minute"),
+        in_snapshot("window_10m.images_per_minute"),
     ),
-    "current.imagesPerHour": _minute(
+    "current.imagesPerHour": of_minute(
         "Rate", "images an hour", TEN_MINUTES, "Images that became processed.",
-        f"60 * {_of_snapshot('window_10m.images_per_minute')}",
+        f"60 * {in_snapshot('window_10m.images_per_minute')}",
     ),
-    "current.resultsPerMinute": _minute(
+    "current.resultsPerMinute": of_minute(
         "Results", "results a minute", TEN_MINUTES, "Results of any status.",
-        _of_snapshot("window_10m.results_per_minute"),
+        in_snapshot("window_10m.results_per_minute"),
     ),
-    "current.costPerMinute": _minute(
+    "current.costPerMinute": of_minute(
         "Spending", "USD a minute", TEN_MINUTES, "Cost of the window's results, where known.",
-        f"{_of_snapshot('window_10m.cost_nano_usd_per_minute')} / 1e9",
+        f"{in_snapshot('window_10m.cost_nano_usd_per_minute')} / 1e9",
     ),
-    "current.velocity": _minute(
+    "current.velocity": of_minute(
         "Speeding up or slowing down", "up, steady, down", "the last 60 s against the last 10 minutes",
         "How the rate of the last minute compares with that of the last ten.",
-        _of_snapshot("velocity", "Nullable(String)"),
+        in_snapshot("velocity", "Nullable(String)"),
     ),
-    "current.queueDepth": _minute(
-        "Waiting", "images", NOW, "Queue depth, added up over processors.", _of_snapshot("operations.queue_depth")
+    "current.queueDepth": of_minute(
+        "Waiting", "images", NOW, "Queue depth, added up over processors.", in_snapshot("operations.queue_depth")
     ),
-    "current.activeRequests": _minute(
+    "current.activeRequests": of_minute(
         "In progress", "calls", NOW, "Active requests, added up over processors.",
-        _of_snapshot("operations.active_requests"),
+        in_snapshot("operations.active_requests"),
     ),
 }  # fmt: skip
 
 COSTS = {
-    "costs.totalSpent": _totals(
+    "costs.totalSpent": of_totals(
         "Spent", "USD", _COUNTERS["cost_nano_usd"].docs + " Whole nano-dollars, divided once.", "cost_nano_usd / 1e9"
     ),
-    "costs.projectedTotal": _minute(
+    "costs.projectedTotal": of_minute(
         "Projected", "USD", "the last 10 minutes of each tier, else the run so far, else the plan's price",
         "Spent, plus for each tier the images left by that tier's recent cost of an image.",
-        f"{_of_snapshot('projection.projected_nano_usd')} / 1e9",
+        f"{in_snapshot('projection.projected_nano_usd')} / 1e9",
     ),
-    "costs.avgCostPerImage": _totals(
+    "costs.avgCostPerImage": of_totals(
         "Cost of an image", "USD", "Spent / distinct images.", "cost_nano_usd / subjects / 1e9"
     ),
     "costs.baselineTotal": Definition(
         "The baseline", "USD", "the plan as it stands", "Images planned by the baseline's price of an image.",
         f"SELECT total_images * baseline_unit_cost_usd AS value FROM run_plans {ONE_RUN}",
     ),
-    "costs.savings": _minute(
+    "costs.savings": of_minute(
         "Saved", "USD", "as the projection", "Baseline less projected.",
-        f"{_of_snapshot('projection.savings_nano_usd')} / 1e9",
+        f"{in_snapshot('projection.savings_nano_usd')} / 1e9",
     ),
     "costs.budgetTotal": Definition(
         "Budget", "USD", "the plan as it stands", "`budget_usd` of the run's declaration.",
@@ -196,18 +184,18 @@ COSTS = {
     "costs.budgetSpentPercent": Definition(
         "Budget spent", "percent", ALL, "Spent / budget.", _plan("100 * totals.cost_nano_usd / 1e9 / plan.budget_usd")
     ),
-    "costs.byModel[].images": _group(
+    "costs.byModel[].images": of_group(
         "run_by_model", "model", "Calls of the model", "results",
         "Results of the model; an image that several models saw counts for each.", "results",
     ),
-    "costs.byModel[].unitCost": _group(
+    "costs.byModel[].unitCost": of_group(
         "run_by_model", "model", "Price of a result", "USD", "The model's cost / its results whose price is known.",
         "if(results = unpriced, NULL, cost_nano_usd / (results - unpriced) / 1e9)",
     ),
-    "costs.byModel[].cost": _group(
+    "costs.byModel[].cost": of_group(
         "run_by_model", "model", "Cost of the model", "USD", _COUNTERS["cost_nano_usd"].docs, "cost_nano_usd / 1e9"
     ),
-    "costs.byModel[].unpriced": _group(
+    "costs.byModel[].unpriced": of_group(
         "run_by_model", "model", "Without a price", "results", _COUNTERS["unpriced"].docs, "unpriced"
     ),
     "costs.byModel[].percent": Definition(
@@ -217,24 +205,24 @@ COSTS = {
 }  # fmt: skip
 
 QUALITY = {
-    "quality.avgConfidence": _totals(
+    "quality.avgConfidence": of_totals(
         "Average confidence", "percent", "Mean of the results' own confidence, where they said one.",
         "if(confidence_count = 0, NULL, confidence_sum_ppm / confidence_count / 1e4)",
     ),
-    "quality.validationRate": _totals(
+    "quality.validationRate": of_totals(
         "Validation rate", "percent", "Answers confirmed by receipt, user or expert, of those given; at most 100 %.",
         f"if(answers = 0, NULL, 100 * least({_VALIDATED}, answers) / answers)",
     ),
-    "quality.consensusRate": _totals(
+    "quality.consensusRate": of_totals(
         "Consensus rate", "percent", "Answers where more than half agreed, of those that two or more models gave.",
         "if(consensus_asked = 0, NULL, 100 * consensus_agreed / consensus_asked)",
     ),
-    "quality.errorRate": _totals("Errors", "percent", "Failed results / results.", "100 * failed / results"),
-    "quality.reprocessingRate": _totals(
+    "quality.errorRate": of_totals("Errors", "percent", "Failed results / results.", "100 * failed / results"),
+    "quality.reprocessingRate": of_totals(
         "Reprocess rate", "percent", "Distinct images with more than one success at one tier, of all images.",
         "100 * reprocessed_subjects / subjects",
     ),
-    "efficiency.tokensPerImage": _totals(
+    "efficiency.tokensPerImage": of_totals(
         "Tokens an image", "tokens", "Tokens sent and received / distinct images.",
         "(input_tokens + output_tokens) / subjects",
     ),
@@ -246,7 +234,7 @@ QUALITY = {
         "Poor context", "percent", ALL, "Images whose latest score is below 10, of all images with a score.",
         "SELECT 100 * sumIf(subjects, band = 'poor') / sum(subjects) AS value FROM run_by_band " + ONE_RUN,
     ),
-    "context[].images": _group(
+    "context[].images": of_group(
         "run_by_band", "band", "Images of the band", "images",
         "Images by the context score of their latest result: rich ≥ 60, good ≥ 30, medium ≥ 10, poor below.",
         "subjects",
@@ -255,7 +243,7 @@ QUALITY = {
         "Share of the band", "percent", ALL, "The band's images, of all images with a score.",
         "SELECT band, 100 * subjects / sum(subjects) OVER () AS value FROM run_by_band " + ONE_RUN + " ORDER BY band",
     ),
-    "context[].unitCost": _group(
+    "context[].unitCost": of_group(
         "run_by_band", "band", "Price of a result in the band", "USD", "Cost / results whose price is known.",
         "if(results = unpriced, NULL, cost_nano_usd / (results - unpriced) / 1e9)",
     ),

@@ -2,8 +2,17 @@
 
 # ruff: noqa: S608 - these texts are made of this package's own constants; no input reaches them
 
-from dashboard.definitions.definition import NEWEST, ONE_RUN, Definition
-from dashboard.definitions.live import LIVE
+from dashboard.definitions.definition import (
+    ALL,
+    NEWEST,
+    ONE_RUN,
+    Definition,
+    in_snapshot,
+    of_group,
+    of_minute,
+    of_totals,
+)
+from dashboard.definitions.live import LIVE, NOW
 from metrics.figures.kpis import CATEGORIES
 
 _MINUTE = "the newest minute that is stored"
@@ -19,17 +28,7 @@ def _indicator(title: str, unit: str, means: str, column: str) -> Definition:
 
 def _labelled(title: str, unit: str, means: str, expression: str) -> Definition:
     sql = f"SELECT environment, {expression} AS value\nFROM run_results {ONE_RUN} GROUP BY environment"
-    return Definition(title, unit, "the whole run so far", f"{means} The SQL is of the environment.", sql)
-
-
-def _totals(title: str, unit: str, means: str, expression: str) -> Definition:
-    sql = f"SELECT {expression} AS value FROM run_totals {ONE_RUN}"
-    return Definition(title, unit, "the whole run so far", means, sql)
-
-
-def _planned(title: str, unit: str, means: str, column: str) -> Definition:
-    sql = f"SELECT toString(tier) AS tier, {column} AS value FROM plan_against_actual {ONE_RUN} ORDER BY tier"
-    return Definition(title, unit, "the whole run so far", means, sql)
+    return Definition(title, unit, ALL, f"{means} The SQL is of the environment.", sql)
 
 
 _ALIKE = {
@@ -66,23 +65,15 @@ _REPORTED = {
 """The same of the report's body."""
 
 
-def _part(view: str, key: str, title: str, unit: str, means: str, expression: str) -> Definition:
-    sql = f"SELECT toString({key}) AS {key}, {expression} AS value FROM {view} {ONE_RUN} ORDER BY {key}"
-    return Definition(title, unit, "the whole run so far", means, sql)
-
-
-def _stored(title: str, unit: str, window: str, means: str, path: str) -> Definition:
-    """Out of the newest stored snapshot."""
-    names = ", ".join(f"'{name}'" for name in path.split("."))
-    sql = f"SELECT JSONExtract(metrics, {names}, 'Nullable(Float64)') AS value FROM system_snapshots {NEWEST}"
-    return Definition(title, unit, window, means, sql)
+def _tier(title: str, unit: str, means: str, column: str) -> Definition:
+    return of_group("plan_against_actual", "tier", title, unit, means, column)
 
 
 def _phase(title: str, unit: str, planned: str, actual: str, column: str, scale: str = "") -> dict[str, Definition]:
     """A tier as planned and as it went: `<planned|actual>_<column>` of `plan_against_actual`."""
     return {
-        "planned": _planned(f"{title}, planned", unit, planned, f"planned_{column}{scale}"),
-        "actual": _planned(f"{title}, so far", unit, actual, f"actual_{column}{scale}"),
+        "planned": _tier(f"{title}, planned", unit, planned, f"planned_{column}{scale}"),
+        "actual": _tier(f"{title}, so far", unit, actual, f"actual_{column}{scale}"),
     }
 
 
@@ -98,10 +89,10 @@ _PHASES = {
         "Cost of an image", "USD", "As the plan says.", "Its cost / its images complete.", "unit_cost_usd"
     ),
     "images_per_minute": {
-        "planned": _planned(
+        "planned": _tier(
             "Rate, planned", "images a minute", "Its images / its planned minutes.", "planned_images / planned_minutes"
         ),
-        "actual": _planned(
+        "actual": _tier(
             "Rate, so far", "images a minute", "Its images complete / its minutes.",
             "if(actual_minutes > 0, actual_images / actual_minutes, NULL)",
         ),
@@ -111,14 +102,14 @@ _PHASES = {
 RUN: dict[str, Definition] = {
     **{f"run:{path}": LIVE[key] for path, key in _ALIKE.items()},
     **{f"report:{path}": LIVE[key] for path, key in _REPORTED.items()},
-    "report:outcomes.insightsGenerated": _totals("Insights", "insights", "Insights of the results.", "insights"),
-    "report:outcomes.gapsIdentified": _totals("Gaps", "documents", "Missing documents that results named.", "gaps"),
-    "report:tiers[].count": _part("run_by_tier", "tier", "Calls", "results", "Results of the tier.", "results"),
-    "report:tiers[].cost": _part("run_by_tier", "tier", "Cost", "USD", "Of its results.", "cost_nano_usd / 1e9"),
-    "report:bands[].cost": _part("run_by_band", "band", "Cost", "USD", "Of its results.", "cost_nano_usd / 1e9"),
-    "run:operations.capacity": _stored(
-        "Capacity", "calls", "now: the newest heartbeat of each processor, at most 2 minutes old",
-        "Calls that the processors may make at once, added up.", "operations.capacity",
+    "report:outcomes.insightsGenerated": of_totals("Insights", "insights", "Insights of the results.", "insights"),
+    "report:outcomes.gapsIdentified": of_totals("Gaps", "documents", "Missing documents that results named.", "gaps"),
+    "report:tiers[].count": of_group("run_by_tier", "tier", "Calls", "results", "Results of the tier.", "results"),
+    "report:tiers[].cost": of_group("run_by_tier", "tier", "Cost", "USD", "Of its results.", "cost_nano_usd / 1e9"),
+    "report:bands[].cost": of_group("run_by_band", "band", "Cost", "USD", "Of its results.", "cost_nano_usd / 1e9"),
+    "run:operations.capacity": of_minute(
+        "Capacity", "calls", NOW, "Calls that the processors may make at once, added up.",
+        in_snapshot("operations.capacity"),
     ),
     **{
         f"run:phases[].{side}.{name}": definition
@@ -127,18 +118,20 @@ RUN: dict[str, Definition] = {
     },
     **{
         f"run:latency.totals.p{n}": Definition(
-            f"{n} of 100 calls took less", "ms, within 1 %", "the whole run so far", "Of the results with a duration.",
+            f"{n} of 100 calls took less", "ms, within 1 %", ALL, "Of the results with a duration.",
             f"SELECT quantileDD(0.01, 0.{n})(latency_ms) AS value FROM run_results {ONE_RUN}",
         )
         for n in (50, 95, 99)
     },
-    "run:budget.runway_seconds": Definition(
-        "Runway", "duration", "the last 10 minutes", "Budget left by the recent spending a minute."
+    "run:budget.runway_seconds": of_minute(
+        "Runway", "duration", "the last 24 hours, or since the first result if that is younger",
+        "How long the budget left lasts at that spending; none once the run is finished.",
+        in_snapshot("budget.runway_seconds"),
     ),
-    "run:phases[].actual.images": _planned(
+    "run:phases[].actual.images": _tier(
         "Images complete at the tier", "images", "Distinct images done there.", "actual_images"
     ),
-    "run:phases[].planned.images": _planned(
+    "run:phases[].planned.images": _tier(
         "Images planned for the tier", "images", "`images` of the tier in the declaration.", "planned_images"
     ),
     "costs:rows[].results": _labelled("Results", "results", "Results that carry the label.", "count()"),
@@ -146,9 +139,9 @@ RUN: dict[str, Definition] = {
     "costs:rows[].percent": _labelled(
         "Share", "percent", "Of the run's cost.", "100 * sum(cost_nano_usd) / sum(sum(cost_nano_usd)) OVER ()"
     ),
-    "kpis:health.score": _stored(
+    "kpis:health.score": of_minute(
         "Health", "0 to 100", _MINUTE, "Mean of its parts that are known; healthy from 90, degraded from 70.",
-        "health.score",
+        in_snapshot("health.score"),
     ),
     **{
         f"kpis:kpi_scores.categories.{name}": Definition(

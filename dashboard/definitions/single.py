@@ -48,7 +48,8 @@ SINGLE: dict[str, Definition] = {
         )
         for listed in ("firing", "pending", "history")
     },
-    "rules:rules[].above": Definition("Above", "the metric's own", _RULE, "The alert is due above it."),
-    "rules:rules[].below": Definition("Below", "the metric's own", _RULE, "The alert is due below it."),
+    "rules:rules[].limit": Definition(
+        "Limit", "the metric's own, or times what it is compared with", _RULE, "The alert is due beyond it."
+    ),
     "rules:rules[].forS": Definition("For", "duration", _RULE, "So long it must be so before the alert fires."),
 }  # fmt: skip

@@ -71,7 +71,7 @@ def _current(event: RunMetrics) -> Current:
         results_per_minute=window.results_per_minute if window else 0.0,
         processors=busy.processors,
         capacity=busy.capacity,
-        velocity=event.velocity,
+        velocity=None if event.state == "finished" else event.velocity,
     )
 
 
@@ -89,7 +89,7 @@ def _progress(event: RunMetrics) -> Progress:
             requests_per_second=tier.results_per_minute / 60,
             batches=tier.batches,
             batches_complete=tier.batches_complete,
-            eta_seconds=tier.seconds_left,
+            eta_seconds=None if event.state == "finished" else tier.seconds_left,
         )
         for tier in progress.tiers
     ]

@@ -11,6 +11,7 @@ import msgspec
 from dashboard.bodies.live import DashboardBody, Mark, Notice
 from dashboard.pages import formats
 
+ORDER: tuple[Mark, ...] = ("red", "yellow", "green", "blue")
 MARKS: dict[str, Mark] = {"critical": "red", "error": "red", "warning": "yellow", "info": "blue"}
 CHEAP_TARGET_PERCENT = 80.0
 """S0: "Cheap model usage: 85% (target: 80%+)"; decision 0001, A8."""
@@ -41,14 +42,21 @@ class Alerts(msgspec.Struct, frozen=True):
 
 def notices(body: DashboardBody, firing: Sequence[Active] = ()) -> list[Notice]:
     """The sentences, gravest first; what fires before what is read off the figures."""
-    order = ("red", "yellow", "green", "blue")
     found = [*_firing(firing), *_context(body), *_failures(body), *_budget(body), *_cheap(body), *_consensus(body)]
-    return sorted(found, key=lambda notice: order.index(notice.mark))
+    return sorted(found, key=lambda notice: ORDER.index(notice.mark))
 
 
 def _firing(firing: Sequence[Active]) -> Iterator[Notice]:
-    for alert in firing:
-        yield Notice(alert.episode_id, MARKS.get(alert.severity, "blue"), alert.message)
+    """Each message once, by its gravest alert: a rule with levels fires at several."""
+    gravest: dict[str, Active] = {}
+    for alert in sorted(firing, key=lambda alert: ORDER.index(_mark(alert))):
+        gravest.setdefault(alert.message, alert)
+    for alert in gravest.values():
+        yield Notice(alert.episode_id, _mark(alert), alert.message)
+
+
+def _mark(alert: Active) -> Mark:
+    return MARKS.get(alert.severity, "blue")
 
 
 def _context(body: DashboardBody) -> Iterator[Notice]:

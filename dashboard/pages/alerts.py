@@ -83,9 +83,8 @@ def _silences() -> str:
 def _rules() -> str:
     columns = [
         Column("Rule", text("name", "words"), css="name"),
-        Column("Metric", text("metric", "words")),
-        Column("Above", text("above", "short"), number=True),
-        Column("Below", text("below", "short"), number=True),
+        Column("Metric", lambda row: f"{row.text('metric', 'words')} <small>{row.text('about')}</small>", css="text"),
+        Column("Limit", text("limit"), css="text"),
         Column("For", text("forS", "duration"), number=True),
         Column("Severity", text("severity", "words")),
         Column("On", _is_on),

@@ -32,6 +32,7 @@ PAGES: tuple[Page, ...] = (
         "Models",
         models.draw,
         filters=("range", "model", "provider"),
+        whole="Last 30 days",
         script="models.js",
         style="history.css",
     ),

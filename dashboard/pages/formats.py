@@ -91,7 +91,9 @@ def share(value: float) -> str:
 
 
 def done(value: float) -> str:
-    """68.3%, cut."""
+    """68.3%, cut; a beginning is never 0.0%."""
+    if 0 < value < 0.1:
+        return "<0.1%"
     return f"{math.floor(value * 10) / 10:.1f}%"
 
 
@@ -112,8 +114,8 @@ def duration(value: float) -> str:
 
 
 def ms(value: float) -> str:
-    """Milliseconds as 812 ms, 2.15 s."""
-    return f"{_fixed(value, 0)} ms" if abs(value) < 1_000 else f"{_fixed(value / 1_000, 2)} s"
+    """Milliseconds as 812 ms, 2,150 ms, 10.2 s."""
+    return f"{_fixed(value, 0)} ms" if abs(value) < 10_000 else f"{_fixed(value / 1_000, 1)} s"
 
 
 def moment(value: str) -> str:

@@ -45,7 +45,7 @@ def _scores(sheet: Sheet) -> str:
     )
     columns = [
         Column("Indicator", text("name", "words"), css="name"),
-        Column("Category", text("category", "words")),
+        Column("Category", text("category", "words"), css="less"),
         Column("Value", lambda row: f"<b>{row.text('value', '@unit')}</b>", number=True),
         Column("Target", text("target", "@unit"), number=True),
         Column("Attained", text("attainment", "ratio"), number=True),

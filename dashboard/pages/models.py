@@ -10,7 +10,7 @@ async def draw(view: View) -> str:
     days = "" if view.asked.get("range") or view.asked.get("from") else "?days=30"
     parts = f"""<div class="stack">{_summary()}
 <div class="columns three">
-{panel("response", "Response time by model", components.chart("response", "Mean response time by model, ms"))}
+{panel("response", "Response time by model, ms", components.chart("response", "Mean response time by model, ms"))}
 {panel("success", "Success by model", components.chart("success", "Success rate by model"))}
 {panel("satisfaction", "Satisfaction", '<div data-part="pie" class="pie-box"></div>')}
 </div>

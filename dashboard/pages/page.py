@@ -79,6 +79,8 @@ class Page(NamedTuple):
     run_in_path: bool = False
     """Its own address is `path/{run}`."""
     filters: tuple[FilterName, ...] = ()
+    whole: str = "All time"
+    """What it shows where no time is chosen."""
     script: str | None = None
     style: str | None = None
 

@@ -230,14 +230,16 @@ def quality(sheet: Sheet) -> str:
 
 def activity(sheet: Sheet) -> str:
     """Single results of the last 30 seconds."""
+    run = quote(sheet.value("runId"), safe="")
     rows = sheet.rows("activity", "imageId", _activity_row, tag="tbody", css="feed", row_tag="tr")
+    every = f'<a href="/results?run={run}">Every result of the run</a>'
     return f"""<section class="panel activity" aria-labelledby="h-activity">
 <h2 id="h-activity">Recent activity <span class="aside">last 30 seconds</span></h2>
 <table role="log" aria-live="off" tabindex="0" aria-labelledby="h-activity">
 <thead><tr><th>Image</th><th class="tier">Tier</th><th class="model">Model</th><th class="result">Result</th>
 <th class="n">Confidence</th><th class="n">Cost</th></tr></thead>
 {rows}</table>
-<p class="quiet" data-quiet{" hidden" if sheet.value("activity") else ""}>Nothing in the last 30 seconds.</p>
+<p class="quiet" data-quiet{" hidden" if sheet.value("activity") else ""}>Nothing in the last 30 seconds. {every}</p>
 </section>"""
 
 

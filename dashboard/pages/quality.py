@@ -16,26 +16,29 @@ async def draw(view: View) -> str:  # noqa: ARG001  (every page takes it)
     parts = f"""<div class="stack">{_summary()}
 {panel("scores", "Quality over time", _scores())}
 <div class="columns even">
-{panel("latency", "Latency over time", chart("latency", "Latency percentiles over time", legend=_PERCENTILES))}
+{panel("latency", "Latency over time, ms", chart("latency", "Latency percentiles over time", legend=_PERCENTILES))}
 {panel("rates", "Success and cache hits", chart("rates", "Success and cache hit rates over time", legend=_RATES))}
 </div>
 {panel("types", "By component type", '<div data-part="types"></div>')}
-{panel("heat", "By hour of the day", '<div data-plot="heat" class="heat scroll" tabindex="0"></div>', aside=_heats())}
+{panel("heat", "By hour of the day, UTC", _HEAT, aside=_heats())}
 <div class="columns even">
-{panel("stages", "Where the time goes", chart("stages", "Mean time of each stage") + '<div data-part="stages"></div>')}
+{panel("stages", "Where the time goes", _stages())}
 {panel("spent", "Cost over time", _cost())}
 </div>
 <div class="columns even">
 {panel("changes", "What changed", '<div data-part="changes"></div>', aside="the later half against the earlier")}
-{panel("opportunities", "Where money could be saved", '<ul data-part="opportunities" class="insights"></ul>')}
+{panel("opportunities", "Where money could be saved", _SAVINGS, aside="of the cost shown here")}
 </div>
 {panel("by-model", "By model", '<div data-part="by-model"></div>', aside=_exports())}
 </div>"""
     return components.source("/api/quality", parts, name="quality", empty_when="points", nothing=nothing)
 
 
+_SAVINGS = '<ul data-part="opportunities" class="insights"></ul>'
+_HEAT = '<div data-plot="heat" class="heat scroll" tabindex="0"></div>'
 _PERCENTILES = (("s1", "p50"), ("s2", "p95"), ("s3", "p99"))
 _RATES = (("s6", "Success"), ("s3", "Cache hits"))
+_STAGES = (("s1", "Mean time, ms"),)
 _COSTS = (("s2", "Dollars"), ("s5", "A component"))
 
 
@@ -64,6 +67,10 @@ def _summary() -> str:
 def _scores() -> str:
     plot = chart("scores", "Scores over time")
     return f'<dl class="figures small" data-part="scores"></dl><p class="legend" data-part="score-legend"></p>{plot}'
+
+
+def _stages() -> str:
+    return chart("stages", "Mean time of each stage", legend=_STAGES) + '<div data-part="stages"></div>'
 
 
 def _cost() -> str:

@@ -61,16 +61,16 @@ def _report() -> str:
             '<div class="columns three">',
             panel("by-tier", "By tier", _parts(sheet, "tiers", "Tier")),
             panel("by-model", "By model", _parts(sheet, "models", "Model")),
-            panel("by-context", "By context", _parts(sheet, "bands", "Context")),
+            panel("by-context", "By context", _parts(sheet, "bands", "Context", "Images")),
             "</div>",
         ]
     )
 
 
-def _parts(sheet: Sheet, path: str, heading: str) -> str:
+def _parts(sheet: Sheet, path: str, heading: str, counted: str = "Calls") -> str:
     columns = [
-        Column(heading, text("name"), css="name"),
-        Column("Count", text("count", "count"), number=True),
+        Column(heading, text("name"), css="text"),
+        Column(counted, text("count", "count"), number=True),
         Column("Cost", text("cost", "usd"), number=True),
     ]
-    return table(sheet, path, "name", columns, caption=f"{heading}: count and cost")
+    return table(sheet, path, "name", columns, caption=f"{heading}: {counted.lower()} and cost")

@@ -58,10 +58,25 @@ def _summary(sheet: Sheet) -> str:
                 sheet.text("eta.text"),
                 sheet.shown("eta.range_text", sheet.text("eta.range_text"), tag="span"),
             ),
-            stat("Done at", sheet.text("eta.completion", "moment"), f"began {sheet.text('started_at', 'moment')}"),
-            stat("Failed", sheet.text("progress.failed", "count"), f"{sheet.text('totals.retries', 'count')} retries"),
+            stat(
+                _end(sheet, "Done at", "Last result"),
+                _end(sheet, sheet.text("eta.completion", "moment"), sheet.text("last_event_at", "moment")),
+                f"began {sheet.text('started_at', 'moment')}",
+            ),
+            stat(
+                "Failed",
+                sheet.text("progress.failed", "count"),
+                sheet.shown("totals.retries", f"{sheet.text('totals.retries', 'count')} retries", tag="span"),
+            ),
         ),
-        aside=sheet.text("strategy"),
+        aside=sheet.shown("strategy", sheet.text("strategy"), tag="span"),
+    )
+
+
+def _end(sheet: Sheet, expected: str, past: str) -> str:
+    """The one while the run's end is foreseen, the other before and after."""
+    return sheet.shown("eta.completion", expected, tag="span") + sheet.shown(
+        "eta.completion", past, tag="span", when_empty=True
     )
 
 
@@ -80,7 +95,8 @@ def _phases(sheet: Sheet) -> str:
 
     def pair(spec: str) -> Column:
         planned, actual, format_name = spec.split("|")
-        heading = {"images": "Images", "seconds": "Time", "cost_nano_usd": "Cost", "unit_cost_nano_usd": "An image",
+        heading = {"images": "Images", "seconds": "Time", "cost_nano_usd": "Cost",
+                   "unit_cost_nano_usd": "An image done",
                    "images_per_minute": "Images/min"}[planned.partition(".")[2]]  # fmt: skip
         return Column(
             f"{heading} <small>actual / plan</small>",
@@ -91,7 +107,7 @@ def _phases(sheet: Sheet) -> str:
         )
 
     columns = [
-        Column("Phase", lambda row: f"Tier {row.text('tier')} {row.text('name')}"),
+        Column("Phase", lambda row: f"Tier {row.text('tier')} {row.shown('name', row.text('name'), tag='span')}"),
         pair(against("images", "images", "count")),
         pair(against("seconds", "seconds", "duration")),
         pair(against("cost_nano_usd", "cost_nano_usd", "nanoUsd")),
@@ -106,14 +122,15 @@ def _phases(sheet: Sheet) -> str:
 
 
 def _budget(sheet: Sheet) -> str:
+    saved = sheet.text("projection.savings_nano_usd", "nanoUsd")
+    saved += f'<div class="note">vs {sheet.text("projection.baseline_name")}</div>'
     figures = stats(
         stat("Spent", sheet.text("projection.spent_nano_usd", "nanoUsd", tick=True), css="money"),
         stat("Projected", sheet.text("projection.projected_nano_usd", "nanoUsd"), "when all is done"),
         stat("Budget left", sheet.text("budget.remaining_nano_usd", "nanoUsd"),
              f"of {sheet.text('budget.allocated_nano_usd', 'nanoUsd')}"),
-        stat("Runway", sheet.text("budget.runway_seconds", "duration"), "at the recent rate"),
-        stat("Saved", sheet.text("projection.savings_nano_usd", "nanoUsd"),
-             f"vs {sheet.text('projection.baseline_name')}", css="good"),
+        stat("Runway", sheet.text("budget.runway_seconds", "duration"), "at the spending of 24 h"),
+        sheet.shown("projection.savings_nano_usd", f"<dt>Saved</dt><dd>{saved}</dd>", css="figure good"),
     )  # fmt: skip
     none = sheet.shown(
         "budget.allocated_nano_usd", "The plan has no budget.", tag="p", css="note wrap", when_empty=True
@@ -140,7 +157,7 @@ def _costs(run: str, column: str, words: str) -> str:
         "rows",
         "value",
         [
-            Column(words.title(), text("value"), css="name"),
+            Column(words.capitalize(), text("value"), css="text"),
             Column("Results", text("results", "count"), number=True),
             Column("Cost", text("cost", "usd"), number=True),
             Column("Share", text("percent", "share"), number=True),

@@ -21,7 +21,7 @@ HALF_MOON = (
 )
 SCRIPTS = ("bind", "explain", "filters", "formats", "freshness", "live", "sources")
 """What app.js needs: fetched at once, not one after the other."""
-RANGES = {"": "All time", "1h": "Last hour", "24h": "Last 24 hours", "7d": "Last 7 days", "30d": "Last 30 days"}
+RANGES = {"1h": "Last hour", "24h": "Last 24 hours", "7d": "Last 7 days", "30d": "Last 30 days"}
 LABELS: Mapping[FilterName, tuple[str, str]] = {
     "model": ("Model", "All models"),
     "tier": ("Tier", "All tiers"),
@@ -154,7 +154,8 @@ def _filters(page: Page, asked: Asked, options: Mapping[FilterName, Sequence[str
         return ""
     run = f'<input type="hidden" name="run" value="{escape(run_id)}">' if run_id else ""
     parts = [
-        _ranges(asked) if name == "range" else _choice(name, asked, options.get(name, ())) for name in page.filters
+        _ranges(page, asked) if name == "range" else _choice(name, asked, options.get(name, ()))
+        for name in page.filters
     ]
     return f"""<form method="get" action="{page.path}" class="filters" data-filters aria-label="Filters" role="search">
 {run}
@@ -163,14 +164,14 @@ def _filters(page: Page, asked: Asked, options: Mapping[FilterName, Sequence[str
 <noscript><button>Show</button></noscript></form>"""
 
 
-def _ranges(asked: Asked) -> str:
+def _ranges(page: Page, asked: Asked) -> str:
     chosen = asked.get("range") or ("custom" if asked.get("from") or asked.get("to") else "")
-    listed = {**RANGES, "custom": "From … to …"}
+    listed = {"": page.whole, **RANGES, "custom": "From … to …"}
     hidden = "" if chosen == "custom" else " hidden"
     moments = "".join(
         f"<label data-custom{hidden}>{label}"
         f'<input type="datetime-local" name="{name}" value="{escape(asked.get(name) or "")}"></label>'
-        for name, label in (("from", "From"), ("to", "To"))
+        for name, label in (("from", "From, UTC"), ("to", "To, UTC"))
     )
     return f'<label>Time<select name="range">{_options(listed, chosen)}</select></label>{moments}'
 

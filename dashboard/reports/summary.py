@@ -38,10 +38,9 @@ def _money(body: DashboardBody) -> Iterator[str]:
     if costs.savings is not None and costs.projected_total is not None and costs.baseline_total:
         verb = "saves" if costs.savings >= 0 else "costs more than the baseline by"
         share = formats.share(100 * abs(costs.savings) / costs.baseline_total)
-        yield (
-            f"It will have cost {formats.usd(costs.projected_total)}; against {costs.baseline_name or 'the baseline'} "
-            f"({formats.usd(costs.baseline_total)}) it {verb} {formats.usd(abs(costs.savings))} ({share})."
-        )
+        baseline = f"{costs.baseline_name or 'the baseline'} ({formats.usd(costs.baseline_total)})"
+        begins = "A" if body.state == "finished" else f"It will have cost {formats.usd(costs.projected_total)}; a"
+        yield f"{begins}gainst {baseline} it {verb} {formats.usd(abs(costs.savings))} ({share})."
 
 
 def _quality(body: DashboardBody) -> Iterator[str]:

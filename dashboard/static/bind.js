@@ -80,8 +80,9 @@ function setAttribute(element, values) {
   }
 }
 
+// A row may hold a list of its own, with a template of its own.
 export function newRow(list) {
-  return list.querySelector("template").content.firstElementChild.cloneNode(true);
+  return list.querySelector(":scope > template").content.firstElementChild.cloneNode(true);
 }
 
 function setRows(list, items) {

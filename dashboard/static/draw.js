@@ -34,13 +34,13 @@ export function table(element, heads, rows, caption) {
 export const link = (href, text, css = null) => h("a", { href, class: css, dir: "auto" }, String(text));
 export const chip = (text, css = "") => h("span", { class: `chip ${css}` }, text);
 export const nanoUsd = (nano) => written(nano === null || nano === undefined ? null : nano / 1e9, "usd");
-export const ms = (value) => (value === null || value === undefined ? "–" : value < 10_000 ? `${FORMATS.count(value)} ms` : `${FORMATS.rate(value / 1000)} s`);
+export const ms = (value) => written(value, "ms");
 export const fraction = (value) => written(value === null || value === undefined ? null : value * 100, "share");
 
 export function when(iso) {
   if (!iso) return "–";
-  const date = new Date(iso);
-  return h("time", { datetime: iso, title: iso }, date.toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "medium" }));
+  const said = new Date(iso).toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "medium", timeZone: "UTC" });
+  return h("time", { datetime: iso, title: iso }, `${said} UTC`);
 }
 
 // A short text, isolated so that right-to-left words do not turn their neighbours round; the whole of it on demand.

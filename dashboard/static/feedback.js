@@ -5,7 +5,7 @@ import { h } from "./draw.js";
 const THUMBS = [[1, "Thumbs up"], [-1, "Thumbs down"]];
 const THUMB = "M7 10.5v9H3.8v-9zM9 19.5v-9l4-7.2c1.5 0 2.3 1 2 2.4l-.8 3.3h4.6c1.3 0 2.2 1.2 1.8 2.5l-1.9 6.5c-.3.9-1 1.5-1.9 1.5z";
 
-const thumb = (rating) => h("svg", { viewBox: "0 0 24 24", class: rating > 0 ? "up" : "down", "aria-hidden": true }, h("path", { d: THUMB }));
+const thumb = (rating) => h("svg", { viewBox: "0 0 24 24", class: rating > 0 ? "up" : "down", "aria-hidden": "true" }, h("path", { d: THUMB }));
 
 export function feedback(element, about, onFeedbackSubmitted = () => {}) {
   const said = h("span", { class: "note", role: "status" });

@@ -48,7 +48,7 @@ function duration(value) {
 }
 
 function ms(value) {
-  return Math.abs(value) < 1000 ? `${fixed(value, 0)} ms` : `${fixed(value / 1000, 2)} s`;
+  return Math.abs(value) < 10000 ? `${fixed(value, 0)} ms` : `${fixed(value / 1000, 1)} s`;
 }
 
 function moment(value) {
@@ -72,7 +72,7 @@ export const FORMATS = {
   rate: (value) => fixed(value, value >= 100 ? 0 : 1),
   percent: (value) => `${fixed(value, 1)}%`,
   share: (value) => (value > 0 && value < 0.5 ? "<1%" : `${fixed(value, 0)}%`),
-  done: (value) => `${(Math.floor(value * 10) / 10).toFixed(1)}%`,
+  done: (value) => value > 0 && value < 0.1 ? "<0.1%" : `${(Math.floor(value * 10) / 10).toFixed(1)}%`,
   doneWhole: (value) => (value > 0 && value < 1 ? "<1%" : `${Math.floor(value)}%`),
   duration,
   nanoUsd: (value) => money(value / 1e9, 2),
@@ -93,6 +93,12 @@ export const FORMATS = {
   mark: (value) => MARKS[value] ?? value,
   plain: String,
 };
+
+// Milliseconds of a moment; one without a zone is of UTC, as every time on the pages.
+export function utc(text) {
+  const zoned = !/\d[T ]\d/.test(text) || /(z|[+-]\d\d:?\d\d)$/i.test(text);
+  return Date.parse(zoned ? text : `${text.replace(" ", "T")}Z`);
+}
 
 export function written(value, format) {
   return value === null || value === undefined ? UNKNOWN : (FORMATS[format] ?? FORMATS.plain)(value);

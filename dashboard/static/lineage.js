@@ -64,8 +64,8 @@ function box({ node, x, y }, main) {
   const group = h("g", { class: `node ${node.kind}${main ? " main" : ""}${node.facts.status === "failed" ? " failed" : ""}`, tabindex: 0, role: "button", "aria-label": `${node.kind} ${node.label}`, transform: `translate(${x} ${y})` },
     h("title", {}, `${node.kind} ${node.label}`),
     h("rect", { width: BOX.width, height: BOX.height, rx: 9 }),
-    h("text", { x: 12, y: 15, class: "kind" }, node.kind),
-    h("text", { x: 12, y: 32 }, short(node.label)));
+    h("text", { x: 12, y: 15, class: "kind", "aria-hidden": "true" }, node.kind),
+    h("text", { x: 12, y: 32, "aria-hidden": "true" }, short(node.label)));
   return group;
 }
 

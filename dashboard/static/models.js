@@ -9,11 +9,12 @@ const MOST_BARS = 12;
 const MOST_LINES = 6;
 const part = (name) => document.querySelector(`[data-part="${name}"]`);
 const plot = (name) => document.querySelector(`[data-plot="${name}"]`);
-const name = (row) => row.model;
+// The model, and who provides it where two have one of that name.
+const namer = (rows) => (row) => (rows.filter((other) => other.model === row.model).length > 1 ? `${row.model} (${row.provider})` : row.model);
 
 function showBars(models) {
   const most = [...models].sort((one, other) => other.totalCalls - one.totalCalls).slice(0, MOST_BARS);
-  const labels = most.map(name);
+  const labels = most.map(namer(most));
   bars(plot("response"), { labels, series: [{ label: "Mean response time, ms", values: most.map((row) => row.avgResponseTime), format: "count", colour: 3 }] });
   bars(plot("success"), { labels, series: [{ label: "Success", values: most.map((row) => row.successRate), format: "percent", colour: 6 }] });
 }
@@ -57,10 +58,11 @@ function showTrends({ trends, byModel }) {
   const at = dates.map((date) => Date.parse(`${date}T00:00:00Z`) / 1000);
   const models = [...byModel].sort((one, other) => other.totalCalls - one.totalCalls).slice(0, MOST_LINES);
   const found = new Map(trends.map((row) => [`${row.date} ${row.provider} ${row.model}`, row]));
+  const name = namer(models);
   const series = (field, format) => models.map((model, index) => ({
     label: name(model), format, colour: index + 1, values: dates.map((date) => found.get(`${date} ${model.provider} ${model.model}`)?.[field] ?? null),
   }));
-  part("trend-legend").replaceChildren(...models.map((model, index) => h("span", { class: `key s${index + 1}` }, model.model)));
+  part("trend-legend").replaceChildren(...models.map((model, index) => h("span", { class: `key s${index + 1}` }, name(model))));
   line(plot("response-trend"), { at, series: series("avgResponseTime", "count") });
   line(plot("success-trend"), { at, series: series("successRate", "percent") });
 }
@@ -74,7 +76,7 @@ function showBest(best) {
 }
 
 function showInsights(insights) {
-  part("insights").replaceChildren(...insights.map((one) => h("li", { class: one.level }, h("span", { class: `mark-dot ${one.level === "success" ? "green" : "yellow"}`, "aria-hidden": true }), h("span", { class: "sr-only" }, one.level === "success" ? "Insight: " : "Warning: "), words(one.text, 400))));
+  part("insights").replaceChildren(...insights.map((one) => h("li", { class: one.level }, h("span", { class: `mark-dot ${one.level === "success" ? "green" : "yellow"}`, "aria-hidden": "true" }), h("span", { class: "sr-only" }, one.level === "success" ? "Insight: " : "Warning: "), words(one.text, 400))));
   if (!insights.length) part("insights").replaceChildren(h("li", { class: "nothing" }, "Nothing stands out: models differ too little, or have too few calls."));
 }
 

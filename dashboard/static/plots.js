@@ -75,19 +75,20 @@ function settings({ series, labels }, colour) {
   const sides = [...new Set(series.map((one) => one.side ?? "left"))];
   const formatOf = (side) => FORMATS[series.find((one) => (one.side ?? "left") === side).format ?? "rate"];
   const x = labels
-    ? { ...axis, grid: { show: false }, size: 30, splits: () => labels.map((_, index) => index), values: (plot) => labels.map((label) => shortened(label, plot.width / labels.length / 7.5)) }
+    ? { ...axis, grid: { show: false }, ...named(labels) }
     : { ...axis, grid: { show: false }, space: 80, size: 30, values: (_, ticks) => ticks.map((tick, index) => moment(tick, ticks, index)) };
   return {
     padding: [8, sides.includes("right") ? 0 : 24, 0, 0],
     legend: { show: false },
+    tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "UTC"),
     cursor: { y: false, points: { size: 7 } },
     scales: { x: labels ? { time: false, range: () => [-0.5, labels.length - 0.5] } : { range: span }, ...Object.fromEntries(sides.map((side) => [side, { range }])) },
     axes: [
       x,
       ...sides.map((side) => ({
-        ...axis, scale: side, side: side === "right" ? 1 : 3, size: 58, space: 46,
+        ...axis, scale: side, side: side === "right" ? 1 : 3, size: widest, space: 46,
         grid: side === sides[0] ? axis.grid : { show: false },
-        values: (_, ticks) => ticks.map((value) => formatOf(side)(value).replace(/\.0(%?)$/, "$1")),
+        values: (_, ticks) => brief(ticks.map(formatOf(side))),
       })),
     ],
     series: [{}, ...series.map((one, index) => drawnAs(one, index, series.length, labels, colour))],
@@ -100,9 +101,25 @@ function span(plot, low, high) {
   return plot.data[0].length > 1 ? [low, high] : [low - 43_200, low + 43_200];
 }
 
-// A label that does not run into its neighbour's.
-function shortened(label, most) {
-  return label.length > most ? `${label.slice(0, Math.max(3, Math.floor(most) - 1))}…` : label;
+// $15.00, $10.00 as $15, $10, where all ticks are whole.
+function brief(ticks) {
+  return ticks.every((tick) => /^[^.]*(\.0+)?%?$/.test(tick)) ? ticks.map((tick) => tick.replace(/\.0+/, "")) : ticks;
+}
+
+// As wide as the axis's longest tick.
+function widest(_, ticks) {
+  return Math.max(44, 20 + 7 * Math.max(0, ...(ticks ?? []).map((tick) => tick.length)));
+}
+
+// Names under columns do not run into one another: they lie side by side where a few letters fit, else aslant.
+function named(labels) {
+  const room = (plot) => plot.width / labels.length / 7.5;
+  const aslant = (plot) => room(plot) < 8 && labels.some((label) => label.length > room(plot));
+  const shortened = (label, most) => (label.length > most ? `${label.slice(0, Math.max(3, Math.floor(most) - 1))}…` : label);
+  return {
+    size: (plot) => (aslant(plot) ? 86 : 30), rotate: (plot) => (aslant(plot) ? 45 : 0), splits: () => labels.map((_, index) => index),
+    values: (plot) => labels.map((label) => shortened(label, aslant(plot) ? 15 : room(plot))),
+  };
 }
 
 function drawnAs(one, index, count, labels, colour) {
@@ -113,14 +130,14 @@ function drawnAs(one, index, count, labels, colour) {
   return { ...base, width: 0, fill: stroke, paths: uPlot.paths.bars({ size: [width, 64], align: count === 1 ? 0 : index === 0 ? -1 : 1 }) };
 }
 
-// The time of a tick; over more than a day and a half the day, where a new one begins.
+// The time of a tick, UTC as everywhere; over more than a day and a half the day, where a new one begins.
 function moment(seconds, ticks, index) {
   const date = new Date(seconds * 1000);
-  const day = (at) => new Date(at * 1000).toLocaleDateString("en-GB", { day: "numeric", month: "short" });
+  const day = (at) => new Date(at * 1000).toLocaleDateString("en-GB", { day: "numeric", month: "short", timeZone: "UTC" });
   const long = ticks[ticks.length - 1] - ticks[0] > 36 * 3600;
   if (long && (index === 0 || day(seconds) !== day(ticks[index - 1]))) return day(seconds);
   const second = ticks.length > 1 && ticks[1] - ticks[0] < 60 ? "2-digit" : undefined;
-  return date.toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit", second });
+  return date.toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit", second, timeZone: "UTC" });
 }
 
 // What the cursor is over, in words.
@@ -135,7 +152,7 @@ function tooltip(series, labels) {
         const { idx, left } = plot.cursor;
         box.hidden = idx === null || idx === undefined || left < 0;
         if (box.hidden) return;
-        const when = labels ? labels[idx] : new Date(plot.data[0][idx] * 1000).toLocaleString("en-GB");
+        const when = labels ? labels[idx] : new Date(plot.data[0][idx] * 1000).toLocaleString("en-GB", { timeZone: "UTC" }) + " UTC";
         const lines = series.map((one, index) => `${one.label}  ${written(plot.data[index + 1][idx] ?? null, one.format ?? "rate")}`);
         box.textContent = [when, ...lines].join("\n");
         const right = left > plot.over.clientWidth / 2;

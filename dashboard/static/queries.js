@@ -1,6 +1,6 @@
 // The SQL editor: one statement, read-only, its result as a table and, where it has numbers, as a chart.
 import { h, table, words } from "./draw.js";
-import { FORMATS } from "./formats.js";
+import { FORMATS, utc } from "./formats.js";
 import { columns as bars, line } from "./plots.js";
 
 const ROWS = 500;
@@ -102,7 +102,7 @@ function chartOf(meta, data) {
   const legend = h("p", { class: "legend" }, alike.map((column, place) => h("span", { class: `key s${place + 1}` }, column.name)));
   if (isTime(meta[0].type)) {
     const sorted = [...data].sort((one, other) => (one[0] < other[0] ? -1 : 1));
-    const at = sorted.map((row) => Date.parse(/[zZ]|[+-]\d\d:?\d\d$/.test(row[0]) ? row[0] : `${row[0].replace(" ", "T")}${row[0].length > 10 ? "Z" : ""}`) / 1000);
+    const at = sorted.map((row) => utc(row[0]) / 1000);
     return at.some(Number.isNaN) ? null : { legend, draw: (element) => line(element, { at, series: series(sorted) }) };
   }
   if (data.length > BARS) return null;

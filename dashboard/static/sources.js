@@ -2,6 +2,7 @@
 // filter changes. Where the answer is an error, that part alone says so.
 //   whenFilled("name", (body, element) => …)   runs after each answer of the source of that name
 import { fill } from "./bind.js";
+import { utc } from "./formats.js";
 
 const FILTERS = ["run", "from", "to", "model", "tier", "component_type", "provider"];
 const SECONDS = { h: 3_600, d: 86_400 };
@@ -20,7 +21,7 @@ export function filters(now = Date.now()) {
   const kept = new URLSearchParams();
   for (const name of FILTERS) {
     const value = asked.get(name);
-    if (value) kept.set(name, name === "from" || name === "to" ? new Date(value).toISOString() : value);
+    if (value) kept.set(name, name === "from" || name === "to" ? new Date(utc(value)).toISOString() : value);
   }
   const [, count, unit] = /^(\d+)([hd])$/.exec(asked.get("range") ?? "") ?? [];
   if (count) kept.set("from", new Date(now - count * SECONDS[unit] * 1000).toISOString());

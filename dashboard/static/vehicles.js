@@ -29,7 +29,7 @@ const figure = (words, field) => ({ name: words, number: true, means: `vehicles:
 
 function showList(body) {
   const heads = [{ name: "Vehicle", wide: true }, figure("Profile", "score"), { name: "" }, figure("Context", "avgContextScore"), figure("Images", "totalImages"), figure("Processed", "imagesProcessed"),
-    figure("Confidence", "avgConfidence"), figure("Missing", "gapsIdentified"), { name: "Last processed" }, figure("Cost", "totalCost")];
+    figure("Confidence", "avgConfidence"), figure("Gaps", "gapsIdentified"), { name: "Last processed" }, figure("Cost", "totalCost")];
   const rows = body.vehicles.map((row) => [
     link(vehicleAddress(row.vehicleId), row.vehicleId, "mono"), written(row.score, "count"), band(row.tier), written(row.avgContextScore, "count"), FORMATS.count(row.totalImages),
     FORMATS.count(row.imagesProcessed), written(row.avgConfidence, "share"), FORMATS.count(row.gapsIdentified),
@@ -44,10 +44,11 @@ function showOne(body) {
   document.querySelector("[data-title]").replaceChildren(h("bdi", { class: "mono" }, body.vehicleId), " ", band(body.completeness.tier));
   const rows = Object.entries(body.completeness.breakdown).map(([name, one]) => [DOCUMENTS[name] ?? name, FORMATS.count(one.count), `${one.points} of ${one.most}`, meter(one)]);
   table(part("breakdown"), [{ name: "Document" }, ...["There", "Points"].map((words) => ({ name: words, number: true, means: "vehicle:completeness.breakdown" })), { name: "" }], rows, "What makes up the score");
+  if (!rows.length) part("breakdown").replaceChildren(h("p", { class: "nothing" }, "It has no profile: publish a vehicle.profiled event that says which documents there are."));
   const advice = body.recommendations.map((one) => h("li", {}, h("p", { class: "title" }, words(one.action, 200)), h("p", { class: "note wrap" }, words(one.impact, 400)),
     one.costSavings === null ? null : h("p", { class: "good" }, h("b", {}, FORMATS.usd(one.costSavings)), " less for asking about its images once more")));
-  part("advice").replaceChildren(...(advice.length ? advice : [h("li", { class: "nothing" }, "Nothing to add: it is as well documented as it can be, or has no profile.")]));
-  const outcomes = { partsIdentified: "Parts", modificationsFound: "Modifications", maintenanceAlerts: "Maintenance alerts", gapsIdentified: "Missing documents" };
+  part("advice").replaceChildren(...(advice.length ? advice : [h("li", { class: "nothing" }, rows.length ? "Nothing to add: no document more would make its images cheaper." : "Nothing is known of its documents.")]));
+  const outcomes = { partsIdentified: "Parts", modificationsFound: "Modifications", maintenanceAlerts: "Maintenance alerts", gapsIdentified: "Gaps named" };
   part("outcomes").replaceChildren(...Object.entries(outcomes).map(([name, label]) => h("div", { class: "figure" }, h("dt", {}, label), h("dd", { "data-means": `vehicle:outcomes.${name}` }, FORMATS.count(body.outcomes[name])))));
   part("last").replaceChildren(when(body.processing.lastProcessedAt), body.processing.nextSuggestedReprocess ? h("span", {}, ". Worth asking again since ", when(body.processing.nextSuggestedReprocess)) : "");
   part("results").href = `/results?${new URLSearchParams({ vehicle: body.vehicleId })}`;

@@ -1,7 +1,4 @@
-"""A dashboard over a real Kafka, and Debian's chromium in front of it.
-
-Pages are opened with `reduced_motion="reduce"`: without a graphics card a dot that pulses takes an eighth of a core.
-"""
+"""A dashboard over a real Kafka, and Debian's chromium in front of it."""
 
 import sys
 from collections.abc import Iterator
@@ -14,6 +11,7 @@ from playwright.sync_api import Browser, expect, sync_playwright
 sys.path.insert(0, str(Path(__file__).parents[1] / "dashboard"))
 
 from serving import Served, new_prefix, served, wait_for
+from windows import PATIENCE_MS
 
 CHROMIUM = Path("/usr/bin/chromium")
 ARGUMENTS = [
@@ -33,7 +31,7 @@ def chromium() -> Iterator[Browser]:
     """The browser. Not for the session: while it is open a loop runs, and other tests could start none."""
     if not CHROMIUM.exists():
         pytest.skip(f"{CHROMIUM} is missing: apt-get install chromium")
-    expect.set_options(timeout=60_000)  # what is expected comes at once, but on a busy machine
+    expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
         yield browser

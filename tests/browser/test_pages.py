@@ -5,31 +5,24 @@ import re
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Route, ViewportSize, expect
+from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 from sample_runs import snapshot
 from serving import Served, wait_for
 from test_alerts_api import firing
+from windows import FITS, PHONE, Scheme, faults, window
 
 from dashboard.pages.directory import PAGES
 
 pytestmark = pytest.mark.browser
-AXE = Path(__file__).with_name("vendor") / "axe.min.js"
-DESKTOP: ViewportSize = {"width": 1440, "height": 900}
-PHONE: ViewportSize = {"width": 390, "height": 844}
-FAULTS = """async () => (await axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"] }))
-    .violations.filter((fault) => ["serious", "critical"].includes(fault.impact))
-    .map((fault) => `${fault.id}: ${fault.nodes.slice(0, 3).map((node) => node.html.slice(0, 160)).join(" | ")}`)"""
 
 
 @pytest.fixture
 def context(chromium: Browser, dashboard: Served) -> Iterator[BrowserContext]:
-    with chromium.new_context(
-        reduced_motion="reduce", viewport=DESKTOP, color_scheme="dark", base_url=dashboard.url
-    ) as opened:
+    with window(chromium, dashboard.url) as opened:
         yield opened
 
 
@@ -52,9 +45,7 @@ def ready(page: Page) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["dark", "light"])
-def test_no_page_has_a_serious_fault_or_asks_anybody_else(
-    chromium: Browser, dashboard: Served, scheme: Literal["dark", "light"]
-) -> None:
+def test_no_page_has_a_serious_fault_or_asks_anybody_else(chromium: Browser, dashboard: Served, scheme: Scheme) -> None:
     run, abroad = new_run(dashboard), []
 
     def inspect(route: Route) -> None:
@@ -64,29 +55,24 @@ def test_no_page_has_a_serious_fault_or_asks_anybody_else(
             abroad.append(route.request.url)
             route.abort()
 
-    with chromium.new_context(
-        reduced_motion="reduce", viewport=DESKTOP, color_scheme=scheme, base_url=dashboard.url
-    ) as opened:
+    with window(chromium, dashboard.url, scheme=scheme) as opened:
         opened.route("**/*", inspect)
         page = opened.new_page()
         for known in PAGES:
             page.goto(f"{known.path}?run={run}")
             ready(page)
-            page.evaluate(AXE.read_text())
-            assert "\n".join(page.evaluate(FAULTS)) == "", known.name
+            assert faults(page) == "", known.name
     assert abroad == []
 
 
 def test_no_page_is_wider_than_a_phone(chromium: Browser, dashboard: Served) -> None:
     run = new_run(dashboard)
-    with chromium.new_context(
-        reduced_motion="reduce", viewport=PHONE, color_scheme="light", base_url=dashboard.url
-    ) as opened:
+    with window(chromium, dashboard.url, PHONE, "light") as opened:
         page = opened.new_page()
         for known in PAGES:
             page.goto(f"{known.path}?run={run}")
             ready(page)
-            assert page.evaluate("() => document.documentElement.scrollWidth <= innerWidth"), known.name
+            assert page.evaluate(FITS), known.name
 
 
 def test_the_navigation_leads_everywhere_and_keeps_the_run(context: BrowserContext, dashboard: Served) -> None:
@@ -150,6 +136,23 @@ def test_an_alert_that_holds_markup_is_text(context: BrowserContext, dashboard: 
     assert page.evaluate("() => [window.hit ?? null, document.querySelectorAll('img').length]") == [None, 0]
 
 
+def test_each_alert_that_fires_has_a_card_with_its_own_evidence(context: BrowserContext, dashboard: Served) -> None:
+    run, page = new_run(dashboard), context.new_page()
+    page.goto(f"/alerts?run={run}")
+    expect(page.get_by_text("Nothing fires.")).to_be_visible()
+    for name in ("one", "other", "third"):
+        dashboard.publish("alerts", run, firing(run, f"{run}-{name}", message=f"The {name} fires"))
+    cards = page.get_by_role("article")
+    expect(cards).to_have_count(3)
+    for name in ("one", "other", "third"):
+        card = cards.filter(has_text=f"The {name} fires")
+        card.get_by_text("Evidence").click()
+        expect(card.get_by_role("listitem")).not_to_have_count(0)
+        expect(card.get_by_role("button", name="Silence")).to_be_visible()
+    rule = page.get_by_role("row", name="cost per image")
+    expect(rule).to_contain_text("above 1.50 times")
+
+
 def test_two_tabs_move_together(context: BrowserContext, dashboard: Served) -> None:
     run = new_run(dashboard, share=0.5)
     tabs = [context.new_page(), context.new_page()]
@@ -158,7 +161,7 @@ def test_two_tabs_move_together(context: BrowserContext, dashboard: Served) -> N
     wait_for(lambda: len(dashboard.parts.broadcast) >= 2)
     publish(dashboard, run, share=0.75)
     for tab in tabs:
-        expect(tab.locator('[data-text="progress.processed"]').first).to_have_text("1,404", timeout=15_000)
+        expect(tab.locator('[data-text="progress.processed"]').first).to_have_text("1,404")
 
 
 def test_history_is_away_in_its_own_panel_while_live_figures_go_on(context: BrowserContext, dashboard: Served) -> None:
@@ -168,7 +171,7 @@ def test_history_is_away_in_its_own_panel_while_live_figures_go_on(context: Brow
     expect(by_environment).to_contain_text("no ClickHouse is configured")
     expect(page.get_by_role("region", name="How far")).to_contain_text("936 of 2,741 images")
     publish(dashboard, run, share=0.75)
-    expect(page.get_by_role("region", name="How far")).to_contain_text("1,404", timeout=15_000)
+    expect(page.get_by_role("region", name="How far")).to_contain_text("1,404")
 
 
 def test_a_report_is_read_here_and_taken_along(context: BrowserContext, dashboard: Served) -> None:

@@ -36,11 +36,16 @@ from dashboard.pages import formats
         ("done", 68.296, "68.2%"),
         ("done", 99.99, "99.9%"),
         ("done", 100, "100.0%"),
+        ("done", 0.01, "<0.1%"),
+        ("done", 0, "0.0%"),
         ("doneWhole", 99.9, "99%"),
         ("doneWhole", 0.3, "<1%"),
         ("duration", 2, "2s"),
         ("duration", 8_100, "2h 15m"),
         ("duration", 273_600, "3d 4h"),
+        ("ms", 812.4, "812 ms"),
+        ("ms", 2_150, "2,150 ms"),
+        ("ms", 10_240, "10.2 s"),
         ("tier", 1, "T1"),
         ("state", "warming_up", "Warming up"),
     ],
@@ -56,7 +61,7 @@ def test_unknown_is_a_dash_and_never_a_zero(name: str) -> None:
 
 @given(st.floats(0, 100, exclude_max=True))
 def test_nothing_is_done_before_it_is_done(percent: float) -> None:
-    assert float(formats.done(percent).rstrip("%")) <= 99.9
+    assert float(formats.done(percent).strip("<%")) <= 99.9
     assert "100" not in formats.done_whole(percent)
 
 

@@ -29,12 +29,13 @@ def test_what_the_rules_decided_stands_first_and_what_is_silenced_does_not() -> 
         known = {"episode_id": "e", "state": "firing", "severity": "warning", "message": "Queue is long"}
         return msgspec.convert(known | changes, Active)
 
-    alerts = Alerts(
-        [alert(), alert(state="pending"), alert(silenced_by="s"), alert(episode_id="c", severity="critical")]
-    )
+    grave = alert(episode_id="c", severity="critical", message="Budget is being used up")
+    milder = alert(episode_id="d", severity="info", message=grave.message)
+    alerts = Alerts([milder, alert(), alert(state="pending"), alert(silenced_by="s"), grave])
     found = notices(dashboard_body(snapshot()), alerts.firing)
     assert [(notice.key, notice.mark) for notice in found[:2]] == [("c", "red"), ("context", "red")]
     assert ("e", "yellow") in [(notice.key, notice.mark) for notice in found]
+    assert milder.episode_id not in {notice.key for notice in found}, "one message once, by its gravest alert"
 
 
 def test_a_finished_run_is_not_said_to_be_retrying() -> None:

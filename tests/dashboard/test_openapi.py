@@ -107,7 +107,7 @@ def test_whatever_is_sent_the_answer_is_as_documented(
             suppress_health_check=list(HealthCheck),
         )
         def ask(case: Any) -> None:
-            case.call_and_validate(base_url=page.url, checks=checks, timeout=30)
+            case.call_and_validate(base_url=page.url, checks=checks, timeout=60)
 
         with subtests.test(operation.label):
             ask()

@@ -102,7 +102,7 @@ async def dead(dashboard: Served, run: str) -> list[tuple[str, bytes, bytes]]:
     )
     await consumer.start()
     try:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while len(found) < 2:
                 for records in (await consumer.getmany(timeout_ms=200)).values():
                     for record in records:

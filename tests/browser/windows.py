@@ -1,0 +1,40 @@
+"""A window of the browser as the tests open it, and what axe-core finds in it.
+
+Without a graphics card a dot that pulses takes an eighth of a core: every window asks for calm.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize
+
+Scheme = Literal["dark", "light"]
+DESKTOP: ViewportSize = {"width": 1440, "height": 900}
+PHONE: ViewportSize = {"width": 390, "height": 844}
+PATIENCE_MS = 60_000
+"""What is waited for comes at once, but on a busy machine."""
+FITS = "() => document.documentElement.scrollWidth <= innerWidth"
+_AXE = Path(__file__).with_name("vendor") / "axe.min.js"
+_FAULTS = """async () => (await axe.run({ runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"] }))
+    .violations.filter((fault) => ["serious", "critical"].includes(fault.impact))
+    .map((fault) => `${fault.id}: ${fault.nodes.slice(0, 3).map((node) => node.html.slice(0, 160)).join(" | ")}`)"""
+
+
+@contextmanager
+def window(
+    chromium: Browser, url: str, viewport: ViewportSize = DESKTOP, scheme: Scheme = "dark", **options: Any
+) -> Iterator[BrowserContext]:
+    """Its pages are of the server at `url`."""
+    with chromium.new_context(
+        reduced_motion="reduce", viewport=viewport, color_scheme=scheme, base_url=url, **options
+    ) as opened:
+        opened.set_default_timeout(PATIENCE_MS)
+        yield opened
+
+
+def faults(page: Page) -> str:
+    """What axe-core calls serious or critical on the page as it is; empty where it finds nothing."""
+    page.evaluate(_AXE.read_text())
+    return "\n".join(page.evaluate(_FAULTS))
