@@ -11,7 +11,7 @@ import msgspec
 from rich.console import Console, Group
 from rich.live import Live
 
-from dashboard.bodies.live import Activity, DashboardBody
+from dashboard.bodies.live import Activity, DashboardBody, Progress
 from imageledger.api import Api, Message
 from imageledger.terminal.drawing import Seen, drawing, plain
 
@@ -21,7 +21,7 @@ LINE_S = 5.0
 FEED_S = 30.0
 FEED_ROWS = 100
 SETTLE_S = 5.0
-"""Nothing orders a run's end after its last result: so long the figures of a finished run may still come."""
+"""Nothing orders a run's end after its last result: so long a finished run stands still before it is over."""
 
 Show = Callable[[Seen], None]
 
@@ -40,12 +40,15 @@ class Figures:
         self._activity = deque(activity, maxlen=FEED_ROWS)
         self._trouble: str | None = None
         self._ahead_s = 0.0
-        self._finished_at: datetime | None = None
+        self._still_since: datetime | None = None
 
     def take(self, message: Message, at: datetime) -> None:
         """One message of the stream."""
         if message.name == "snapshot":
-            self.body = msgspec.json.decode(message.data, type=DashboardBody)
+            body = msgspec.json.decode(message.data, type=DashboardBody)
+            if _counted(body) != _counted(self.body):
+                self._still_since = None
+            self.body = body
         elif message.name == "activity":
             self._activity.extendleft(msgspec.json.decode(message.data, type=list[Activity]))
         elif message.name == "status":
@@ -64,12 +67,24 @@ class Figures:
     def ended(self, at: datetime) -> bool:
         """Whether the run is finished and its figures have settled."""
         if self.body.state != "finished":
-            self._finished_at = None
+            self._still_since = None
             return False
-        self._finished_at = self._finished_at or at
-        progress = self.body.progress
-        whole = progress.total is not None and progress.processed + progress.failed >= progress.total
-        return whole or (at - self._finished_at).total_seconds() > SETTLE_S
+        self._still_since = self._still_since or at
+        return _whole(self.body.progress) or (at - self._still_since).total_seconds() > SETTLE_S
+
+
+def _whole(progress: Progress) -> bool:
+    """Whether every image of the plan has ended, in each tier that counts its own."""
+    if progress.total is None or progress.processed + progress.failed < progress.total:
+        return False
+    return all(tier.total is None or tier.complete + tier.failed >= tier.total for tier in progress.tiers)
+
+
+def _counted(body: DashboardBody) -> tuple[object, ...]:
+    """What only results move: rates fall by themselves."""
+    progress = body.progress
+    tiers = [(tier.complete, tier.failed) for tier in progress.tiers]
+    return progress.processed, progress.failed, tiers, body.costs.total_spent
 
 
 class Lines:

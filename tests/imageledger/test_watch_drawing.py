@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.text import Text
 
-from dashboard.bodies.live import Activity
+from dashboard.bodies.live import Activity, DashboardBody
 from dashboard.live.figures import dashboard_body
 from events.snapshots import Budget, Eta, Progress, Projection, RunMetrics, State, TierProgress, Window
 from imageledger.api import Message, messages
@@ -212,13 +212,24 @@ def test_what_the_stream_says_is_what_is_seen() -> None:
 
 
 def test_a_finished_run_ends_when_its_figures_have_settled() -> None:
+    """Not by the count of images alone: those have ended with tier 1, while results of tier 3 are on their way."""
     figures = Figures(dashboard_body(snapshot("running", processed=2_741, failed=0)), [])
+    later = NOON + timedelta(seconds=SETTLE_S + 1)
     assert not figures.ended(NOON)
     figures.take(message("snapshot", dashboard_body(snapshot("finished"))), NOON)
     assert not figures.ended(NOON)  # its last results may still be on their way
-    assert figures.ended(NOON + timedelta(seconds=SETTLE_S + 1))
-    figures.take(message("snapshot", dashboard_body(snapshot("finished", processed=2_687))), NOON)
-    assert figures.ended(NOON)
+    figures.take(message("snapshot", dashboard_body(snapshot("finished", processed=2_687))), later)
+    assert not figures.ended(later)  # some were
+    figures.take(message("snapshot", dashboard_body(snapshot("finished", processed=2_687))), later)
+    assert figures.ended(later + timedelta(seconds=SETTLE_S + 1))
+    figures.take(message("snapshot", whole(dashboard_body(snapshot("finished", processed=2_687)))), later)
+    assert figures.ended(later)
+
+
+def whole(body: DashboardBody) -> DashboardBody:
+    """With every tier at its end."""
+    tiers = [msgspec.structs.replace(tier, complete=tier.total or 0) for tier in body.progress.tiers]
+    return msgspec.structs.replace(body, progress=msgspec.structs.replace(body.progress, tiers=tiers))
 
 
 @settings(deadline=None)
