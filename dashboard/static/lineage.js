@@ -61,7 +61,7 @@ function draw({ about, nodes, edges }) {
 }
 
 function box({ node, x, y }, main) {
-  const group = h("g", { class: `node ${node.kind}${main ? " main" : ""}${node.facts.status === "failed" ? " failed" : ""}`, tabindex: 0, role: "button", "aria-label": `${node.kind} ${node.label}`, transform: `translate(${x} ${y})` },
+  const group = h("g", { class: `node ${node.kind}${main ? " main" : ""}${node.facts.status === "failed" ? " failed" : ""}`, tabindex: 0, role: "button", transform: `translate(${x} ${y})` },
     h("title", {}, `${node.kind} ${node.label}`),
     h("rect", { width: BOX.width, height: BOX.height, rx: 9 }),
     h("text", { x: 12, y: 15, class: "kind", "aria-hidden": "true" }, node.kind),
