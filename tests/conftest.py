@@ -34,6 +34,7 @@ _SHARED_FOLDER = pytest.StashKey[Path]()
 _SHARED_KAFKA = pytest.StashKey[kafka_server.Kafka]()
 _BOOTSTRAP = "bootstrap"
 _PATIENCE_S = 120.0
+_LOG_TAIL_BYTES = 3000
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -102,6 +103,18 @@ def pytest_sessionfinish(session: pytest.Session) -> Generator[None]:
     finally:
         if _SHARED_KAFKA in session.config.stash:
             session.config.stash[_SHARED_KAFKA].kill()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A test that failed shows how the logs of its processes end; a broker's segments, `0000….log`, are none."""
+    report = yield
+    folder: Path | None = getattr(item, "funcargs", {}).get("tmp_path")
+    if report.failed and folder is not None:
+        for path in sorted(folder.rglob("[!0-9]*.log")):
+            tail = path.read_bytes()[-_LOG_TAIL_BYTES:].decode(errors="replace")
+            report.sections.append((f"the end of {path.relative_to(folder)}", tail))
+    return report
 
 
 @pytest.fixture(scope="session")

@@ -44,8 +44,7 @@ async def publish_slowly(bootstrap: str, prefix: str, chance: random.Random, sec
 
 async def publish(bootstrap: str, prefix: str, chance: random.Random, count: int) -> None:
     async with producer(bootstrap) as client:
-        for record in records(chance, count, prefix):
-            await client.send(*record)
+        await asyncio.gather(*[await client.send(*record) for record in records(chance, count, prefix)])
 
 
 async def until_done(bootstrap: str, prefix: str) -> None:
