@@ -61,18 +61,19 @@ async def until_shown(bootstrap: str, prefix: str) -> stream_naive.Folded:
     wanted = stream_naive.fold(await read(bootstrap, prefix + "results"), await read(bootstrap, prefix + "feedback"))
     expected = {run: compared(counters) for run, counters in wanted.totals.items()}
     found: dict[str, dict[str, int]] = {}
+    letters: list[bytes] = []
 
     async def is_equal() -> bool:
         found.clear()
         found.update({run: compared(m.totals) for run, m in (await shown(bootstrap, prefix)).items()})
-        return found == expected
+        letters[:] = sorted(record.key or b"" for record in await read(bootstrap, prefix + "dlq"))
+        return found == expected and letters == wanted.refused
 
     try:
-        await until_async(is_equal, "the snapshots")
+        await until_async(is_equal, "the snapshots and letters")
     except AssertionError:
         assert found == expected
-    letters = sorted(record.key or b"" for record in await read(bootstrap, prefix + "dlq"))
-    assert letters == wanted.refused
+        assert letters == wanted.refused
     return wanted
 
 
