@@ -95,7 +95,9 @@ async def test_two_workers_share_and_hand_over(
     worker.start()
     await until(worker.ready)
     sibling.start()
-    await until(lambda: len(owned(kept_running(sibling))) == len(owned(kept_running(worker))) == 2, "two partitions each")
+    await until(
+        lambda: len(owned(kept_running(sibling))) == len(owned(kept_running(worker))) == 2, "two partitions each"
+    )
     assert owned(sibling).isdisjoint(owned(worker))
     sibling.kill()  # its slot stays empty, so its partitions wait for its session to end
     await until(lambda: len(owned(kept_running(worker))) == 4, "all four partitions")
