@@ -11,8 +11,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
+from contextlib import closing
 from pathlib import Path
 
 import msgspec
@@ -79,8 +79,8 @@ async def switch(data: Path, running: Cluster, into: str, say: Callable[[str], N
     say(f"copying what {into}* lacks")
     await copy()
     say("folding it beside")
-    with _worker_beside(data / "beside", other) as folder:
-        await _folded(other, folder)
+    with closing(_WorkerBeside(data / "beside", other)) as beside:
+        await _folded(other, beside)
         say("comparing")
         verdict = await Verification(other, None, None, 1, Progress()).run()
         runs, differences = await compare(running, other, copy)
@@ -150,39 +150,53 @@ def _document(metrics: RunMetrics) -> dict[str, object]:
     return {name: msgspec.to_builtins(getattr(metrics, name)) for name in _COMPARED}
 
 
-@contextmanager
-def _worker_beside(folder: Path, other: Cluster) -> Iterator[Path]:
-    """A worker of the other prefix, which nobody restarts."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / reading.PREFIX_FILE).write_text(f"{other.prefix}\n", "utf-8")
-    with endpoints.changing(folder) as known:
-        known.kafka = other.bootstrap
-    with (folder / "worker.log").open("ab") as output:
-        worker = subprocess.Popen(  # noqa: S603 - our own command, no shell
-            [sys.executable, "-m", "imageledger", "--data", str(folder.resolve()), "worker"],
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            preexec_fn=processes.die_with_parent(os.getpid()),
-        )
-    try:
-        yield folder
-    finally:
-        processes.stop(worker, _STOP_S)
+class _WorkerBeside:
+    """A worker of the other prefix, in a data folder of its own.
+
+    It may end itself, on a machine that has to fold all that besides its own work; then it is to be started again.
+    """
+
+    def __init__(self, folder: Path, other: Cluster) -> None:
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / reading.PREFIX_FILE).write_text(f"{other.prefix}\n", "utf-8")
+        with endpoints.changing(folder) as known:
+            known.kafka = other.bootstrap
+        self._process = self._start()
+
+    def _start(self) -> "subprocess.Popen[bytes]":
+        with (self.folder / "worker.log").open("ab") as output:
+            return subprocess.Popen(  # noqa: S603 - our own command, no shell
+                [sys.executable, "-m", "imageledger", "--data", str(self.folder.resolve()), "worker"],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                preexec_fn=processes.die_with_parent(os.getpid()),
+            )
+
+    def keep_running(self) -> None:
+        """Start it again where it has ended."""
+        if self._process.poll() is not None:
+            self._process = self._start()
+
+    def close(self) -> None:
+        """End it, and wait for that."""
+        processes.stop(self._process, _STOP_S)
 
 
-async def _folded(other: Cluster, folder: Path) -> None:
+async def _folded(other: Cluster, beside: _WorkerBeside) -> None:
     """Wait until snapshots hold everything that the log of `other` held when this was asked. Raises CannotCompare."""
     count = (await require_topics(other))["partials"].partitions
     ends = await broker.ends(other, ((other.topic(name), number) for name in TOPICS for number in range(count)))
     deadline = time.monotonic() + _FOLDED_S
-    while not (_applied(other, folder, ends) and await _shown(other, count)):
+    while not (_applied(other, beside.folder, ends) and await _shown(other, count)):
         if time.monotonic() > deadline:
             raise CannotCompare(
-                f"{other.prefix}* is not folded after {_FOLDED_S:.0f} s: see {folder / 'worker.log'}. Nothing was "
-                "switched; what is folded stays, so that the next try begins there"
+                f"{other.prefix}* is not folded after {_FOLDED_S:.0f} s: see {beside.folder / 'worker.log'}. Nothing "
+                "was switched; what is folded stays, so that the next try begins there"
             )
         await asyncio.sleep(_ASK_AGAIN_S)
+        beside.keep_running()
 
 
 def _applied(other: Cluster, folder: Path, ends: dict[tuple[str, int], int]) -> bool:

@@ -208,7 +208,8 @@ ORDER BY subject_kind, subject_id LIMIT 1000
 """
 
 # Every record of each identity that the condition finds, by its key, and of these the first: FINAL's answer, without
-# the neighbours that FINAL reads. The condition again, since a repeat may be about another subject.
+# the neighbours that FINAL reads. The condition again, since a repeat may be about another subject. Words alike, as
+# the view `feedback_verdicts` has them, which reads all feedback for that: a repeat is no newer word.
 _STEPS = """
 WITH found AS (SELECT run_id, source_partition, event_id FROM results WHERE {chosen}),
 firsts AS (
@@ -223,10 +224,14 @@ timed AS (
 calls AS (
     SELECT *, max(if(status = 'failed', 0, nth)) OVER (PARTITION BY subject_kind, subject_id, tier) AS newest
     FROM timed),
+heard AS (SELECT run_id, source_partition, event_id FROM feedback WHERE {chosen}),
+heard_first AS (
+    SELECT * FROM feedback WHERE (run_id, source_partition, event_id) IN heard
+    ORDER BY source_offset LIMIT 1 BY run_id, source_partition, event_id),
 words AS (
     SELECT run_id, source_partition, subject_kind, subject_id, question,
-        argMax(feedback.verdict, source_offset) AS verdict, argMax(feedback.validator, source_offset) AS validator
-    FROM feedback FINAL WHERE isNotNull(question) AND isNotNull(feedback.verdict) AND {chosen}
+        argMax(heard_first.verdict, source_offset) AS verdict, argMax(heard_first.validator, source_offset) AS validator
+    FROM heard_first WHERE isNotNull(question) AND isNotNull(heard_first.verdict) AND {chosen}
     GROUP BY run_id, source_partition, subject_kind, subject_id, question)
 SELECT subject_kind, subject_id, vehicle_id, run_id, event_id, event_time, tier, nth, times,
     toBool(nth = newest AND status != 'failed') AS holds, status,

@@ -66,6 +66,17 @@ def test_an_image_to_its_rows(told: Any) -> None:
     assert (failed.status, failed.error, failed.holds) == ("failed", "timeout: slow", False)
 
 
+def test_a_word_said_again_after_a_newer_one_is_still_the_older_one(told: Any, store: Any) -> None:
+    stored(store.client, "feedback", [{**WORD, "verdict": "rejected", "event_id": "e"}], first_offset=7)  # a repeat
+    stored(store.client, "feedback", [{**WORD, "image_id": "two", "verdict": "overridden"}], first_offset=8)
+    for image_id in ("im:1 ü", "two"):
+        by_view = "SELECT verdict FROM feedback_verdicts WHERE subject_id = {id:String} AND question = 'angle'"
+        latest = [row["verdict"] for row in told.rows(by_view, {"id": image_id})] or [None]
+        assert [lineage.of_image(told, image_id).steps[0].verdict] == latest
+    assert lineage.of_image(told, "im:1 ü").steps[0].verdict == "confirmed"
+    assert lineage.of_image(told, "two").steps[0].verdict is None
+
+
 def test_the_graph_joins_what_the_steps_say(told: Any) -> None:
     found = lineage.of_image(told, "im:1 ü")
     label = {node.id: (node.kind, node.label) for node in found.nodes}

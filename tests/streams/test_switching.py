@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+import os
 import random
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,10 +17,12 @@ from judge import read
 from stream_naive import results
 from worker_process import WorkerProcess, until_async
 
+from imageledger import workers
 from imageledger.errors import SettingsError
 from imageledger.proof.switching import back, compare, switch
 from imageledger.settings import PREFIX_FILE, load
 from servers import endpoints
+from streams import status
 from streams.cluster import Cluster
 from streams.offline import witnesses
 
@@ -72,11 +76,25 @@ def api(tmp_path: Path) -> Iterator["subprocess.Popen[bytes]"]:
     process.wait()
 
 
+async def kill_the_first_worker(folder: Path) -> None:
+    """As soon as it says anything of itself."""
+
+    async def says() -> bool:
+        return status.read(status.path_of(folder, workers.slot_name(0))) is not None
+
+    await until_async(says, "a worker beside")
+    found = status.read(status.path_of(folder, workers.slot_name(0)))
+    assert found is not None
+    os.kill(found.pid, signal.SIGKILL)
+
+
 async def test_a_folder_goes_over_to_a_copy_that_is_equal_and_back(
     kafka: str, log: str, tmp_path: Path, api: "subprocess.Popen[bytes]"
 ) -> None:
     other = f"{log}copy."
+    dying = asyncio.create_task(kill_the_first_worker(tmp_path / "beside"))
     done = await switch(tmp_path, Cluster(kafka, log), other, lambda _text: None, anyway=False)
+    await dying
     assert (done.differences, done.switched, done.before) == ([], True, log)
     assert done.runs >= 2
     assert (done.restarted, api.wait(60)) == ([api.pid], -15)
