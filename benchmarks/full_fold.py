@@ -1,18 +1,23 @@
 """What everything beside plain counters costs: the full fold against one of counters alone, on the same results.
 
-    python -m benchmarks.full_fold [--events N] [--chunk N] [--rounds N]
+    python -m benchmarks.full_fold [--events N] [--chunk N] [--rounds N] [--write]
 
-Prints one JSON document. Counters alone: each result adds to the additive counters of its rows (whole run, groups,
-buckets), and that is all: no repeats told, no subjects, no named families, no histograms, no spans. The two take turns
-in every round, so that their ratio means the same on a busy machine. `with_decode` is what a worker sees: the results'
-typed decode is in both. Beside it stands what a snapshot of that run costs, once a second.
+Prints one JSON document; `--write` keeps it as benchmarks/results/full_fold.json too. Counters alone: each result adds
+to the additive counters of its rows (whole run, groups, buckets), and that is all: no repeats told, no subjects, no
+named families, no histograms, no spans. The two take turns in every round, so that their ratio means the same on a busy
+machine. `with_decode` is what a worker sees: the results' typed decode is in both. Beside it stands what a snapshot of
+that run costs, once a second.
 """
 
 import argparse
 import gc
 import json
+import os
+import platform
 import statistics
 import time
+from datetime import UTC, datetime
+from pathlib import Path
 
 import numpy as np
 
@@ -25,6 +30,7 @@ from metrics.fold.tally import Arrivals, Tally, _bands
 from metrics.registers import RunRegisters
 from metrics.snapshot import snapshot
 
+RESULTS = Path(__file__).parent / "results" / "full_fold.json"
 TARGET = 0.6
 """Of the rate of the counters-only fold (issue 7)."""
 
@@ -84,6 +90,7 @@ def main() -> None:
     parser.add_argument("--events", type=int, default=60_000)
     parser.add_argument("--chunk", type=int, default=5_000)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--write", action="store_true")
     options = parser.parse_args()
     values = log(options.events)
     gc.freeze()
@@ -96,8 +103,17 @@ def main() -> None:
         "with_decode": round(statistics.median((one[0] + one[1]) / (one[0] + one[2]) for one in rounds), 3),
         "target": TARGET,
         "snapshot_ms": round(snapshot_ms(values), 2),
+        "machine": {
+            "cores": os.cpu_count(),
+            "python": platform.python_version(),
+            "load_average": round(os.getloadavg()[0], 1),
+            "day": f"{datetime.now(UTC):%Y-%m-%d}",
+        },
     }
-    print(json.dumps(figures, indent=2))
+    text = json.dumps(figures, indent=2)
+    print(text)
+    if options.write:
+        RESULTS.write_text(text + "\n")
 
 
 if __name__ == "__main__":

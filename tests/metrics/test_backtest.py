@@ -84,3 +84,13 @@ def test_hours_of_nothing_are_passed_over_and_looks_go_on_at_their_seconds() -> 
         test.take([Arrived("heartbeats", 1, second, NOON + second * 1000, beat)])
     found = {one.rule: (one.fired_at - moment(NOON)) / timedelta(seconds=1) for one in test.finish(NOON + 20_130_000)}
     assert found == {"stopped": 3_600, "queue_depth": 20_080}
+
+
+def test_what_fires_when_a_run_is_not_live_any_more_is_over_then() -> None:
+    """Nobody declared it: it goes by the clock for an hour after its last record, and then by that record's time."""
+    kept = msgspec.structs.replace(BUILT_IN["error_rate"], no_data="keep")
+    test = Backtest(armed({"error_rate": kept}), NOON, step_ms=20_000)
+    test.take([*(result(0, nth, "failed") for nth in range(30)), result(3_500, 0, "success", run="another")])
+    assert [one.seconds for one in test.episodes] == [None]
+    test.take([result(4_000, 0, "success", run="another")])
+    assert [(one.run_id, one.rule, one.seconds) for one in test.episodes] == [("may", "error_rate", 0.0)]
