@@ -1,11 +1,11 @@
 """The running parts behind the routes, wired once."""
 
 import asyncio
+import contextlib
 import logging
 import time
 import zlib
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Literal
 
 import msgspec
@@ -22,8 +22,10 @@ from dashboard.live.activity import ActivityFeed
 from dashboard.live.broadcast import Broadcast
 from dashboard.live.readings import run_row
 from dashboard.live.runs import LiveRuns, Snapshot
+from dashboard.live.series import Series
 from dashboard.live.sources import Sources
 from dashboard.live.tail import Tail, Take
+from events.envelope import epoch_ms
 from events.topics import Name, full_name
 
 
@@ -32,6 +34,8 @@ def _tail(config: DashboardConfig, name: Name, take: Take, start: Literal["begin
 
 
 RUNS_KEPT_S = 1.0
+STORED_EVERY_MS = 60_000
+"""The store has one snapshot a minute: of what began so shortly before it knows no more."""
 
 
 class Parts:
@@ -53,7 +57,7 @@ class Parts:
         self._states: dict[str, str] = {}
         self._runs_message: tuple[float, bytes] | None = None
 
-    @asynccontextmanager
+    @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """The tails run inside; at the end streams are closed first."""
         logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # an absence is said once by us, not at every attempt
@@ -108,6 +112,19 @@ class Parts:
         if stored is None:
             raise RunUnknown(f"no snapshot of run {run_id!r}, live or stored: /api/runs lists the runs")
         return Snapshot(stored, f"stored-{zlib.crc32(stored):x}")
+
+    async def course(self, run_id: str) -> Series:
+        """The run's course; what was before the topic's first snapshot comes from ClickHouse, where it answers.
+
+        Raises as `snapshot` does.
+        """
+        began = (await self.snapshot(run_id)).event.started_at
+        seen = self.live.series(run_id)
+        if self.stored is None or (began is not None and seen.since(epoch_ms(began) + STORED_EVERY_MS)):
+            return seen
+        with contextlib.suppress(HistoryUnavailable):
+            return seen.after(await self.stored.course(run_id))
+        return seen
 
     def runs_message(self) -> bytes:
         """The live runs as an event of the stream, at most a second old, and never older than a change of state."""

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 
-from events.snapshots import Latency, Percentiles, RunMetrics, Window
+from events.snapshots import Latency, Operations, Percentiles, RunMetrics, Window
 from metrics.figures.throughput import Recent
 from metrics.fold.groups import OTHER, TOTALS, Group
 from metrics.fold.identity import identity
@@ -17,22 +17,27 @@ SOURCE = "imageledger"
 
 
 def snapshot(registers: RunRegisters, as_of_ms: int) -> RunMetrics:
-    """The run as it stands at `as_of`: the same for live agents, `verify` and the time machine."""
+    """The run as it stands at `as_of`: the same for live agents, `verify` and the time machine.
+
+    Of a finished run windows end with its last result, and no processor works for it: its figures stand still.
+    """
     whole_run = registers.whole_run()
-    day, minutes = throughput.last_day(registers, as_of_ms)
+    plan, first_ms, last_ms = registers.lifecycle.plan, registers.first_event_ms, registers.last_event_ms
+    finished = registers.finished
+    until_ms = min(as_of_ms, last_ms) if finished and last_ms is not None else as_of_ms
+    day, minutes = throughput.last_day(registers, until_ms)
     totals = whole_run[TOTALS, ""] | minutes
     labels = wire.by_label(whole_run)
     tiers = {int(value): counters for value, counters in labels["tier"].items() if value != OTHER}
-    last_minute = throughput.recent(registers, as_of_ms, throughput.WINDOW_60S_MS)
-    window = throughput.recent(registers, as_of_ms, throughput.WINDOW_10M_MS)
-    plan, first_ms, last_ms = registers.lifecycle.plan, registers.first_event_ms, registers.last_event_ms
-    far = progress.progress(plan, totals, tiers, window, as_of_ms)
+    last_minute = throughput.recent(registers, until_ms, throughput.WINDOW_60S_MS)
+    window = throughput.recent(registers, until_ms, throughput.WINDOW_10M_MS)
+    far = progress.progress(plan, totals, tiers, window, until_ms)
     doing = eta.state(registers.lifecycle.phase, far.left, totals.get("results", 0), last_ms, as_of_ms)
     busy = operations.operations(registers, as_of_ms)
-    known = derived.derived(whole_run, plan, far, busy, day)
+    engaged = Operations() if finished else busy
+    known = derived.derived(whole_run, plan, far, engaged, day)
     figures = derived.figures(totals, known)
     indicators = kpis.kpis(figures, window.counters, plan)
-    finished = doing == "finished"
     projected = projection.projection(plan, far, totals, tiers, window, day, finished=finished)
     so_far = Recent(0 if first_ms is None else max(0, as_of_ms - first_ms), totals, tiers)
     minute_by_minute = throughput.minutes(registers, as_of_ms)
@@ -67,7 +72,7 @@ def snapshot(registers: RunRegisters, as_of_ms: int) -> RunMetrics:
         truncated=sorted({label for source in registers.sources.values() for label in source.truncated}),
         window_60s=_window(last_minute, names),
         window_10m=_window(window, names),
-        velocity=throughput.velocity(registers, as_of_ms),
+        velocity=throughput.velocity(registers, until_ms),
         latency=_latency(whole_run, labels),
         progress=far,
         eta=expected,
@@ -84,10 +89,10 @@ def snapshot(registers: RunRegisters, as_of_ms: int) -> RunMetrics:
         scores=generation.scores(shown),
         stages=generation.stages(shown),
         sla=promised,
-        shifts=shifts.shifts(registers, as_of_ms),
+        shifts=shifts.shifts(registers, until_ms),
         stalled=hindrance.stalled(registers, doing, far),
         bottleneck=hindrance.bottleneck(registers, doing, far, busy),
-        health=health.health(figures, window.counters, busy, promised, doing),
+        health=health.health(figures, window.counters, engaged, promised, doing),
         kpis=indicators,
         kpi_scores=kpis.scores(indicators),
     )

@@ -14,7 +14,7 @@ from dashboard.definitions.definition import (
 )
 from metrics.fold.counters import COUNTERS
 
-TEN_MINUTES = "the last 10 minutes, or since the first result if that is younger"
+TEN_MINUTES = "the last 10 minutes, a finished run's own last; or since the first result if that is younger"
 NOW = "now: the newest heartbeat of each processor, at most 2 minutes old"
 _COUNTERS = {metric.name: metric for metric in COUNTERS}
 

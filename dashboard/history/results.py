@@ -9,7 +9,7 @@ from dashboard.errors import HistoryUnavailable
 from dashboard.live.figures import usd
 from sinks.client import connect
 from sinks.errors import SinkError
-from sinks.reading.history import History, Run
+from sinks.reading.history import History, Point, Run
 
 T = TypeVar("T")
 
@@ -35,6 +35,10 @@ class StoredRuns:
     async def newest_snapshot(self, run_id: str) -> bytes | None:
         """The run's last stored `run.metrics` as JSON; None where there is none."""
         return await self._ask(lambda history: history.newest_snapshot_json(run_id))
+
+    async def course(self, run_id: str) -> list[Point]:
+        """The run minute by minute, oldest first."""
+        return await self._ask(lambda history: history.course(run_id))
 
     async def _ask(self, question: Callable[[History], T]) -> T:
         try:

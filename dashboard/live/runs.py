@@ -118,9 +118,8 @@ class LiveRuns:
         return snapshot
 
     def series(self, run_id: str) -> Series:
-        """The run's course. Raises RunUnknown."""
-        self.get(run_id)
-        return self._series[run_id]
+        """The run's course as far as it was seen; empty of a run that is not live."""
+        return self._series.get(run_id, Series())
 
     def newest_first(self) -> list[Snapshot]:
         """All runs, by when they began."""

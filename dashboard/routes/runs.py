@@ -58,9 +58,8 @@ async def run_metrics(parts: NamedDependency[Parts], request: AnyRequest, run: F
 
 @get("/api/runs/{run:str}/series", tags=["runs"], responses={200: ResponseSpec(SeriesBody, generate_examples=False)})
 async def run_series(parts: NamedDependency[Parts], request: AnyRequest, run: FromPath[str]) -> Response[bytes]:
-    """The run's course since it was first seen, in at most 600 points: what the chart draws."""
-    run_id = unquote(run)
-    body = parts.live.series(run_id).body()
+    """The run's course, in at most 600 points: what the chart draws."""
+    body = (await parts.course(unquote(run))).body()
     return json_answer(request, msgspec.json.encode(body), f"{len(body.at)}-{body.at[-1] if body.at else 0}")
 
 

@@ -28,7 +28,7 @@ export class Course {
 
   take(body) {
     const [at, rate, spent] = this.data;
-    const now = Date.parse(body.asOf) / 1000;
+    const now = Date.parse(body.state === "finished" ? body.lastEventAt ?? body.asOf : body.asOf) / 1000;
     if (at.length && now <= at[at.length - 1]) return;
     at.push(now);
     rate.push(body.current.imagesPerMinute60S);

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from clickhouse_connect.driver.client import Client
@@ -29,6 +29,14 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     state: State | None
 
 
+class Point(NamedTuple):
+    """A run at a moment: images a minute over the 60 s before it, spent so far."""
+
+    at_ms: int
+    images_per_minute: float
+    spent_nano_usd: int
+
+
 class History:
     """Questions about what is stored. The reader's client is enough; threads may share it.
 
@@ -51,11 +59,25 @@ class History:
         )
         return found[0]["metrics"].encode() if found else None
 
+    def course(self, run_id: str) -> list[Point]:
+        """The run minute by minute, oldest first, as its snapshots said; a finished run's ends with its last result."""
+        return [Point(**row) for row in self.rows(_COURSE, {"run": run_id})]
+
     def runs(self, limit: int = 1_000) -> list[Run]:
         """Runs with a result, a plan or a snapshot, the one with the latest record first."""
         return msgspec.convert(self.rows(_RUNS, {"limit": limit}), list[Run])
 
 
+_COURSE = """
+SELECT toUnixTimestamp64Milli(if(state = 'finished', least(as_of, ifNull(ended, as_of)), as_of)) AS at_ms,
+    JSONExtractFloat(metrics, 'window_60s', 'images_per_minute') AS images_per_minute,
+    JSONExtractInt(metrics, 'projection', 'spent_nano_usd') AS spent_nano_usd
+FROM (
+    SELECT as_of, state, metrics,
+        parseDateTime64BestEffortOrNull(JSONExtractString(metrics, 'last_event_at'), 6, 'UTC') AS ended
+    FROM snapshots FINAL WHERE run_id = {run:String})
+ORDER BY at_ms
+"""
 _RUNS = """
 SELECT run_id, any(plan_name) AS name, any(newest) AS state,
     sum(n) AS results, sum(bad) AS failed, sum(cost) AS cost_nano_usd,

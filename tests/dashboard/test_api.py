@@ -10,6 +10,7 @@ import pytest
 from confluent_kafka import Producer
 from sample_runs import result, snapshot
 from serving import DEADLINE_S, Served, new_prefix, served, wait_for
+from storing import store as stored
 
 from events import codec
 from events.envelope import epoch_ms
@@ -297,6 +298,7 @@ def test_without_clickhouse_live_runs_go_on_and_only_history_is_missing(kafka: s
         body_of(dashboard, "live")
         runs = dashboard.get("/api/runs")
         assert ([row["runId"] for row in runs.json()], runs.headers["imageledger-history"]) == (["live"], "unavailable")
+        assert len(dashboard.get("/api/runs/live/series").json()["at"]) == 1
         answer = dashboard.get("/api/runs/stored-long-ago/metrics")
         assert (answer.status_code, answer.headers["content-type"].partition(";")[0]) == (
             503,
@@ -318,3 +320,9 @@ def test_with_clickhouse_stored_runs_are_listed_too(kafka: str, clickhouse: Addr
         assert "live" in [row["runId"] for row in runs.json()]
         assert runs.headers["imageledger-history"] == "included"
         assert dashboard.get("/api/runs/never-heard-of/metrics").status_code == 404
+        assert dashboard.get("/api/runs/never-heard-of/series").status_code == 404
+        earlier = [snapshot("live", share=n / 10, as_of=AS_OF + timedelta(minutes=n)) for n in range(3)]
+        stored(connect(clickhouse.writer), "metrics", earlier)
+        course = dashboard.get("/api/runs/live/series").json()
+        assert course["at"][:3] == [epoch_ms(AS_OF) / 1_000 + 60 * n for n in range(3)]
+        assert (len(course["at"]), course["totalSpent"][0], 16 < course["imagesPerMinute"][2] < 21) == (4, 0, True)

@@ -7,6 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dashboard.live.series import MAX_POINTS, Glance, Series
+from events.envelope import epoch_ms
+from sinks.reading.history import Point
 
 BEGAN = datetime(2026, 11, 1, tzinfo=UTC)
 
@@ -30,3 +32,22 @@ def test_a_day_of_seconds_keeps_its_first_point_and_an_even_step() -> None:
     assert at[0] == BEGAN.timestamp()
     assert {later - earlier for earlier, later in itertools.pairwise(at)} == {series.step_ms / 1_000}
     assert MAX_POINTS / 2 <= len(at) <= MAX_POINTS
+
+
+def test_a_finished_run_ends_with_its_last_result() -> None:
+    series, over = Series(), BEGAN + timedelta(seconds=90)
+    for second in range(0, 600, 10):
+        state = "finished" if second > 100 else "running"
+        series.take(Glance(as_of=BEGAN + timedelta(seconds=second), state=state, last_event_at=over))
+    assert series.body().at[-1] == BEGAN.timestamp() + 100
+
+
+def test_what_was_before_it_was_seen_goes_before_it() -> None:
+    seen, began_ms = Series(), epoch_ms(BEGAN)
+    for second in range(600, 1_000):
+        seen.take(Glance(as_of=BEGAN + timedelta(seconds=second)))
+    whole = seen.after(Point(began_ms + 60_000 * minute, 1.0, 5) for minute in range(20)).body()
+    assert whole.at[:10] == [BEGAN.timestamp() + 60 * minute for minute in range(10)]
+    assert (whole.images_per_minute[9], whole.images_per_minute[10]) == (1, 0)
+    assert whole.at == sorted(whole.at)
+    assert len(whole.at) <= MAX_POINTS

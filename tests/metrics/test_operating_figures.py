@@ -7,7 +7,7 @@ import pytest
 
 from events.heartbeats import ProcessorHeartbeat
 from events.results import Answer, ComponentResult, ImageResult
-from events.runs import RunDeclared, Sla, TierPlan
+from events.runs import RunDeclared, RunFinished, Sla, TierPlan
 from events.snapshots import Hindrance, Operations, RateLimit, RunMetrics, Stage
 from events.snapshots import Sla as SlaFigures
 from metrics.figures import health, operations, shifts, throughput
@@ -337,6 +337,40 @@ def test_runway_and_a_month() -> None:
     assert day_later.last_24h.span_ms == (24 * 60 - 1) * MINUTE  # of whole minutes that begin after then
     assert day_later.window_10m is not None
     assert day_later.window_10m.span_ms == 590_000  # of whole buckets that begin after then
+
+
+def test_a_finished_runs_figures_stand_still_at_its_last_result() -> None:
+    records = [
+        result(n, NOW + 1_000 * n, cost_usd=0.5, status="failed" if n % 5 == 0 else "success") for n in range(60)
+    ]
+    registers = registers_of(records, total_images=60, budget_usd=60)
+    idle = ProcessorHeartbeat(
+        event_id="h", event_time=moment(NOW), run_id="r", processor_id="p", state="idle", capacity=6
+    )
+    registers.take_heartbeat(idle, Stamp(NOW, 0, 1))
+    at_its_end, later = NOW + 59_000, NOW + 30 * MINUTE
+    going_on = snapshot(registers, later)
+    assert going_on.window_10m is not None
+    assert (going_on.state, going_on.window_10m.images_per_minute) == ("stalled", 0)
+    over = RunFinished(event_id="f", event_time=moment(NOW), run_id="r")
+    registers.take_run_event(over, Stamp(NOW + MINUTE, 0, 2))
+    first, second = snapshot(registers, at_its_end), snapshot(registers, later)
+    for name in (
+        "window_60s",
+        "window_10m",
+        "progress",
+        "last_24h",
+        "projection",
+        "kpis",
+        "kpi_scores",
+        "health",
+        "shifts",
+    ):
+        assert getattr(first, name) == getattr(second, name), name
+    assert second.window_10m is not None
+    assert (second.window_10m.images_per_minute, second.window_10m.span_ms) == (48 * 60 / 59, 59_000)
+    assert first.operations.processors == 1  # it may still be asked for more
+    assert next(one.value for one in first.kpis if one.name == "resource_utilization") is None
 
 
 def spread(counts: list[int], tier: int = 1) -> list[Record]:
