@@ -2,15 +2,18 @@
 
     python tests/mutants.py [MODULE …] [--tests FILE …] [--minutes N]
 
-Comparisons are made wider, narrower or the opposite, + and -, * and /, `and` and `or` change places, `not` goes. One
-pytest session collects `tests/metrics` and the properties of the fold (few examples beside the long log of each), and
-runs it once to see which functions of `metrics/` each test calls. A mutant is then a fork of that session, with the
-code of its live functions exchanged, which runs the tests that call them, the quickest first, until one fails. What
-none notices of code that was run while its module was imported is tried again with all modules imported anew.
+Comparisons are made wider, narrower or the opposite, + and -, * and /, `and` and `or`, & and |, << and >> change
+places, a power becomes a product; `not`, ~ and the sign go. What stands in SQL is not flipped: the properties ask SQL
+for the same figures, and a ratio's SQL is made of its formula. One pytest session collects `tests/metrics` and the
+properties of the fold (few examples beside the long log of each), and runs it once to see which functions of `metrics/`
+each test calls. A mutant is then a fork of that session, with the code of its live functions exchanged, which runs the
+tests that call them, the quickest first, until one fails. What none notices of code that was run while its module was
+imported is tried again with all modules imported anew.
 
-Prints one JSON document and exits 1 with survivors; what the time did not allow is in `not_tried`. Flips that make no
-difference to what anybody sees are in `equivalent_mutants.toml`, each with its reason. Which test noticed a flip is
-kept in `.mutants.json`, and that test is asked first the next time.
+Prints one JSON document and exits 1 with survivors; what the time did not allow is in `not_tried`. What became of
+modules that were tried to their end is kept in `benchmarks/results/mutants.json`. Flips that make no difference to what
+anybody sees are in `equivalent_mutants.toml`, each with its reason. Which test noticed a flip is kept in
+`.mutants.json`, and that test is asked first the next time.
 """
 
 import argparse
@@ -48,6 +51,8 @@ A_MUTANT_S = 40
 A_MUTANT_BYTES = 2 << 30
 """A flip may ask for all the memory there is."""
 EQUIVALENT = Path(__file__).with_name("equivalent_mutants.toml")
+KEPT = ROOT / "benchmarks" / "results" / "mutants.json"
+"""Module → what its flips came to when all of them were tried last."""
 NOTICED = ROOT / ".mutants.json"
 """Module → flip → the test that noticed it last time; not in the repository."""
 _ALONE = (
@@ -58,7 +63,8 @@ FLIPS: dict[type[Any], type[Any]] = {
     ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq,
     ast.Is: ast.IsNot, ast.IsNot: ast.Is, ast.In: ast.NotIn, ast.NotIn: ast.In, ast.Add: ast.Sub, ast.Sub: ast.Add,
     ast.Mult: ast.Div, ast.Div: ast.Mult, ast.FloorDiv: ast.Mult, ast.Mod: ast.FloorDiv, ast.And: ast.Or,
-    ast.Or: ast.And,
+    ast.Or: ast.And, ast.BitAnd: ast.BitOr, ast.BitOr: ast.BitAnd, ast.BitXor: ast.BitOr, ast.LShift: ast.RShift,
+    ast.RShift: ast.LShift, ast.Pow: ast.Mult, ast.Not: ast.UAdd, ast.Invert: ast.UAdd, ast.USub: ast.UAdd,
 }  # fmt: skip
 _Flip = tuple[str, int, ast.Module]
 """What was flipped, in which line, and the tree with it."""
@@ -67,16 +73,23 @@ _Flip = tuple[str, int, ast.Module]
 def flips(source: str) -> Iterator[_Flip]:
     """Each flip of a module; the tree is the same one, changed back afterwards."""
     tree = ast.parse(source)
+    types = {id(part) for node in ast.walk(tree) for said in _annotations(node) for part in ast.walk(said)}
     for node in ast.walk(tree):
-        if isinstance(node, ast.BinOp | ast.BoolOp | ast.AugAssign) and type(node.op) in FLIPS:
+        if id(node) in types:
+            continue
+        if isinstance(node, ast.BinOp | ast.BoolOp | ast.AugAssign | ast.UnaryOp) and type(node.op) in FLIPS:
             yield from _flipped(node, "op", node.op, FLIPS[type(node.op)](), tree)
         elif isinstance(node, ast.Compare):
             for at, op in enumerate(node.ops):
                 if type(op) in FLIPS:
                     ops = [*node.ops[:at], FLIPS[type(op)](), *node.ops[at + 1 :]]
                     yield from _flipped(node, "ops", node.ops, ops, tree)
-        elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
-            yield from _flipped(node, "op", node.op, ast.UAdd(), tree)
+
+
+def _annotations(node: ast.AST) -> list[ast.AST]:
+    """What says types: a | there computes nothing."""
+    said = (getattr(node, field, None) for field in ("annotation", "returns"))
+    return [one for one in said if isinstance(one, ast.AST)]
 
 
 def _flipped(node: Any, field: str, old: Any, new: Any, tree: ast.Module) -> Iterator[_Flip]:
@@ -197,7 +210,7 @@ class Trial:
 
     def _try(self, name: str, live: dict[CodeType, list[FunctionType]], equivalent: dict[str, str]) -> None:
         each = self.found[name] = {"killed": 0, "equivalent": 0, "survivors": [], "not_tried": 0}
-        path = METRICS / f"{name.replace('.', '/')}.py"
+        path = _path(name)
         source, unused = path.read_text(), set(equivalent)
         self._kills.clear()
         original = compile(source, str(path), "exec")
@@ -309,6 +322,26 @@ def _modules() -> list[str]:
     return sorted(".".join(parts) for parts in below if parts[-1] != "__init__" and parts[0] != "views")
 
 
+def _keep(found: dict[str, dict[str, Any]]) -> None:
+    """Writes down what was tried to its end, and forgets modules that have other flips now; says what all came to."""
+    kept = json.loads(KEPT.read_text())["modules"] if KEPT.exists() else {}
+    for name, each in found.items():
+        if not each["not_tried"]:
+            kept[name] = {kind: each[kind] for kind in ("killed", "equivalent")} | {"survived": len(each["survivors"])}
+    flips_of = {name: sum(1 for _ in flips(_path(name).read_text())) for name in _modules()}
+    kept = {name: kept[name] for name, count in flips_of.items() if sum(kept.get(name, {}).values()) == count > 0}
+    sums: Counter[str] = Counter()
+    for each in kept.values():
+        sums.update(each)
+    sums["not_tried"] = sum(flips_of.values()) - sums.total()
+    KEPT.write_text(json.dumps({"flips": sum(flips_of.values())} | dict(sums) | {"modules": kept}, indent=1) + "\n")
+    _say(f"of {sum(flips_of.values()):,} flips: " + ", ".join(f"{count:,} {kind}" for kind, count in sums.items()))
+
+
+def _path(name: str) -> Path:
+    return METRICS / f"{name.replace('.', '/')}.py"
+
+
 def main() -> int:
     """Try as many as the time allows."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
@@ -324,6 +357,7 @@ def main() -> int:
     with redirect_stdout(sys.stderr):
         pytest.main(["-q", *_ALONE, *(str(ROOT / one) for one in options.tests)], plugins=[trial])
     json.dump(trial.found, sys.stdout, indent=2)
+    _keep(trial.found)
     return 1 if not trial.found or any(each["survivors"] for each in trial.found.values()) else 0
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections import Counter
+from collections.abc import Collection
 from functools import cache
 from typing import Any
 
@@ -10,6 +11,7 @@ import clickhouse_connect
 import figures
 import msgspec
 from aiokafka import ConsumerRecord
+from clickhouse_connect.driver.client import Client
 from judge import read
 from naive import DAY, LABELS, Logged, NaiveRun, deep, differences, naive
 from site_under_test import PREFIX, Site, eventually, say
@@ -19,6 +21,7 @@ from events.envelope import epoch_ms
 from events.refusals import Refused
 from events.snapshots import RunMetrics
 from metrics.fold.counters import ADDITIVE, FEEDBACK_COUNTERS, SUBJECT_COUNTERS
+from metrics.fold.groups import NAMED_PER_SNAPSHOT
 
 SQL_COUNTERS = [metric.name for metric in ADDITIVE + SUBJECT_COUNTERS + FEEDBACK_COUNTERS if metric.sql is not None]
 _FAMILIES = ("scores|", "stages|", "stage_costs|")
@@ -52,14 +55,13 @@ class Expected:
             accepted.append(Logged(topic, record.partition, record.offset, record.timestamp, event))
 
 
-def require_equal(site: Site, *, sql: bool = True, prefix: str = PREFIX, deadline_s: float = 400.0) -> Expected:
+def require_equal(site: Site, *, prefix: str = PREFIX, deadline_s: float = 400.0) -> Expected:
     """Wait until everything has come to the end of the log; fail with every figure that differs."""
     say("the judge folds the log")
     expected = Expected(site.bootstrap, prefix)
     moments = require_equal_snapshots(site.bootstrap, expected, prefix, deadline_s)
     require_equal_letters(site.bootstrap, expected, prefix)
-    if sql:
-        require_equal_sql(site, expected, moments, deadline_s)
+    require_equal_sql(site, expected, moments, deadline_s)
     figures.equal()
     say(f"equal: {len(expected.runs):,} runs, {expected.refused.total():,} refused records")
     return expected
@@ -100,16 +102,21 @@ def shown(bootstrap: str, prefix: str = PREFIX) -> dict[str, RunMetrics]:
     return {key.decode(): msgspec.json.decode(value, type=RunMetrics) for key, value in newest.items()}
 
 
-def require_equal_sql(site: Site, expected: Expected, moments: dict[str, int], deadline_s: float) -> None:
+def reader(site: Site) -> Client:
     url = site.clickhouse.reader
     user, password = url.split("//")[1].split("@")[0].split(":")
     host, port = url.rpartition("@")[2].split(":")
-    with clickhouse_connect.get_client(
+    return clickhouse_connect.get_client(
         host=host, port=int(port), username=user, password=password, database="imageledger"
-    ) as client:
+    )
 
-        def rows(view: str) -> list[dict[str, Any]]:
-            return list(client.query(f"SELECT * FROM {view}").named_results())
+
+def require_equal_sql(site: Site, expected: Expected, moments: dict[str, int], deadline_s: float) -> None:
+    with reader(site) as client:
+
+        def rows(view: str, leave_out: Collection[str] = ()) -> list[dict[str, Any]]:
+            query = f"SELECT * FROM {view} WHERE run_id NOT IN {{runs:Array(String)}}"
+            return list(client.query(query, {"runs": [*leave_out]}).named_results())
 
         stored = {
             "results": sum(kind == "results" for run in expected.runs.values() for kind, *_ in run.ids),
@@ -125,14 +132,24 @@ def require_equal_sql(site: Site, expected: Expected, moments: dict[str, int], d
         assert deep("SQL totals", wanted, totals)[:20] == []
         for label in LABELS:
             groups: dict[str, dict[str, Any]] = {}
-            for row in rows(f"run_by_{label}"):
+            truncated = {run_id for run_id, run in expected.runs.items() if label in run.truncated}
+            for row in rows(f"run_by_{label}", truncated):
                 groups.setdefault(row["run_id"], {})[str(row[label])] = _nested(row)
-            for run_id, run in expected.runs.items():
-                if label in run.truncated:
-                    continue  # parity is asked of the sum
+            for run_id in expected.runs.keys() - truncated:  # of those parity is asked of the sum
                 by = {value: _comparable(counters) for value, counters in wanted_by[run_id][f"by_{label}"].items()}
                 by = {value: counters for value, counters in by.items() if counters}
                 assert deep(f"SQL {run_id} by {label}", by, groups.get(run_id, {}))[:20] == []
+
+
+def require_all_named(site: Site, run_id: str, label: str, names: int, results: int) -> None:
+    """However many names: the snapshot has some and a rest, ClickHouse has each by its name and loses no result."""
+    by: dict[str, dict[str, Any]] = getattr(shown(site.bootstrap)[run_id], f"by_{label}")
+    assert len(by) == NAMED_PER_SNAPSHOT + 1
+    assert "__other__" in by
+    assert sum(counters["results"] for counters in by.values()) == results
+    with reader(site) as client:
+        query = f"SELECT count(), sum(results) FROM run_by_{label} WHERE run_id = {{run:String}}"
+        assert client.query(query, {"run": run_id}).result_rows == [(names, results)]
 
 
 def _comparable(counters: dict[str, Any]) -> dict[str, Any]:

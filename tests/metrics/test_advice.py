@@ -66,6 +66,9 @@ def test_the_batch_size_with_the_best_rate() -> None:
     assert best_batch_sizes([*usual, *[Batch(1, 80, 47.0)] * 3]) == []  # 2 % is not worth it
     assert len(best_batch_sizes([*usual, *[Batch(1, 70, 40.0)] * 3])) == 1  # 5 % is
     assert best_batch_sizes([*usual, *[Batch(1, 0, 1.0)] * 9, *[Batch(1, 9, 0.0)] * 3]) == []
+    alike = [Batch(1, 100, 50.0), Batch(1, 50, 60.0), Batch(1, 60, 72.0), Batch(1, 80, 40.0)] * 3
+    [found] = best_batch_sizes(alike)
+    assert (found.used, found.best) == (50, 80)  # of sizes that are alike, the smaller
 
 
 def test_the_least_concurrency_that_gives_the_most() -> None:
