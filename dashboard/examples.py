@@ -272,6 +272,7 @@ EXAMPLES: Mapping[tuple[str, str], Callable[[], Any]] = {
     ("post", "/api/commands"): lambda: command(),
     ("post", "/api/events"): lambda: Verdicts(
         accepted=1,
+        duplicates=0,
         rejected=0,
         events=[Verdict(index=0, status="accepted", event_id=ID, topic="imageledger.results", partition=3, offset=17)],
     ),

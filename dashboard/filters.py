@@ -5,8 +5,11 @@ from typing import Annotated
 
 from litestar.params import QueryParameter
 
+from dashboard.errors import BadRequest
 from sinks.reading.chosen import Chosen
 
+EARLIEST, LATEST = datetime(1900, 1, 1, tzinfo=UTC), datetime(2299, 12, 31, tzinfo=UTC)
+"""An event's time is between them (DETAILS.md, Refused records), and a time of ClickHouse."""
 Run = Annotated[str | None, QueryParameter(description="Only this run.", max_length=200)]
 From = Annotated[datetime | None, QueryParameter(name="from", description="Only what counts at or after this time.")]
 To = Annotated[datetime | None, QueryParameter(name="to", description="Only what counts before this time.")]
@@ -30,8 +33,8 @@ def chosen(
     provider: Provider = None,
     component_type: ComponentType = None,
 ) -> Chosen:
-    """The results that a request is about; a time without a zone is UTC."""
-    return Chosen(run, _utc(start), _utc(end), model, tier, provider, component_type)
+    """The results that a request is about. Raises BadRequest for a time that no event has."""
+    return Chosen(run, utc(start), utc(end), model, tier, provider, component_type)
 
 
 def last(found: Chosen, days: int, now: datetime) -> Chosen:
@@ -41,5 +44,12 @@ def last(found: Chosen, days: int, now: datetime) -> Chosen:
     return found._replace(start=(found.end or now) - timedelta(days=days))
 
 
-def _utc(moment: datetime | None) -> datetime | None:
-    return moment if moment is None or moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+def utc(moment: datetime | None) -> datetime | None:
+    """A time of a request in UTC, which one without a zone is in. Raises BadRequest for one that no event has."""
+    if moment is None:
+        return None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    if not EARLIEST <= moment <= LATEST:
+        raise BadRequest(f"{moment.isoformat()} is not a time between {EARLIEST:%Y} and {LATEST:%Y}")
+    return moment.astimezone(UTC)

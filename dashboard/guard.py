@@ -68,6 +68,8 @@ class Guard:
             return 403, "Cross-origin request", f"a page of {origin!r} may not write here"
         if asked.get("sec-fetch-site", "same-origin") not in {"same-origin", "none"}:
             return 403, "Cross-origin request", "a page of another site may not write here"
+        if method != "POST":
+            return None  # a form sends nothing else
         media_type = asked.get("content-type", "").partition(";")[0].strip().lower()
         if media_type not in JSON_TYPES:
             return 415, "Unsupported media type", f"send one of {', '.join(sorted(JSON_TYPES))}, not {media_type!r}"

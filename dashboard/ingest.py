@@ -1,6 +1,7 @@
 """Events by HTTP: each is judged by the codec that the worker uses, and answered after Kafka confirmed it."""
 
 import asyncio
+from collections import Counter, OrderedDict
 from typing import Any, Literal
 
 import msgspec
@@ -24,14 +25,18 @@ ACCEPTED: tuple[Kind, ...] = ("results", "runs", "heartbeats", "feedback", "prof
 TOPIC_OF: dict[str, Kind] = {event_type(kind): topic for topic in ACCEPTED for kind in EVENT_TYPES[topic]}
 MAX_EVENTS = 10_000
 CONFIRM_S = 15.0
+IDS_KEPT = 20_000
 _STRUCTURED = [("content-type", b"application/cloudevents+json")]
 
 
 class Verdict(msgspec.Struct, rename="camel", frozen=True, omit_defaults=True, kw_only=True):
-    """What became of the event at `index`: where it stands in the log, or why it was refused."""
+    """What became of the event at `index`: where it stands in the log, or why it was refused.
+
+    `duplicate`: it stands there too, but its id was taken before, and the first to have it counts.
+    """
 
     index: int
-    status: Literal["accepted", "rejected"]
+    status: Literal["accepted", "duplicate", "rejected"]
     event_id: str | None = None
     topic: str | None = None
     partition: int | None = None
@@ -44,6 +49,7 @@ class Verdicts(msgspec.Struct, rename="camel", frozen=True, kw_only=True):
     """The answer to a POST: a verdict for each event, in the order given."""
 
     accepted: int
+    duplicates: int
     rejected: int
     events: list[Verdict]
 
@@ -53,12 +59,17 @@ class _Head(msgspec.Struct):
 
 
 class Ingest:
-    """The way in. One idempotent producer (acks=all), connected when the first event comes."""
+    """The way in. One idempotent producer (acks=all), connected when the first event comes.
+
+    It remembers the last IDS_KEPT ids that Kafka confirmed. What is a duplicate is decided by the fold, which forgets
+    none; this memory only lets the sender know.
+    """
 
     def __init__(self, bootstrap: str, prefix: str, security: Security = OPEN, *, confirm_s: float = CONFIRM_S) -> None:
         self._connection = Connection(bootstrap, security)
         self._prefix = prefix
         self._confirm_s = confirm_s
+        self._ids: OrderedDict[tuple[str, int, str | None, str], None] = OrderedDict()
 
     async def close(self) -> None:
         """End the producer."""
@@ -85,18 +96,29 @@ class Ingest:
             if isinstance(found, Refused)
         ]
         verdicts += [
-            Verdict(
-                index=index,
-                status="accepted",
-                event_id=event.event_id,
-                topic=place.topic,
-                partition=place.partition,
-                offset=place.offset,
-            )
-            for (index, (_, event, _)), place in zip(sound, places, strict=True)
+            self._placed(index, event, place) for (index, (_, event, _)), place in zip(sound, places, strict=True)
         ]
         verdicts.sort(key=lambda verdict: verdict.index)
-        return Verdicts(accepted=len(sound), rejected=len(judged) - len(sound), events=verdicts)
+        counts = Counter(verdict.status for verdict in verdicts)
+        return Verdicts(
+            accepted=counts["accepted"], duplicates=counts["duplicate"], rejected=counts["rejected"], events=verdicts
+        )
+
+    def _placed(self, index: int, event: Event, place: Any) -> Verdict:
+        identity = (place.topic, place.partition, event.run_id, event.event_id)
+        known = identity in self._ids
+        self._ids[identity] = None
+        self._ids.move_to_end(identity)
+        if len(self._ids) > IDS_KEPT:
+            self._ids.popitem(last=False)
+        return Verdict(
+            index=index,
+            status="duplicate" if known else "accepted",
+            event_id=event.event_id,
+            topic=place.topic,
+            partition=place.partition,
+            offset=place.offset,
+        )
 
     async def publish(self, topic: Kind, event: Event) -> None:
         """One event of the dashboard's own. Raises NotConfirmed where Kafka does not confirm."""

@@ -140,8 +140,8 @@ CURRENT = {
         f"{in_snapshot('window_10m.cost_nano_usd_per_minute')} / 1e9",
     ),
     "current.velocity": of_minute(
-        "Speeding up or slowing down", "up, steady, down", "the last 60 s against the last 10 minutes",
-        "How the rate of the last minute compares with that of the last ten.",
+        "Speeding up or slowing down", "up, steady, down", "the last 10 minutes",
+        "The slope of the results; steady where it changed by less than a tenth of their mean. None below 20.",
         in_snapshot("velocity", "Nullable(String)"),
     ),
     "current.queueDepth": of_minute(

@@ -14,6 +14,7 @@ from dashboard.alerts.state import Wanted
 from dashboard.bodies.alerts import AlertsBody
 from dashboard.bodies.live import Body
 from dashboard.errors import BadRequest, NotConfirmed
+from dashboard.filters import From, To, utc
 from dashboard.parts import Parts
 from events import codec
 from events.envelope import Event, Severity
@@ -32,23 +33,18 @@ async def list_alerts(
     severity: FromQuery[Severity | None] = None,
     type: FromQuery[str | None] = None,  # noqa: A002 - the field's name
     model: FromQuery[str | None] = None,
-    since: Annotated[datetime | None, QueryParameter(name="from")] = None,
-    until: Annotated[datetime | None, QueryParameter(name="to")] = None,
-    limit: FromQuery[int] = 100,
+    since: From = None,
+    until: To = None,
+    limit: Annotated[int, QueryParameter(ge=1, le=MAX_LISTED)] = 100,
 ) -> Response[AlertsBody]:
     """Alerts of one run or, without `run`, of all: what fires, what is over, and what is pending on live snapshots.
 
     `from` and `to` ask for what was there between them. The topic is kept for a year; longer histories are SQL's.
     """
-    wanted = Wanted(run, standing, severity, type, model, _aware(since), _aware(until))
+    wanted = Wanted(run, standing, severity, type, model, utc(since), utc(until))
     snapshots = [one.event for one in parts.live.newest_first()]
-    body = parts.alerts.body(wanted, snapshots, max(1, min(limit, MAX_LISTED)))
+    body = parts.alerts.body(wanted, snapshots, limit)
     return Response(body, headers={"cache-control": "no-store"})
-
-
-def _aware(moment: datetime | None) -> datetime | None:
-    """A time without a zone is UTC."""
-    return moment.replace(tzinfo=UTC) if moment is not None and moment.tzinfo is None else moment
 
 
 @get("/api/alerts/rules", tags=["alerts"])

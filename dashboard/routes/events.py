@@ -15,11 +15,11 @@ MAX_BODY_BYTES = 16 << 20
 async def take_events(parts: NamedDependency[Parts], request: Request[Any, Any, Any]) -> Response[Verdicts]:
     """One event, an array of events, or CloudEvents in structured mode (single or batch).
 
-    Answered after Kafka confirmed. Each event gets its verdict: where it stands in the log, or reason and field path.
-    200 if any was accepted or none was sent, 422 if all were rejected, 503 if Kafka did not confirm (sending again is
-    safe: an event_id counts once).
+    Answered after Kafka confirmed. Each event gets its verdict: where it stands in the log, that its id was taken
+    lately (it counts once), or reason and field path. 200 if any is in the log or none was sent, 422 if all were
+    rejected, 503 if Kafka did not confirm (sending again is safe).
     """
     media_type = request.headers.get("content-type", "")
     verdicts = await parts.ingest.take(await request.body(), structured="cloudevents" in media_type.lower())
-    refused = verdicts.rejected > 0 and verdicts.accepted == 0
+    refused = 0 < verdicts.rejected == len(verdicts.events)
     return Response(verdicts, status_code=422 if refused else 200)

@@ -1,29 +1,25 @@
 """`GET /api/export/{view}`: a table or view as a file."""
 
-from datetime import datetime
-from typing import Annotated
 from urllib.parse import unquote
 
 from litestar import get
 from litestar.di import NamedDependency
-from litestar.params import FromPath, FromQuery, QueryParameter
+from litestar.params import FromPath, FromQuery
 from litestar.response import Stream
 
 from dashboard.parts import Parts
+from events.results import Status
+from sinks.reading.chosen import Chosen
 from sinks.reading.export import MEDIA_TYPES, Filters, Format
 
 
 @get("/api/export/{view:str}", tags=["store"])
 async def export_view(
     parts: NamedDependency[Parts],
+    chosen: NamedDependency[Chosen],
     view: FromPath[str],
     format: FromQuery[Format] = "csv",  # noqa: A002 - the name of the query's parameter
-    run: FromQuery[str | None] = None,
-    start: Annotated[datetime | None, QueryParameter(name="from")] = None,
-    end: Annotated[datetime | None, QueryParameter(name="to")] = None,
-    tier: FromQuery[int | None] = None,
-    model: FromQuery[str | None] = None,
-    component_type: FromQuery[str | None] = None,
+    status: FromQuery[Status | None] = None,
 ) -> Stream:
     """The rows of a table or view of `docs/sql.md`, streamed: CSV with a header (RFC 4180; text that a
     spreadsheet would run begins with an apostrophe), one JSON array, or Parquet.
@@ -32,7 +28,8 @@ async def export_view(
     400 for a filter that it has no column for; the message names what there is. Where ClickHouse fails on the way, the
     body breaks off without its proper end.
     """
-    filters = Filters(run=run, start=start, end=end, tier=tier, model=model, component_type=component_type)
+    given = {name: value for name, value in chosen._asdict().items() if value is not None}
+    filters = Filters(**given, status=status)
     name = unquote(view)
     chunks = await parts.store().export(name, format, filters)
     return Stream(

@@ -42,6 +42,8 @@ def export(
     tier: Annotated[int | None, typer.Option(help="Only this tier.", min=0, max=15)] = None,
     model: Annotated[str | None, typer.Option(help="Only this model.")] = None,
     component_type: Annotated[str | None, typer.Option(help="Only this type of component.")] = None,
+    provider: Annotated[str | None, typer.Option(help="Only this provider.")] = None,
+    status: Annotated[str | None, typer.Option(help="success, partial or failed.")] = None,
     to_file: Annotated[Path | None, typer.Option(help="Write this file; it is there only when it is whole.")] = None,
     data: DataOption = None,
 ) -> None:
@@ -51,7 +53,9 @@ def export(
     from sinks.reading.export import Filters
     from sinks.reading.export import export as exported
 
-    filters = Filters(run, _moment(start, "--from"), _moment(end, "--to"), tier, model, component_type)
+    filters = Filters(
+        run, _moment(start, "--from"), _moment(end, "--to"), tier, model, component_type, provider, status
+    )
     if form is Form.PARQUET and to_file is None and sys.stdout.isatty():
         raise SettingsError("Parquet is not for a terminal: give --to-file, or redirect the output")
     store = raw(wiring.reader_url(settings_of(context, data)))

@@ -38,7 +38,7 @@ _NESTED = ("Array(", "Map(", "Tuple(", "Nested(")
 
 
 class Filters(NamedTuple):
-    """Which rows: those of a run, of [start, end), of a tier, a model, a component type. None is all."""
+    """Which rows: those of a run, of [start, end), of a tier, a model, a provider, …. None is all."""
 
     run: str | None = None
     start: datetime | None = None
@@ -46,6 +46,8 @@ class Filters(NamedTuple):
     tier: int | None = None
     model: str | None = None
     component_type: str | None = None
+    provider: str | None = None
+    status: str | None = None
 
 
 def export(
@@ -108,6 +110,7 @@ def _conditions(view: str, columns: dict[str, str], filters: Filters) -> tuple[l
     time = next((name for name in _TIMES if name in columns), None)
     moment = "fromUnixTimestamp64Milli(t.effective_ms, 'UTC')" if time == "effective_ms" else f"t.{time}"
     model = "has(t.models_used, {model:String})" if "models_used" in columns else "t.model = {model:String}"
+    status = "final_status" if "final_status" in columns else "status"
     offered: dict[str, tuple[str | None, str]] = {
         "run": ("run_id", "t.run_id = {run:String}"),
         "start": (time, moment + " >= {start:DateTime64(6, 'UTC')}"),
@@ -115,6 +118,8 @@ def _conditions(view: str, columns: dict[str, str], filters: Filters) -> tuple[l
         "tier": ("tier", "t.tier = {tier:UInt8}"),
         "model": ("models_used" if "models_used" in columns else "model", model),
         "component_type": ("component_type", "t.component_type = {component_type:String}"),
+        "provider": ("provider", "t.provider = {provider:String}"),
+        "status": (status, f"t.{status} = {{status:String}}"),
     }
     conditions, parameters = [], {}
     for name, value in filters._asdict().items():

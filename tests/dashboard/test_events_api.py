@@ -57,10 +57,13 @@ def test_one_event_is_in_kafka_when_the_answer_comes(dashboard: Served) -> None:
 def test_each_event_of_an_array_gets_its_verdict_in_order(dashboard: Served) -> None:
     sent: list[Any] = [event(), event(confidence=1.5), 17, event(cost_usd=-1), event()]
     del (no_id := event())["event_id"]
-    answer = post(dashboard, [*sent, no_id, event(event_type="run.metrics"), event(event_type="what")])
+    elsewhere = sent[0] | {"run_id": "another"}
+    answer = post(
+        dashboard, [*sent, no_id, event(event_type="run.metrics"), event(event_type="what"), sent[0], elsewhere]
+    )
     body = answer.json()
     assert answer.status_code == 200
-    assert (body["accepted"], body["rejected"]) == (2, 6)
+    assert (body["accepted"], body["duplicates"], body["rejected"]) == (3, 1, 6)
     assert [(verdict["index"], verdict["status"], verdict.get("reason")) for verdict in body["events"]] == [
         (0, "accepted", None),
         (1, "rejected", "out_of_range"),
@@ -70,7 +73,11 @@ def test_each_event_of_an_array_gets_its_verdict_in_order(dashboard: Served) -> 
         (5, "rejected", "missing_field"),
         (6, "rejected", "unknown_type"),
         (7, "rejected", "unknown_type"),
+        (8, "duplicate", None),
+        (9, "accepted", None),
     ]
+    assert post(dashboard, sent[0]).json()["duplicates"] == 1
+    assert body["events"][8]["offset"] > body["events"][0]["offset"]  # the log has it: the fold decides
     assert "$.confidence" in body["events"][1]["detail"]
     assert "event_id" in body["events"][5]["detail"]
 
@@ -110,7 +117,7 @@ def test_a_structured_cloud_event_is_unwrapped(dashboard: Served) -> None:
     assert (verdict["status"], verdict["eventId"]) == ("accepted", outer["id"])
     assert json.loads(stored(dashboard, verdict).value())["image_id"] == data["image_id"]
     batch = post(dashboard, [outer, {"specversion": "1.0"}], "application/cloudevents-batch+json").json()
-    assert [verdict["status"] for verdict in batch["events"]] == ["accepted", "rejected"]
+    assert [verdict["status"] for verdict in batch["events"]] == ["duplicate", "rejected"]
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[1,", b"\xff\xfe", b"{'a': 1}", b"NaN", b"[" * 100_000])
@@ -120,7 +127,7 @@ def test_what_is_no_json_is_a_problem(dashboard: Served, body: bytes) -> None:
 
 
 def test_an_empty_array_is_no_trouble(dashboard: Served) -> None:
-    assert post(dashboard, []).json() == {"accepted": 0, "rejected": 0, "events": []}
+    assert post(dashboard, []).json() == {"accepted": 0, "duplicates": 0, "rejected": 0, "events": []}
 
 
 def test_where_nothing_is_accepted_the_status_says_so(dashboard: Served) -> None:

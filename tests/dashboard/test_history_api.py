@@ -357,6 +357,7 @@ def test_the_command_line_says_the_same(page: Served, tmp_path: Path, monkeypatc
         "/api/analytics/models?days=0", "/api/analytics/models?group_by=x", "/api/analytics/models?tier=16",
         "/api/analytics/models?from=yesterday", "/api/analytics/models/recommend?priority=cheap",
         "/api/metrics/analytics?timeRange=1y", "/api/metrics/vehicles?limit=0", "/api/metrics/vehicles?tier=x",
+        "/api/metrics/analytics?to=0001-01-01T00:00:00-23:59", "/api/alerts?limit=0", "/api/alerts?from=1899-12-31",
     ],
 )  # fmt: skip
 def test_what_is_asked_wrongly_is_a_problem(page: Served, path: str) -> None:

@@ -177,6 +177,8 @@ def test_a_filtered_export_reads_back_equal_in_every_format(page: Served) -> Non
         "to": "2026-11-02T10:00:00.10Z",
         "tier": "1",
         "model": "m",
+        "provider": "unknown",
+        "status": "success",
     }
     found = {}
     text = page.get("/api/export/results", format="csv", **chosen)
@@ -234,6 +236,9 @@ def test_an_export_that_fails_on_the_way_has_no_proper_end(page: Served, monkeyp
         ("/api/export/run_by_model?tier=1", 400, "only by run, model"),
         ("/api/export/results?format=xml", 400, ""),
         ("/api/export/results?from=yesterday", 400, ""),
+        ("/api/export/results?to=9999-12-31T23:59:59-12:00", 400, "2299"),
+        ("/api/export/results?tier=-1", 400, ""),
+        ("/api/export/results?status=done", 400, ""),
         ("/api/lineage/image/none", 404, "imageledger sql"),
         ("/api/lineage/record/cars/none", 404, "imageledger sql"),
     ],
