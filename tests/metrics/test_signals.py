@@ -184,3 +184,13 @@ def test_the_forecast_is_the_line_of_least_squares() -> None:
 def test_a_forecast_needs_three_buckets_and_a_slope_of_two_errors(failed: tuple[int, ...], value: float | None) -> None:
     [found] = readings(rising(*failed), NOW + 10 * len(failed) - 10, "error_rate_forecast", 60_000)
     assert found.value == (None if value is None else pytest.approx(value))
+
+
+def test_of_labels_with_many_values_the_twenty_largest_are_looked_at() -> None:
+    scene = Scene()
+    for number in range(21):
+        scene.results(NOW, 1 + (number > 0), model=f"m{number}", scores={f"s{number}": 1.0})
+    assert [one.label for one in readings(scene, NOW, "model_success")] == sorted(f"m{n}" for n in range(1, 21))
+    seen = {one.label for one in readings(scene, NOW, "quality")}
+    assert "s0" not in seen
+    assert len(seen) == 20 + 3
