@@ -19,6 +19,7 @@ async def draw(view: View) -> str:
             panels.progress(sheet),
             panels.commands(sheet),
             panels.tiles(sheet),
+            panels.quality(sheet),
             '<div class="columns"><div class="wide">',
             panels.costs(sheet),
             panels.activity(sheet),
@@ -27,7 +28,6 @@ async def draw(view: View) -> str:
             panels.notices(sheet),
             panels.chart(sheet),
             panels.context(sheet),
-            panels.quality(sheet),
             "</div></div>",
             panels.doubts(sheet),
         ]

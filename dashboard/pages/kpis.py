@@ -3,7 +3,7 @@
 from urllib.parse import quote
 
 from dashboard.pages import components
-from dashboard.pages.components import Column, panel, source, stat, stats, table, text, tile
+from dashboard.pages.components import Column, panel, source, table, text, tile
 from dashboard.pages.page import View
 from dashboard.pages.sheet import Sheet
 
@@ -29,20 +29,10 @@ async def draw(view: View) -> str:
 
 
 def _scores(sheet: Sheet) -> str:
-    overall = stats(
-        stat("Overall score", sheet.text("kpi_scores.overall", "rate", tick=True) + "<small> / 100</small>"),
-        stat(
-            "Health", sheet.text("health.score", "rate") + "<small> / 100</small>", sheet.text("health.status", "words")
-        ),
-    )
-    categories = "".join(
-        tile(
-            f"<span>{words}</span>",
-            sheet.text(f"kpi_scores.categories.{name}", "rate", tick=True),
-            sheet.bar(f"kpi_scores.categories.{name}", f"{words} score"),
-        )
-        for name, words in CATEGORIES
-    )
+    scores = _score(sheet, "Overall", "kpi_scores.overall", "of 100", css="lead")
+    scores += _score(sheet, "Health", "health.score", sheet.text("health.status", "words"))
+    for name, words in CATEGORIES:
+        scores += _score(sheet, words, f"kpi_scores.categories.{name}")
     columns = [
         Column("Indicator", text("name", "words"), css="name"),
         Column("Category", text("category", "words"), css="less"),
@@ -60,11 +50,14 @@ def _scores(sheet: Sheet) -> str:
         css="note wrap",
         when_empty=True,
     )
-    return (
-        panel("overall", "How well", overall)
-        + f'<section class="tiles" aria-label="Scores by category">{categories}</section>'
-        + panel("indicators", "Indicators and targets", rows + none)
+    return f'<section class="tiles scores" aria-label="Scores, 0 to 100">{scores}</section>' + panel(
+        "indicators", "Indicators and targets", rows + none
     )
+
+
+def _score(sheet: Sheet, words: str, path: str, note: str = "", css: str = "") -> str:
+    bar = sheet.bar(path, f"{words}, of 100")
+    return tile(words, sheet.text(path, "rate", tick=True), f'{bar}<p class="note">{note}</p>', css=css)
 
 
 def _status(row: Sheet) -> str:

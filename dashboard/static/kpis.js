@@ -24,7 +24,9 @@ function moment(row) {
 
 whenFilled("trend", (rows) => {
   minutes = Array.isArray(rows) ? rows : [];
-  const names = [...new Set(minutes.filter((row) => row.value !== null).map((row) => row.name))].sort();
+  const known = minutes.filter((row) => row.value !== null);
+  const aimed = new Set(known.filter((row) => row.target !== null).map((row) => row.name));
+  const names = [...new Set(known.map((row) => row.name))].sort((one, other) => aimed.has(other) - aimed.has(one) || one.localeCompare(other));
   const before = select.value;
   select.replaceChildren(...names.map((name) => new Option(written(name, "words"), name)));
   if (names.includes(before)) select.value = before;

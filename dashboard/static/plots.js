@@ -23,8 +23,9 @@ class Plot {
   }
 
   set(at, values) {
+    const single = this.data[0].length === 1;
     this.data = [at, ...values];
-    if (this.drawn) this.drawn.setData(this.data);
+    if (this.drawn && !single) this.drawn.setData(this.data);
     else this.draw();
   }
 
@@ -40,7 +41,7 @@ class Plot {
     const { width, height } = this.element.getBoundingClientRect();
     if (this.data[0].length < this.options.least || width === 0) return;
     this.element.replaceChildren();
-    const options = settings(this.options, (name) => resolved(this.element, name));
+    const options = settings(this.options, this.data[0], (name) => resolved(this.element, name));
     this.drawn = new uPlot({ width, height, ...options }, this.data, this.element);
   }
 
@@ -68,7 +69,7 @@ function resolved(element, name) {
   return colour;
 }
 
-function settings({ series, labels }, colour) {
+function settings({ series, labels }, at, colour) {
   const font = `500 12px ${getComputedStyle(document.body).fontFamily}`;
   const axis = { stroke: colour("--muted"), font, ticks: { show: false }, grid: { stroke: colour("--line"), width: 1 } };
   const range = (_, low, high) => [Math.min(0, low ?? 0), (high ?? 1) * 1.1 || 1];
@@ -76,7 +77,7 @@ function settings({ series, labels }, colour) {
   const formatOf = (side) => FORMATS[series.find((one) => (one.side ?? "left") === side).format ?? "rate"];
   const x = labels
     ? { ...axis, grid: { show: false }, ...named(labels) }
-    : { ...axis, grid: { show: false }, space: 80, size: 30, values: (_, ticks) => ticks.map((tick, index) => moment(tick, ticks, index)) };
+    : { ...axis, grid: { show: false }, space: 80, size: 30, ...moments(at) };
   return {
     padding: [8, sides.includes("right") ? 0 : 24, 0, 0],
     legend: { show: false },
@@ -96,6 +97,12 @@ function settings({ series, labels }, colour) {
   };
 }
 
+// Ticks of a time axis. A single moment is its own tick: a day where it is one.
+function moments(at) {
+  if (at.length > 1) return { values: (_, ticks) => ticks.map((tick, index) => moment(tick, ticks, index)) };
+  return { splits: () => at, values: () => at.map((only) => (only % 86_400 ? moment(only, at, 0) : day(only))) };
+}
+
 // A single moment stands in the middle of its day (uPlot would give it years).
 function span(plot, low, high) {
   return plot.data[0].length > 1 ? [low, high] : [low - 43_200, low + 43_200];
@@ -111,14 +118,14 @@ function widest(_, ticks) {
   return Math.max(44, 20 + 7 * Math.max(0, ...(ticks ?? []).map((tick) => tick.length)));
 }
 
-// Names under columns do not run into one another: they lie side by side where a few letters fit, else aslant.
+// Names under columns do not run into one another: they lie side by side where each fits, else aslant.
 function named(labels) {
-  const room = (plot) => plot.width / labels.length / 7.5;
-  const aslant = (plot) => room(plot) < 8 && labels.some((label) => label.length > room(plot));
+  const room = (plot) => (plot.width - 84) / labels.length / 7.5;
+  const aslant = (plot) => labels.some((label) => label.length > room(plot));
   const shortened = (label, most) => (label.length > most ? `${label.slice(0, Math.max(3, Math.floor(most) - 1))}…` : label);
   return {
     size: (plot) => (aslant(plot) ? 86 : 30), rotate: (plot) => (aslant(plot) ? 45 : 0), splits: () => labels.map((_, index) => index),
-    values: (plot) => labels.map((label) => shortened(label, aslant(plot) ? 15 : room(plot))),
+    values: (plot) => labels.map((label) => shortened(label, aslant(plot) ? 15 : label.length)),
   };
 }
 
@@ -130,10 +137,11 @@ function drawnAs(one, index, count, labels, colour) {
   return { ...base, width: 0, fill: stroke, paths: uPlot.paths.bars({ size: [width, 64], align: count === 1 ? 0 : index === 0 ? -1 : 1 }) };
 }
 
+const day = (at) => new Date(at * 1000).toLocaleDateString("en-GB", { day: "numeric", month: "short", timeZone: "UTC" });
+
 // The time of a tick, UTC as everywhere; over more than a day and a half the day, where a new one begins.
 function moment(seconds, ticks, index) {
   const date = new Date(seconds * 1000);
-  const day = (at) => new Date(at * 1000).toLocaleDateString("en-GB", { day: "numeric", month: "short", timeZone: "UTC" });
   const long = ticks[ticks.length - 1] - ticks[0] > 36 * 3600;
   if (long && (index === 0 || day(seconds) !== day(ticks[index - 1]))) return day(seconds);
   const second = ticks.length > 1 && ticks[1] - ticks[0] < 60 ? "2-digit" : undefined;
