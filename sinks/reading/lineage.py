@@ -59,13 +59,13 @@ def of_record(history: History, table: str, record_id: str) -> Lineage:
 
     Raises NoLineage where no answer wrote that row; ClickHouseError.
     """
-    parameters = {"table": table, "id": record_id}
-    subjects = history.rows(_WROTE, parameters)
-    if not subjects:
+    candidates = {(row["subject_kind"], row["subject_id"]) for row in history.rows(_NAMED_BY, {"id": record_id})}
+    steps = steps_of(history, candidates) if candidates else []
+    wrote = {step.subject for step in steps if (step.table, step.record_id) == (table, record_id)}
+    if not wrote:
         some = _SOME.format("DISTINCT table, record_id FROM lineage WHERE record_id != ''")
         raise NoLineage(f"no answer names row {record_id!r} of table {table!r}; {some}")
-    steps = steps_of(history, {(row["subject_kind"], row["subject_id"]) for row in subjects})
-    return Lineage(about=_id("record", table, record_id), **_graph(steps))
+    return Lineage(about=_id("record", table, record_id), **_graph([step for step in steps if step.subject in wrote]))
 
 
 _SOME = '`imageledger sql "SELECT {} LIMIT 20"` shows some that are'
@@ -147,14 +147,9 @@ def _known(facts: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in facts.items() if value is not None and value != []}
 
 
-_WROTE = """
-WITH found AS (
-    SELECT run_id, source_partition, event_id FROM results WHERE has(results.answers.record_id, {id:String})),
-firsts AS (
-    SELECT subject_kind, subject_id, answers FROM results WHERE (run_id, source_partition, event_id) IN found
-    ORDER BY source_offset LIMIT 1 BY run_id, source_partition, event_id)
-SELECT DISTINCT subject_kind, subject_id FROM firsts ARRAY JOIN answers AS answer
-WHERE answer.record_id = {id:String} AND answer.table = {table:String}
+# Records of repeats and of other tables among them: the steps tell which of these subjects wrote the row.
+_NAMED_BY = """
+SELECT DISTINCT subject_kind, subject_id FROM results WHERE has(results.answers.record_id, {id:String})
 ORDER BY subject_kind, subject_id LIMIT 1000
 """
 

@@ -62,6 +62,11 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     source_partition: int
     source_offset: int
 
+    @property
+    def subject(self) -> Subject:
+        """What was asked about."""
+        return self.subject_kind, self.subject_id
+
 
 Row = Mapping[str, Any]
 _ANSWER = ("question", "answer", "confidence", "table", "record_id", "asked_models", "agreeing_models", "validated_by")
