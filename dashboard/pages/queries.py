@@ -6,7 +6,7 @@ from dashboard.pages import components
 from dashboard.pages.page import View
 from metrics.views import catalogue
 from metrics.views.document import SECTIONS
-from metrics.views.questions import Question
+from metrics.views.questions.question import Question
 from metrics.views.view import Column
 from metrics.views.view import View as StoredView
 

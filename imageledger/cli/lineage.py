@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
     from imageledger.settings import Settings
     from sinks.reading.history import History
-    from sinks.reading.lineage import Lineage, Step
+    from sinks.reading.lineage import Lineage
+    from sinks.reading.steps import Step
 
 
 _PIPE_WIDTH = 2_000

@@ -3,8 +3,12 @@
 from collections.abc import Iterable
 
 from .catalogue import VIEWS
-from .found import FOUND
-from .questions import COMPARING, LINEAGE, MODELS, WATCHING, Section
+from .questions.comparing import COMPARING
+from .questions.found import FOUND
+from .questions.lineage import LINEAGE
+from .questions.models import MODELS
+from .questions.question import Section
+from .questions.watching import WATCHING
 from .view import View
 
 SECTIONS: tuple[Section, ...] = (WATCHING, COMPARING, LINEAGE, MODELS, FOUND)

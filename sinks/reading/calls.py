@@ -3,7 +3,7 @@
 # ruff: noqa: S608 - these texts are made of this package's own constants; values are parameters
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any, NamedTuple
 
@@ -60,24 +60,27 @@ def calls(history: History, chosen: Chosen) -> dict[Key, Calls]:
 
     Raises ClickHouseError.
     """
+    found = _rated(history, chosen, _NAMED_CALLS, _KEYS)
+    return {Key(*(row[name] for name in Key._fields)): _calls(row) for row in found}
+
+
+def _by_key() -> str:
+    """What is asked of the counted calls: of each text those with the most calls by name, and the rest as OTHER."""
     texts = Key._fields[1:]
     weights = ", ".join(f"sum(n_calls) OVER (PARTITION BY by_{name}) AS of_{name}" for name in texts)
     places = ", ".join(f"dense_rank() OVER (ORDER BY of_{name} DESC, by_{name}) AS place_of_{name}" for name in texts)
     known = ", ".join(f"if(place_of_{name} <= {NAMED}, by_{name}, '{OTHER}') AS {name}" for name in texts)
     sums = ", ".join(f"sum(n_{name}) AS {name}" for name in Calls.__struct_fields__)
-
-    def statement(ratings: str) -> str:
-        return (
-            f"SELECT by_day AS day, {known}, {sums}, sum(n_astray) AS astray "
-            f"FROM (SELECT *, {places} FROM (SELECT *, {weights} FROM ({_counted(_KEYS, chosen.where(), ratings)}))) "
-            f"GROUP BY {', '.join(Key._fields)}"
-        )
-
-    found = _rated(history, chosen, statement)
-    return {Key(*(row[name] for name in Key._fields)): _calls(row) for row in found}
+    return (
+        f"SELECT by_day AS day, {known}, {sums}, sum(n_astray) AS astray "
+        f"FROM (SELECT *, {places} FROM (SELECT *, {weights} FROM ({{counted}}))) GROUP BY {', '.join(Key._fields)}"
+    )
 
 
-def _counted(keys: Mapping[str, str], where: str, ratings: str, moments: str = "") -> str:
+_NAMED_CALLS = _by_key()
+
+
+def _counted(keys: Mapping[str, str], where: str, ratings: str, moments: str) -> str:
     """A SELECT of the calls by `keys` (as by_…), counted (as n_…); beside each group its ratings.
 
     Both sides are grouped before they meet: a million calls are never joined with their ratings one by one.
@@ -91,12 +94,18 @@ def _counted(keys: Mapping[str, str], where: str, ratings: str, moments: str = "
     )
 
 
-def _rated(history: History, chosen: Chosen, statement: Callable[[str], str]) -> list[dict[str, Any]]:
-    """The rows of a statement over `_counted`, which is made from a SELECT of ratings.
+def _rated(
+    history: History, chosen: Chosen, shape: str, keys: Mapping[str, str], also: Sequence[str] = (), moments: str = ""
+) -> list[dict[str, Any]]:
+    """The rows of `shape`, a statement over `{counted}`: the chosen calls by `keys`, with their ratings.
 
     A run's ratings are sought in it and in the runs that rated the same: in all runs takes twenty times as long, and
     has to be where a rating found no call in its own run.
     """
+
+    def statement(ratings: str) -> str:
+        return shape.format(counted=_counted(keys, chosen.where(*also), ratings, moments))
+
     given = chosen.parameters()
     if chosen.run is not None:
         runs = [row["rating_run"] for row in history.rows(_RATING_RUNS, given)]
@@ -148,27 +157,24 @@ _VARIANT = {"task": "toString(results.task_type)", "name": "assumeNotNull(toStri
 _MEASURES = {"latency_ms": "latency_ms", "confidence": "confidence_ppm / 1e4", "cost_usd": "cost_nano_usd / 1e9"}
 
 
+_MOMENTS = "".join(
+    f", count({sql}) AS {name}_sample, avg({sql}) AS {name}_mean, varSamp({sql}) AS {name}_variance"
+    for name, sql in _MEASURES.items()
+)
+_MOST_CALLED = (
+    "SELECT *, by_task AS task, by_name AS name, "
+    f"{', '.join(f'n_{name} AS {name}' for name in Calls.__struct_fields__)}, n_astray AS astray "
+    f"FROM ({{counted}}) ORDER BY calls DESC, task, name LIMIT {MOST_VARIANTS}"
+)
+
+
 def variants(history: History, chosen: Chosen) -> dict[str, dict[str, Variant]]:
     """Task → variant → its calls; of results that carry a variant, at most MOST_VARIANTS, those with the most calls.
 
     Raises ClickHouseError.
     """
-    moments = "".join(
-        f", count({sql}) AS {name}_sample, avg({sql}) AS {name}_mean, varSamp({sql}) AS {name}_variance"
-        for name, sql in _MEASURES.items()
-    )
-    where = chosen.where("isNotNull(results.variant)")
-    renamed = ", ".join(f"n_{name} AS {name}" for name in Calls.__struct_fields__)
-
-    def statement(ratings: str) -> str:
-        return (
-            f"SELECT *, by_task AS task, by_name AS name, {renamed}, n_astray AS astray "
-            f"FROM ({_counted(_VARIANT, where, ratings, moments)}) "
-            f"ORDER BY calls DESC, task, name LIMIT {MOST_VARIANTS}"
-        )
-
     found: defaultdict[str, dict[str, Variant]] = defaultdict(dict)
-    for row in _rated(history, chosen, statement):
+    for row in _rated(history, chosen, _MOST_CALLED, _VARIANT, ["isNotNull(results.variant)"], _MOMENTS):
         counted = _calls(row)
         found[row["task"]][row["name"]] = Variant(
             counted,

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterable, Sequence
-from datetime import datetime
 from typing import Any, Literal
 
 import msgspec
@@ -10,6 +9,7 @@ import msgspec
 from sinks.errors import NoLineage
 
 from .history import History
+from .steps import Step, steps_of
 
 Kind = Literal["image", "component", "message", "vehicle", "call", "model", "answer", "record", "feedback"]
 Link = Literal["belongs_to", "processed_by", "made_by", "answered", "wrote", "judged_by", "replaced_by"]
@@ -32,50 +32,6 @@ class Edge(msgspec.Struct, frozen=True, kw_only=True):
     kind: Link
 
 
-class Step(msgspec.Struct, frozen=True, kw_only=True):
-    """One question put to a subject, or, with `question` null, a call that answered none.
-
-    `cost_nano_usd` is the whole call's, which its answers share. `nth` and `times`: which processing of the subject at
-    this tier it was, of how many, in any run; `holds`: the newest of them that did not fail. `verdict`: feedback's
-    latest word on the question.
-    """
-
-    subject_kind: str
-    subject_id: str
-    vehicle_id: str | None
-    run_id: str
-    event_id: str
-    event_time: datetime
-    tier: int
-    nth: int
-    times: int
-    holds: bool
-    status: str
-    error: str | None
-    model: str
-    model_version: str | None
-    provider: str
-    prompt_version: str | None
-    strategy: str | None
-    latency_ms: int | None
-    cost_nano_usd: int | None
-    context_score: float | None
-    context_items: list[str]
-    parent_id: str | None
-    question: str | None
-    answer: str | None
-    confidence: float | None
-    table: str | None
-    record_id: str | None
-    asked_models: int | None
-    agreeing_models: int | None
-    validated_by: str | None
-    verdict: str | None
-    verdict_by: str | None
-    source_partition: int
-    source_offset: int
-
-
 class Lineage(msgspec.Struct, frozen=True, kw_only=True):
     """Everything known of what `about` names, oldest call first."""
 
@@ -90,7 +46,7 @@ def of_image(history: History, image_id: str) -> Lineage:
 
     Raises NoLineage where no result of that image is stored; ClickHouseError.
     """
-    steps = _steps(history, "subject_kind = 'image' AND subject_id = {id:String}", {"id": image_id})
+    steps = steps_of(history, {("image", image_id)})
     if not steps:
         raise NoLineage(
             f"no result of image {image_id!r} is stored; {_SOME.format('DISTINCT subject_id FROM results')}"
@@ -103,21 +59,16 @@ def of_record(history: History, table: str, record_id: str) -> Lineage:
 
     Raises NoLineage where no answer wrote that row; ClickHouseError.
     """
-    parameters = {"table": table, "id": record_id}
-    subjects = history.rows(_WROTE, parameters)
-    if not subjects:
+    candidates = {(row["subject_kind"], row["subject_id"]) for row in history.rows(_NAMED_BY, {"id": record_id})}
+    steps = steps_of(history, candidates) if candidates else []
+    wrote = {step.subject for step in steps if (step.table, step.record_id) == (table, record_id)}
+    if not wrote:
         some = _SOME.format("DISTINCT table, record_id FROM lineage WHERE record_id != ''")
         raise NoLineage(f"no answer names row {record_id!r} of table {table!r}; {some}")
-    chosen = "(subject_kind, subject_id) IN {subjects:Array(Tuple(String, String))}"
-    pairs = [(row["subject_kind"], row["subject_id"]) for row in subjects]
-    return Lineage(about=_id("record", table, record_id), **_graph(_steps(history, chosen, {"subjects": pairs})))
+    return Lineage(about=_id("record", table, record_id), **_graph([step for step in steps if step.subject in wrote]))
 
 
 _SOME = '`imageledger sql "SELECT {} LIMIT 20"` shows some that are'
-
-
-def _steps(history: History, chosen: str, parameters: dict[str, Any]) -> list[Step]:
-    return msgspec.convert(history.rows(_STEPS.format(chosen=chosen), parameters), list[Step])
 
 
 def _id(*parts: str) -> str:
@@ -196,57 +147,10 @@ def _known(facts: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in facts.items() if value is not None and value != []}
 
 
-_WROTE = """
-WITH found AS (
-    SELECT run_id, source_partition, event_id FROM results WHERE has(results.answers.record_id, {id:String})),
-firsts AS (
-    SELECT subject_kind, subject_id, answers FROM results WHERE (run_id, source_partition, event_id) IN found
-    ORDER BY source_offset LIMIT 1 BY run_id, source_partition, event_id)
-SELECT DISTINCT subject_kind, subject_id FROM firsts ARRAY JOIN answers AS answer
-WHERE answer.record_id = {id:String} AND answer.table = {table:String}
+# Records of repeats and of other tables among them: the steps tell which of these subjects wrote the row.
+_NAMED_BY = """
+SELECT DISTINCT subject_kind, subject_id FROM results WHERE has(results.answers.record_id, {id:String})
 ORDER BY subject_kind, subject_id LIMIT 1000
-"""
-
-# Every record of each identity that the condition finds, by its key, and of these the first: FINAL's answer, without
-# the neighbours that FINAL reads. The condition again, since a repeat may be about another subject. Words alike, as
-# the view `feedback_verdicts` has them, which reads all feedback for that: a repeat is no newer word.
-_STEPS = """
-WITH found AS (SELECT run_id, source_partition, event_id FROM results WHERE {chosen}),
-firsts AS (
-    SELECT * FROM results WHERE (run_id, source_partition, event_id) IN found
-    ORDER BY source_offset LIMIT 1 BY run_id, source_partition, event_id),
-timed AS (
-    SELECT *,
-        row_number() OVER (PARTITION BY subject_kind, subject_id, tier
-            ORDER BY effective_ms, source_partition, source_offset) AS nth,
-        count() OVER (PARTITION BY subject_kind, subject_id, tier) AS times
-    FROM firsts WHERE {chosen}),
-calls AS (
-    SELECT *, max(if(status = 'failed', 0, nth)) OVER (PARTITION BY subject_kind, subject_id, tier) AS newest
-    FROM timed),
-heard AS (SELECT run_id, source_partition, event_id FROM feedback WHERE {chosen}),
-heard_first AS (
-    SELECT * FROM feedback WHERE (run_id, source_partition, event_id) IN heard
-    ORDER BY source_offset LIMIT 1 BY run_id, source_partition, event_id),
-words AS (
-    SELECT run_id, source_partition, subject_kind, subject_id, question,
-        argMax(heard_first.verdict, source_offset) AS verdict, argMax(heard_first.validator, source_offset) AS validator
-    FROM heard_first WHERE isNotNull(question) AND isNotNull(heard_first.verdict) AND {chosen}
-    GROUP BY run_id, source_partition, subject_kind, subject_id, question)
-SELECT subject_kind, subject_id, vehicle_id, run_id, event_id, event_time, tier, nth, times,
-    toBool(nth = newest AND status != 'failed') AS holds, status,
-    if(isNull(error_type), NULL,
-        concat(error_type, if(isNull(error_message), '', ': '), ifNull(error_message, ''))) AS error,
-    model, model_version, provider, prompt_version, strategy, latency_ms, cost_nano_usd, context_score, context_items,
-    parent_id, if(empty(answers), NULL, said.question) AS question, said.answer AS answer,
-    said.confidence AS confidence, nullIf(said.table, '') AS `table`, nullIf(said.record_id, '') AS record_id,
-    said.asked_models AS asked_models, said.agreeing_models AS agreeing_models, said.validated_by AS validated_by,
-    nullIf(words.verdict, '') AS verdict, nullIf(words.validator, '') AS verdict_by, source_partition, source_offset
-FROM calls LEFT ARRAY JOIN answers AS said
-LEFT JOIN words ON words.run_id = calls.run_id AND words.source_partition = calls.source_partition
-    AND words.subject_kind = calls.subject_kind AND words.subject_id = calls.subject_id
-    AND words.question = said.question
-ORDER BY effective_ms, source_partition, source_offset LIMIT 10000
 """
 
 

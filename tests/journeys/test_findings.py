@@ -13,7 +13,7 @@ from live_stack import BACKFILL, Stack, eventually
 from events.profiles import VehicleProfiled
 from events.results import Answer, Gap, ImageResult
 from events.sdk.publisher import Publisher
-from metrics.views.questions import COMPARING
+from metrics.views.questions.comparing import COMPARING
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "sql.md").read_text()
 STATEMENTS = re.findall(r"```sql\n(.*?)```", DOCUMENT.partition("## What was found\n")[2], re.DOTALL)

@@ -12,7 +12,7 @@ from processors.importing.load import import_file
 from servers.clickhouse.users import Addresses
 from sinks.errors import NoLineage
 from sinks.raw import raw
-from sinks.reading import export, lineage
+from sinks.reading import export, lineage, steps
 
 ANSWER = {"question": "angle", "table": "cars", "record_id": "r/1"}
 FIRST = image(
@@ -110,6 +110,33 @@ def test_what_is_not_known_is_an_error_with_its_remedy(told: Any, id_: str) -> N
         lineage.of_image(told, id_)
     with pytest.raises(NoLineage, match="imageledger sql"):
         lineage.of_record(told, "table", id_)
+
+
+def test_an_event_is_about_whom_its_first_record_names(store: Any) -> None:
+    """A repeat about another subject counts for nobody, as in every view."""
+    stored(store.client, "results", [FIRST, OTHER])
+    stored(store.client, "results", [{**FIRST, "image_id": "two"}], first_offset=9)
+    assert [step.event_id for step in lineage.of_image(store.history, "two").steps] == ["d"]
+    assert {step.event_id for step in lineage.of_image(store.history, "im:1 ü").steps} == {"a"}
+
+
+def test_the_latest_word_is_not_an_earlier_one_come_again(told: Any, store: Any) -> None:
+    stored(store.client, "feedback", [{**WORD, "verdict": "rejected", "event_id": "e"}], first_offset=9)
+    found = told.rows("SELECT verdict FROM feedback_verdicts WHERE subject_id = 'im:1 ü'")
+    assert {step.verdict for step in lineage.of_image(told, "im:1 ü").steps} - {None} == {
+        row["verdict"] for row in found
+    }
+
+
+def test_a_subject_s_calls_are_read_in_the_order_of_subjects(store: Any) -> None:
+    """A column that the projection lacks would send the question through all granules again."""
+    store.client.command(
+        "INSERT INTO results (event_id, event_type, event_time, run_id, subject_kind, subject_id, status,"
+        " source_offset) SELECT toString(number), 'image.result', now(), 'r', 'image', toString(number % 5000),"
+        " 'failed', number FROM numbers(20000)"
+    )
+    plan = store.client.query(f"EXPLAIN {steps.CALLS}", {"ids": ["7"]}).result_rows
+    assert any("calls_of_subjects" in line for (line,) in plan)
 
 
 class _Taken:

@@ -1,6 +1,6 @@
 """What a run found out, by SQL: `imageledger findings` says the same (processors.backfill.findings)."""
 
-from .questions import Question, Section
+from .question import Question, Section
 
 FOUND = Section(
     "What was found",

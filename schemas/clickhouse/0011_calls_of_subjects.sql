@@ -1,0 +1,11 @@
+-- What a lineage reads, once more in the order of subjects: an image's calls lie in one small granule instead of one each in
+-- the eight large ones of their runs. Kept right by merges and mutations, as part of each part; old parts get theirs in the
+-- background.
+ALTER TABLE results MODIFY SETTING deduplicate_merge_projection_mode = 'rebuild';
+ALTER TABLE results ADD PROJECTION IF NOT EXISTS calls_of_subjects (
+    SELECT run_id, source_partition, event_id, source_offset, effective_ms, event_time, subject_kind, subject_id,
+        vehicle_id, tier, status, error_type, error_message, model, model_version, provider, prompt_version, strategy,
+        latency_ms, cost_nano_usd, context_score, context_items, parent_id, answers
+    ORDER BY subject_id
+) WITH SETTINGS (index_granularity = 512);
+ALTER TABLE results MATERIALIZE PROJECTION IF EXISTS calls_of_subjects;

@@ -1,0 +1,168 @@
+"""What is stored of subjects, call by call and answer by answer: what a lineage is made of.
+
+Asked in three narrow statements at a time and put together here: the same by windows and joins takes the engine longer
+to plan than to read (docs/decisions/0063).
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from .history import History
+
+MOST_CALLS = 10_000
+Subject = tuple[str, str]
+"""Kind and id."""
+
+
+class Step(msgspec.Struct, frozen=True, kw_only=True):
+    """One question put to a subject, or, with `question` null, a call that answered none.
+
+    `cost_nano_usd` is the whole call's, which its answers share. `nth` and `times`: which processing of the subject at
+    this tier it was, of how many, in any run; `holds`: the newest of them that did not fail. `verdict`: feedback's
+    latest word on the question.
+    """
+
+    subject_kind: str
+    subject_id: str
+    vehicle_id: str | None
+    run_id: str
+    event_id: str
+    event_time: datetime
+    tier: int
+    nth: int
+    times: int
+    holds: bool
+    status: str
+    error: str | None
+    model: str
+    model_version: str | None
+    provider: str
+    prompt_version: str | None
+    strategy: str | None
+    latency_ms: int | None
+    cost_nano_usd: int | None
+    context_score: float | None
+    context_items: list[str]
+    parent_id: str | None
+    question: str | None
+    answer: str | None
+    confidence: float | None
+    table: str | None
+    record_id: str | None
+    asked_models: int | None
+    agreeing_models: int | None
+    validated_by: str | None
+    verdict: str | None
+    verdict_by: str | None
+    source_partition: int
+    source_offset: int
+
+    @property
+    def subject(self) -> Subject:
+        """What was asked about."""
+        return self.subject_kind, self.subject_id
+
+
+Row = Mapping[str, Any]
+_ANSWER = ("question", "answer", "confidence", "table", "record_id", "asked_models", "agreeing_models", "validated_by")
+_FOUND_HERE = {"nth", "times", "holds", "error", "verdict", "verdict_by"}
+_OF_CALL = [name for name in Step.__struct_fields__ if name not in {*_ANSWER, *_FOUND_HERE}]
+
+
+def steps_of(history: History, subjects: Collection[Subject]) -> list[Step]:
+    """Every step of these subjects, oldest call first; of more than MOST_CALLS records the oldest.
+
+    Raises ClickHouseError.
+    """
+    given = {"ids": sorted({subject_id for _, subject_id in subjects})}
+    with ThreadPoolExecutor(3) as pool:
+        records, elsewhere, words = pool.map(lambda sql: history.rows(sql, given), (CALLS, _ELSEWHERE, _WORDS))
+    said = {_asked(row): row for row in _firsts(words) if row["question"] is not None and row["verdict"] is not None}
+    calls = [row for row in _firsts([*records, *elsewhere]) if _subject(row) in subjects]
+    calls.sort(key=lambda row: (row["effective_ms"], row["source_partition"], row["source_offset"]))
+    return [
+        msgspec.convert({**call, **place, **answer, **_verdict(said.get(_asked({**call, **answer})))}, Step)
+        for call, place in zip(calls, _places(calls), strict=True)
+        for answer in _answers(call)
+    ]
+
+
+def _firsts(rows: Iterable[Row]) -> list[Row]:
+    """Each event once, as FINAL has it: by its record with the lowest offset; in the order of offsets."""
+    found: dict[tuple[str, int, str], Row] = {}
+    for row in sorted(rows, key=lambda row: row["source_offset"]):
+        found.setdefault((row["run_id"], row["source_partition"], row["event_id"]), row)
+    return list(found.values())
+
+
+def _subject(row: Row) -> Subject:
+    return row["subject_kind"], row["subject_id"]
+
+
+def _asked(row: Row) -> tuple[Any, ...]:
+    return row["run_id"], row["source_partition"], *_subject(row), row["question"]
+
+
+def _places(calls: Iterable[Row]) -> list[dict[str, Any]]:
+    """For each call, oldest first: `nth`, `times`, `holds`, and what went wrong."""
+    lines: defaultdict[tuple[str, str, int], list[Row]] = defaultdict(list)
+    placed = []
+    for call in calls:
+        line = lines[(*_subject(call), call["tier"])]
+        line.append(call)
+        placed.append((call, line, len(line)))
+    newest = {key: next((call for call in reversed(line) if call["status"] != "failed"), None)
+              for key, line in lines.items()}  # fmt: skip
+    return [
+        {
+            "nth": nth,
+            "times": len(line),
+            "holds": call is newest[(*_subject(call), call["tier"])],
+            "error": ": ".join(part for part in (call["error_type"], call["error_message"]) if part is not None)
+            if call["error_type"] is not None
+            else None,
+        }
+        for call, line, nth in placed
+    ]
+
+
+def _answers(call: Row) -> Iterator[dict[str, Any]]:
+    """What it answered, or one answer of nothing; a table that is none is null."""
+    for answer in call["answers"]:
+        yield {**answer, "table": answer["table"] or None, "record_id": answer["record_id"] or None}
+    if not call["answers"]:
+        yield dict.fromkeys(_ANSWER)
+
+
+def _verdict(word: Row | None) -> dict[str, str | None]:
+    return {"verdict": word["verdict"] or None, "verdict_by": word["validator"] or None} if word else _NO_VERDICT
+
+
+_NO_VERDICT: dict[str, str | None] = {"verdict": None, "verdict_by": None}
+
+# Every column of it stands in the projection `calls_of_subjects`, or the projection is not used.
+CALLS = f"""
+SELECT {", ".join(_OF_CALL)}, effective_ms, error_type, error_message, answers
+FROM results WHERE subject_id IN {{ids:Array(String)}}
+ORDER BY effective_ms, source_partition, source_offset LIMIT {MOST_CALLS}
+"""  # noqa: S608 - made of this module's own constants
+
+# The records of the same events that are about other subjects: where one of them came first, the event is about that.
+_ELSEWHERE = """
+SELECT run_id, source_partition, event_id, source_offset, subject_kind, subject_id FROM results
+WHERE (run_id, source_partition, event_id) IN (
+    SELECT run_id, source_partition, event_id FROM results WHERE subject_id IN {ids:Array(String)})
+    AND subject_id NOT IN {ids:Array(String)}
+"""
+
+# All records of the events that say something of these subjects: a repeat is no newer word, of whomever it speaks.
+_WORDS = """
+SELECT run_id, source_partition, event_id, source_offset, subject_kind, subject_id, question, verdict, validator
+FROM feedback WHERE (run_id, source_partition, event_id) IN (
+    SELECT run_id, source_partition, event_id FROM feedback WHERE subject_id IN {ids:Array(String)})
+"""
