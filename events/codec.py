@@ -64,6 +64,8 @@ _ENCODER = msgspec.json.Encoder()
 
 Headers = Sequence[tuple[str, bytes]]
 
+_BEGINNINGS = b"{[ \t\r\n"
+"""Of what nests."""
 # Times are cut, not rounded, at microseconds (DETAILS.md, Numbers); msgspec rounds the seventh digit.
 _LONG_FRACTION = re.compile(rb'"event_time"\s*:\s*"[^".]*\.\d{6}\d')
 _SUB_MICROSECOND = re.compile(rb'("event_time"\s*:\s*"[^".]*\.\d{6})\d+')
@@ -89,6 +91,8 @@ def decode(kind: Kind, value: bytes | None, headers: Headers = ()) -> Any:
         value = inspection.unwrap(value, headers)
     if not value.isascii():
         inspection.require_text(value)
+    if value[0] not in _BEGINNINGS:
+        return _typed(kind, value)  # no event whatever follows
     many = len(value) > 2 * MAX_ITEMS and b"[" in value and value.count(b",") >= MAX_ITEMS
     if many or value.count(b"{") + value.count(b"[") > inspection.MAX_DEPTH:
         inspection.require_shape(value)

@@ -15,8 +15,10 @@ from metrics.fold.refold import join
 from metrics.fold.segment import Segment
 from metrics.registers import RunRegisters
 from streams.cluster import Cluster
-from streams.offline import prefixes, witnesses
-from streams.offline.witnesses import At, Begin, CombineLedger, RunLedger, Said, Shown, Unreadable
+from streams.offline import ledgers, logs, prefixes, witnesses
+from streams.offline.ledgers import CombineLedger, RunLedger
+from streams.offline.logs import At, Begin, Unreadable
+from streams.offline.witnesses import Said, Shown
 from streams.topics import require_topics
 
 Offsets = Mapping[str, Mapping[str, int]]
@@ -85,9 +87,9 @@ async def gather(cluster: Cluster, run_id: str | None) -> Evidence:
     if run_id is not None and not shown:
         raise CannotCompare(f"run {run_id!r} has no snapshot: its name may be misspelt, or no worker runs")
     said, unreadable = await witnesses.read_partials(cluster, count)
-    kept = await witnesses.read_run_ledger(cluster, count)
+    kept = await ledgers.read_run_ledger(cluster, count)
     alerts = await witnesses.read_alerts(cluster, counts["alerts"])
-    combined = await witnesses.read_combine_ledger(cluster, count)
+    combined = await ledgers.read_combine_ledger(cluster, count)
     kept.runs = _chosen(kept.runs.items(), run_id, lambda name: name)
     combined.runs = _chosen(combined.runs.items(), run_id, lambda at: at[0])
     return Evidence(
@@ -97,8 +99,8 @@ async def gather(cluster: Cluster, run_id: str | None) -> Evidence:
         said=_chosen(said.items(), run_id, lambda at: at[0]),
         kept=kept,
         combined=combined,
-        begins=await witnesses.log_begins(cluster, "heartbeats", count),
-        log_ends=await witnesses.log_ends(cluster, count, ("results", "feedback", "runs", "heartbeats")),
+        begins=await logs.log_begins(cluster, "heartbeats", count),
+        log_ends=await logs.log_ends(cluster, count, ("results", "feedback", "runs", "heartbeats")),
         unreadable=[*unreadable, *kept.unreadable, *combined.unreadable],
         alerts=[(event, at) for event, at in alerts if run_id in (None, event.run_id)],
     )

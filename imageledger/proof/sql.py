@@ -14,7 +14,7 @@ from sinks.reading import witness
 from streams.cluster import Cluster
 from streams.offline import prefixes
 from streams.offline.comparison import Difference, Witness, differing
-from streams.offline.witnesses import At
+from streams.offline.logs import At
 
 _ASK_AGAIN_S = 0.5
 _EXPLAINED_RUNS = 10

@@ -33,7 +33,7 @@ from metrics.snapshot import snapshot
 from servers import endpoints, processes
 from streams import broker, status
 from streams.cluster import Cluster
-from streams.offline import comparison, witnesses
+from streams.offline import comparison, ledgers, logs, witnesses
 from streams.offline.comparison import Difference
 from streams.topics import require_topics
 
@@ -128,10 +128,10 @@ async def compare(
         counts=counts,
         shown=shown,
         said={},
-        kept=witnesses.RunLedger(),
-        combined=witnesses.CombineLedger(),
+        kept=ledgers.RunLedger(),
+        combined=ledgers.CombineLedger(),
         begins={},
-        log_ends=await witnesses.log_ends(other, counts["partials"], TOPICS),
+        log_ends=await logs.log_ends(other, counts["partials"], TOPICS),
         unreadable=[],
         alerts=[],
     )
@@ -210,7 +210,7 @@ def _applied(other: Cluster, folder: Path, ends: dict[tuple[str, int], int]) -> 
 
 async def _shown(other: Cluster, count: int) -> bool:
     shown = await witnesses.read_snapshots(other, count)
-    combined = await witnesses.read_combine_ledger(other, count)
+    combined = await ledgers.read_combine_ledger(other, count)
     return all(
         run_id in shown and shown[run_id].metrics.source_offsets.get(topic, {}).get(str(number)) == offset
         for (run_id, number), segment in combined.runs.items()

@@ -22,7 +22,8 @@ from metrics.snapshot import snapshot
 from streams.cluster import Cluster
 from streams.offline import comparison, prefixes, witnesses
 from streams.offline.comparison import Difference
-from streams.offline.witnesses import At, Shown
+from streams.offline.logs import At
+from streams.offline.witnesses import Shown
 
 _HEARTBEAT_NEEDED_MS = 7 * buckets.MINUTE_MS
 

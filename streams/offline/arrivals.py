@@ -13,8 +13,8 @@ from streams.cluster import Cluster
 from streams.intake import decode_all
 from streams.topics import require_topics
 
+from .logs import log_ends
 from .prefixes import prefix
-from .witnesses import log_ends
 
 TOPICS: tuple[Kind, ...] = ("results", "feedback", "runs", "heartbeats")
 

@@ -14,7 +14,9 @@ from metrics.fold.refold import IDENTITIES, TOPIC_OF
 from metrics.fold.segment import AFTER_SEAL, FEEDBACK, Segment, is_kept, row_key
 from metrics.registers import RunRegisters
 
-from .witnesses import At, RowKey, Said, stored_key
+from .ledgers import RowKey, stored_key
+from .logs import At
+from .witnesses import Said
 
 Witness = Literal["snapshot", "refold", "sql", "partials", "ledger.combine", "ledger.run", "dlq", "alerts"]
 

@@ -19,7 +19,7 @@ from metrics.snapshot import snapshot
 from streams.entries import HEAD_KEY, Entry
 from streams.ledger import Ledger
 from streams.offline import comparison
-from streams.offline.witnesses import At
+from streams.offline.logs import At
 from streams.runs import REST_MS, RUNS, SNAPSHOTS_PER_SECOND, PassedOn, Runs, home_of
 from streams.setup import Outgoing, Step
 

@@ -24,7 +24,7 @@ from imageledger.settings import PREFIX_FILE, load
 from servers import endpoints
 from streams import status
 from streams.cluster import Cluster
-from streams.offline import witnesses
+from streams.offline import ledgers, witnesses
 
 COUNT = 800
 
@@ -51,7 +51,7 @@ async def publish(bootstrap: str, prefix: str) -> None:
 
 async def is_shown(bootstrap: str, prefix: str) -> bool:
     shown = await witnesses.read_snapshots(Cluster(bootstrap, prefix), 4)
-    combined = await witnesses.read_combine_ledger(Cluster(bootstrap, prefix), 4)
+    combined = await ledgers.read_combine_ledger(Cluster(bootstrap, prefix), 4)
     applied = {(topic, n): at for n, head in combined.heads.items() for topic, at in head.applied.items()}
     ends = {
         (topic, record.partition): record.offset
