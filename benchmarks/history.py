@@ -28,10 +28,11 @@ from clickhouse_connect.driver.client import Client
 from benchmarks.history_rows import EVENT_MS, FIRST_MS, Shape, fill, fresh
 from servers.clickhouse import server as clickhouse
 from sinks.client import connect
-from sinks.reading import analytics, calls, explorer, lineage, vehicles
+from sinks.reading import advice, analytics, calls, explorer, lineage, vehicles
 from sinks.reading.chosen import Chosen
 from sinks.reading.explorer import Like
 from sinks.reading.history import History
+from sinks.reading.prices import prices
 from sinks.schema.migrations import migrate
 
 RESULTS = Path(__file__).parent / "results"
@@ -41,23 +42,40 @@ _ENOUGH_S = 30
 
 
 class Question(NamedTuple):
-    """What is asked; `target_ms` is for its 95th percentile, None where only the figure is wanted."""
+    """What is asked; `target_ms` is for its 95th percentile, None where only the figure is wanted.
+
+    `ask` takes the number of the turn, so that no turn asks for what the one before it left in a cache.
+    """
 
     name: str
     target_ms: int | None
-    ask: Callable[[History], object]
+    ask: Callable[[History, int], object]
 
 
 def questions(shape: Shape) -> list[Question]:
     """What DESIGN.md 7 and issue 6 set a time for, and what the pages and the documented statements read."""
     run = f"backfill-{shape.runs - 1}"
-    image = f"image-{(shape.runs - 1) // 2 * shape.images + shape.images // 3}"
-    row = f"row-{(shape.runs - 1) * shape.a_run + shape.images + shape.images // 3}"
+    one = Chosen(run=run)
     end_ms = FIRST_MS + (shape.runs - 1) * 86_400_000 + shape.a_run * EVENT_MS
 
+    def step(turn: int) -> int:
+        return (shape.images // 3 + turn * 7_919) % shape.images
+
+    def image(turn: int) -> str:
+        return f"image-{(shape.runs - 1) // 2 * shape.images + step(turn)}"
+
+    def row(turn: int) -> str:
+        return f"row-{(shape.runs - 1) * shape.a_run + shape.images + step(turn)}"
+
+    def vehicle(turn: int) -> str:
+        return f"vehicle-{turn * 101 % (shape.runs // 2 * shape.images // 20)}"
+
     def sql(name: str, target_ms: int | None, text: str) -> Question:
-        given = {"run": run, "image": image, "from": end_ms - 600_000}
-        return Question(name, target_ms, lambda history: history.rows(text, given))
+        given = {"run": run, "from": end_ms - 600_000}
+        return Question(name, target_ms, lambda history, turn: history.rows(text, given | {"image": image(turn)}))
+
+    def page(name: str, ask: Callable[[History], object]) -> Question:
+        return Question(name, 300, lambda history, _: ask(history))
 
     of_run = "WHERE run_id = {run:String}"
     return [
@@ -65,13 +83,14 @@ def questions(shape: Shape) -> list[Question]:
             "FROM run_results WHERE latency_ms IS NOT NULL GROUP BY model"),
         sql("last_ten_minutes", 50, f"SELECT count(), sum(cost_nano_usd), countIf(status = 'failed') FROM run_results "
             f"{of_run} AND effective_ms >= {{from:Int64}}"),
-        Question("image_lineage", 50, lambda history: lineage.of_image(history, image)),
-        Question("record_lineage", 50, lambda history: lineage.of_record(history, "part_identifications", row)),
+        Question("image_lineage", 50, lambda history, turn: lineage.of_image(history, image(turn))),
+        Question("record_lineage", 50, lambda history, turn:
+            lineage.of_record(history, "part_identifications", row(turn))),
         sql("lineage_view_of_image", None, "SELECT * FROM lineage WHERE subject_kind = 'image' AND subject_id = "
             "{image:String}"),
-        Question("runs", 300, lambda history: history.runs(50)),
-        Question("newest_snapshot", 300, lambda history: history.newest_snapshot_json(run)),
-        Question("newest_results", 300, lambda history: explorer.results(history, Chosen(run=run), Like())),
+        page("runs", lambda history: history.runs(50)),
+        page("newest_snapshot", lambda history: history.newest_snapshot_json(run)),
+        page("newest_results", lambda history: explorer.results(history, one, Like())),
         sql("run_totals", 300, f"SELECT * FROM run_totals {of_run}"),
         sql("run_by_tier", 300, f"SELECT * FROM run_by_tier {of_run}"),
         sql("run_by_model", 300, f"SELECT * FROM run_by_model {of_run}"),
@@ -81,11 +100,22 @@ def questions(shape: Shape) -> list[Question]:
         sql("kpi_results", 300, f"SELECT * FROM kpi_results {of_run} ORDER BY as_of DESC LIMIT 15"),
         sql("images_of_a_run", 300, f"SELECT * FROM image_processing_metrics {of_run} "
             "ORDER BY total_cost_nano_usd DESC LIMIT 50"),
-        Question("vehicle", 300, lambda history: vehicles.vehicle(history, "vehicle-7")),
-        Question("analytics_by_model", 300, lambda history: analytics.by_model(history, Chosen(run=run))),
-        Question("analytics_by_hour", 300, lambda history: analytics.by_time(history, Chosen(run=run), 3_600)),
-        Question("calls_of_a_run", 300, lambda history: calls.calls(history, Chosen(run=run))),
-        Question("vehicles", 300, lambda history: vehicles.page(history, 20)),
+        Question("vehicle", 300, lambda history, turn: vehicles.vehicle(history, vehicle(turn))),
+        Question("vehicle_past_tier_1", 300, lambda history, turn: vehicles.detailed(history, vehicle(turn))),
+        page("analytics_by_model", lambda history: analytics.by_model(history, one)),
+        page("analytics_by_hour", lambda history: analytics.by_time(history, one, 3_600)),
+        page("analytics_span", lambda history: analytics.span(history, one)),
+        page("analytics_by_score", lambda history: analytics.by_score(history, one)),
+        page("analytics_by_table", lambda history: analytics.by_table(history, one)),
+        page("analytics_images", lambda history: analytics.images(history, one)),
+        page("analytics_bands", analytics.completeness),
+        page("choices", lambda history: explorer.choices(history, run)),
+        page("prices", prices),
+        page("advice_documented", lambda history: advice.documented(history, one)),
+        page("advice_batches", lambda history: advice.batches(history, one)),
+        page("advice_minutes", lambda history: advice.minutes(history, one)),
+        page("calls_of_a_run", lambda history: calls.calls(history, one)),
+        page("vehicles", lambda history: vehicles.page(history, 20)),
         sql("model_avg_response_time", None, "SELECT * FROM model_avg_response_time"),
         sql("model_success_rate", None, "SELECT * FROM model_success_rate"),
         sql("best_model_by_task", None, "SELECT * FROM best_model_by_task"),
@@ -98,14 +128,14 @@ def asked(history: History, server: psutil.Process, question: Question, times: i
     `cpu_ms`: processor time of the server for an answer, which a busy machine does not stretch.
     """
     began = time.perf_counter()
-    for _ in range(2):
-        question.ask(history)
+    for turn in range(2):
+        question.ask(history, turn)
     times = max(3, min(times, int(2 * _ENOUGH_S / (time.perf_counter() - began))))
     taken = []
     before = server.cpu_times()
-    for _ in range(times):
+    for turn in range(2, times + 2):
         began = time.perf_counter()
-        question.ask(history)
+        question.ask(history, turn)
         taken.append((time.perf_counter() - began) * 1_000)
     p95 = statistics.quantiles(taken, n=20, method="inclusive")[-1]
     after = server.cpu_times()

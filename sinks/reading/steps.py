@@ -81,13 +81,18 @@ def steps_of(history: History, subjects: Collection[Subject]) -> list[Step]:
     """
     given = {"ids": sorted({subject_id for _, subject_id in subjects})}
     with ThreadPoolExecutor(3) as pool:
-        records, elsewhere, words = pool.map(lambda sql: history.rows(sql, given), (CALLS, _ELSEWHERE, _WORDS))
+        records, places, words = pool.map(lambda sql: history.rows(sql, given), (CALLS, _PLACES, _WORDS))
     said = {_asked(row): row for row in _firsts(words) if row["question"] is not None and row["verdict"] is not None}
-    calls = [row for row in _firsts([*records, *elsewhere]) if _subject(row) in subjects]
+    firsts = {(*_identity(row), row["source_offset"]) for row in _firsts(places)}
+    calls = [
+        row
+        for row in _firsts(records)
+        if (*_identity(row), row["source_offset"]) in firsts and _subject(row) in subjects
+    ]
     calls.sort(key=lambda row: (row["effective_ms"], row["source_partition"], row["source_offset"]))
     return [
         msgspec.convert({**call, **place, **answer, **_verdict(said.get(_asked({**call, **answer})))}, Step)
-        for call, place in zip(calls, _places(calls), strict=True)
+        for call, place in zip(calls, _placed(calls), strict=True)
         for answer in _answers(call)
     ]
 
@@ -96,8 +101,12 @@ def _firsts(rows: Iterable[Row]) -> list[Row]:
     """Each event once, as FINAL has it: by its record with the lowest offset; in the order of offsets."""
     found: dict[tuple[str, int, str], Row] = {}
     for row in sorted(rows, key=lambda row: row["source_offset"]):
-        found.setdefault((row["run_id"], row["source_partition"], row["event_id"]), row)
+        found.setdefault(_identity(row), row)
     return list(found.values())
+
+
+def _identity(row: Row) -> tuple[str, int, str]:
+    return row["run_id"], row["source_partition"], row["event_id"]
 
 
 def _subject(row: Row) -> Subject:
@@ -108,7 +117,7 @@ def _asked(row: Row) -> tuple[Any, ...]:
     return row["run_id"], row["source_partition"], *_subject(row), row["question"]
 
 
-def _places(calls: Iterable[Row]) -> list[dict[str, Any]]:
+def _placed(calls: Iterable[Row]) -> list[dict[str, Any]]:
     """For each call, oldest first: `nth`, `times`, `holds`, and what went wrong."""
     lines: defaultdict[tuple[str, str, int], list[Row]] = defaultdict(list)
     placed = []
@@ -145,20 +154,20 @@ def _verdict(word: Row | None) -> dict[str, str | None]:
 
 _NO_VERDICT: dict[str, str | None] = {"verdict": None, "verdict_by": None}
 
-# Every column of it stands in the projection `calls_of_subjects`, or the projection is not used.
+_OF_SUBJECTS = "identity(subject_id) IN {ids:Array(String)}"
+"""Through `identity`: for the bare name the bloom filter of every granule would be read, beside the projection."""
+# Every column of it stands in the projection `calls_of_subjects`, or that is not used.
 CALLS = f"""
 SELECT {", ".join(_OF_CALL)}, effective_ms, error_type, error_message, answers
-FROM results WHERE subject_id IN {{ids:Array(String)}}
-ORDER BY effective_ms, source_partition, source_offset LIMIT {MOST_CALLS}
+FROM results WHERE {_OF_SUBJECTS} ORDER BY effective_ms, source_partition, source_offset LIMIT {MOST_CALLS}
 """  # noqa: S608 - made of this module's own constants
 
-# The records of the same events that are about other subjects: where one of them came first, the event is about that.
-_ELSEWHERE = """
-SELECT run_id, source_partition, event_id, source_offset, subject_kind, subject_id FROM results
+# Every record of the same events: where the first of them is about another subject, the event is.
+_PLACES = f"""
+SELECT run_id, source_partition, event_id, source_offset FROM results
 WHERE (run_id, source_partition, event_id) IN (
-    SELECT run_id, source_partition, event_id FROM results WHERE subject_id IN {ids:Array(String)})
-    AND subject_id NOT IN {ids:Array(String)}
-"""
+    SELECT run_id, source_partition, event_id FROM results WHERE {_OF_SUBJECTS})
+"""  # noqa: S608 - as above
 
 # All records of the events that say something of these subjects: a repeat is no newer word, of whomever it speaks.
 _WORDS = """
