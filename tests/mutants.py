@@ -193,6 +193,7 @@ class Trial:
         for name in self._names:
             self._try(name, live, known.get(name, {}))
             _say(f"{name}: {json.dumps(self.found[name])}")
+            _keep(name, self.found[name])
             NOTICED.write_text(json.dumps(self._noticed, indent=1, sort_keys=True))
         return True
 
@@ -322,20 +323,17 @@ def _modules() -> list[str]:
     return sorted(".".join(parts) for parts in below if parts[-1] != "__init__" and parts[0] != "views")
 
 
-def _keep(found: dict[str, dict[str, Any]]) -> None:
-    """Writes down what was tried to its end, and forgets modules that have other flips now; says what all came to."""
+def _keep(name: str, each: dict[str, Any]) -> None:
+    """Writes down what became of a module that was tried to its end; forgets those that have other flips by now."""
     kept = json.loads(KEPT.read_text())["modules"] if KEPT.exists() else {}
-    for name, each in found.items():
-        if not each["not_tried"]:
-            kept[name] = {kind: each[kind] for kind in ("killed", "equivalent")} | {"survived": len(each["survivors"])}
-    flips_of = {name: sum(1 for _ in flips(_path(name).read_text())) for name in _modules()}
-    kept = {name: kept[name] for name, count in flips_of.items() if sum(kept.get(name, {}).values()) == count > 0}
-    sums: Counter[str] = Counter()
-    for each in kept.values():
-        sums.update(each)
-    sums["not_tried"] = sum(flips_of.values()) - sums.total()
-    KEPT.write_text(json.dumps({"flips": sum(flips_of.values())} | dict(sums) | {"modules": kept}, indent=1) + "\n")
-    _say(f"of {sum(flips_of.values()):,} flips: " + ", ".join(f"{count:,} {kind}" for kind, count in sums.items()))
+    if not each["not_tried"]:
+        kept[name] = {kind: each[kind] for kind in ("killed", "equivalent")} | {"survived": len(each["survivors"])}
+    flips_of = {one: sum(1 for _ in flips(_path(one).read_text())) for one in _modules()}
+    kept = {one: kept[one] for one, count in flips_of.items() if sum(kept.get(one, {}).values()) == count > 0}
+    sums = {kind: sum(one[kind] for one in kept.values()) for kind in ("killed", "equivalent", "survived")}
+    total = sum(flips_of.values())
+    sums = {"flips": total} | sums | {"not_tried": total - sum(sums.values())}
+    KEPT.write_text(json.dumps(sums | {"modules": kept}, indent=1) + "\n")
 
 
 def _path(name: str) -> Path:
@@ -357,7 +355,7 @@ def main() -> int:
     with redirect_stdout(sys.stderr):
         pytest.main(["-q", *_ALONE, *(str(ROOT / one) for one in options.tests)], plugins=[trial])
     json.dump(trial.found, sys.stdout, indent=2)
-    _keep(trial.found)
+    _say(", ".join(f"{count:,} {kind}" for kind, count in json.loads(KEPT.read_text()).items() if kind != "modules"))
     return 1 if not trial.found or any(each["survivors"] for each in trial.found.values()) else 0
 
 

@@ -7,6 +7,7 @@ import pytest
 from events.partials import TOTAL, PartialRow
 from events.results import ImageResult
 from metrics.fold import groups, partition
+from metrics.fold.bands import band, band_sql
 from metrics.fold.buckets import BUCKET_MS, DAY_MS, HOUR_MS, MINUTE_MS, NEVER, moment
 from metrics.fold.cells import NOWHERE, Cells, places
 from metrics.fold.counters import POSITIONS
@@ -224,3 +225,8 @@ def test_what_came_after_the_seal_adds_up_over_topics() -> None:
 
 def test_what_one_topic_had_too_much_of_is_said_of_all() -> None:
     assert join([Segment(truncated=["model"]), Segment()]).truncated == ["model"]
+
+
+def test_what_no_band_takes_is_in_the_lowest() -> None:
+    assert [band(score) for score in (60, 59.9, 10, 9.9, 0, -1)] == ["rich", "good", "medium", "poor", "poor", "poor"]
+    assert band_sql("s").endswith(", s >= 10, 'medium', s >= 0, 'poor', 'poor')")

@@ -46,6 +46,15 @@ def test_a_table_that_grew_knows_all_it_had() -> None:
     assert table.everything() == ids.tobytes()
 
 
+def test_keys_that_share_a_half_are_two() -> None:
+    halves = [identity(str(n))[:8] for n in range(2)]
+    positions, first = KeyTable().admit(keys([halves[0] + halves[0], halves[0] + halves[1], halves[1] + halves[1]]))
+    assert positions.tolist() == [0, 1, 2]
+    assert first.all()
+    crowded, _ = KeyTable().admit(keys([bytes(8) + half for half in halves]))
+    assert crowded.tolist() == [0, 1]
+
+
 def test_seeds_keep_kinds_of_ids_apart() -> None:
     assert identity("1") != identity("1", 1)
     assert len(identity("é 🙂")) == 16

@@ -128,12 +128,12 @@ def test_promises() -> None:
 
 
 def test_confidence_and_those_below_the_threshold() -> None:
-    confidences = [0.0, 0.049, 0.05, 0.699, 0.7, 0.949999, 0.95, 1.0]
+    confidences = [0.0, 0.049, 0.05, 0.699, 0.7, 0.949999, 0.95, 1.0, 1.0]
     records = [result(n, NOW, confidence=c) for n, c in enumerate(confidences)]
     found = snapshot(registers_of(records), NOW).confidence
     assert (found.threshold, found.violations) == (0.7, 4)
-    assert found.distribution == [2, 1] + [0] * 11 + [1, 1, 0, 0, 0, 1, 2]
-    assert found.mean == pytest.approx(sum(confidences) / 8)
+    assert found.distribution == [2, 1] + [0] * 11 + [1, 1, 0, 0, 0, 1, 3]
+    assert found.mean == pytest.approx(sum(confidences) / 9)
     for threshold, violations in ((1.0, 7), (0.95, 6), (0.06, 2), (0.0, 0), (-1.0, 0), (2.0, 7)):
         shown = snapshot(registers_of(records, targets={"confidence_threshold": threshold}), NOW)
         assert (shown.confidence.violations, shown.derived["confidence_violations"]) == (violations, violations)
@@ -175,6 +175,13 @@ def test_validation_shifts_by_what_results_say_of_their_answers() -> None:
     records += [answered(40 + n, NOW - MINUTE + n, "user" if n < 2 else None) for n in range(10)]
     found = snapshot(registers_of(records), NOW).shifts["validation_rate"]
     assert (found.before, found.before_count, found.recent, found.recent_count) == (30 / 80, 80, 0.1, 20)
+
+
+def test_a_score_that_one_side_alone_has_is_there() -> None:
+    records = [result(1, NOW - 1_200_000, scores={"old": 0.5}), result(2, NOW, scores={"new": 0.25})]
+    found = snapshot(registers_of(records), NOW).shifts
+    assert (found["score.old"].before, found["score.old"].recent_count) == (0.5, 0)
+    assert (found["score.new"].recent, found["score.new"].before_count) == (0.25, 0)
 
 
 def test_a_shift_of_one_side_only() -> None:
