@@ -12,6 +12,7 @@ import uvicorn
 from litestar import Litestar
 from litestar.config.compression import CompressionConfig
 from litestar.di import Provide
+from litestar.exceptions import NotFoundException
 from litestar.openapi import OpenAPIConfig
 from litestar.static_files import create_static_files_router
 
@@ -105,7 +106,7 @@ def create_app(config: DashboardConfig) -> Litestar:
             "chosen": Provide(chosen, sync_to_thread=False),
         },
         lifespan=[lambda _: parts.running()],
-        exception_handlers=problems.HANDLERS,
+        exception_handlers={**problems.HANDLERS, NotFoundException: pages.missing},
         compression_config=CompressionConfig(backend="gzip", gzip_compress_level=5, exclude=["^/api/(stream|export)"]),
         openapi_config=OpenAPIConfig(
             title="imageledger",

@@ -26,7 +26,8 @@ def _ours(request: AnyRequest, error: DashboardError) -> Response[dict[str, Any]
     return problem(request, error.status_code, error.title, str(error))
 
 
-def _http(request: AnyRequest, error: HTTPException) -> Response[dict[str, Any]]:
+def http(request: AnyRequest, error: HTTPException) -> Response[dict[str, Any]]:
+    """Litestar's own errors."""
     extra = {"errors": error.extra} if error.extra else {}
     response = problem(request, error.status_code, HTTPStatus(error.status_code).phrase, error.detail, **extra)
     for name, value in (error.headers or {}).items():
@@ -39,4 +40,4 @@ def _unforeseen(request: AnyRequest, error: Exception) -> Response[dict[str, Any
     return problem(request, 500, "Internal error", "this is a fault of the dashboard; its log says more")
 
 
-HANDLERS: ExceptionHandlersMap = {DashboardError: _ours, HTTPException: _http, Exception: _unforeseen}
+HANDLERS: ExceptionHandlersMap = {DashboardError: _ours, HTTPException: http, Exception: _unforeseen}

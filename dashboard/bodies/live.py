@@ -120,11 +120,15 @@ class Distribution(Body, frozen=True, kw_only=True):
 
 
 class Efficiency(Body, frozen=True, kw_only=True):
-    """What context buys. Model usage is null where the plan calls no model cheap."""
+    """What context buys. Model usage is null where the plan calls no model cheap.
+
+    S0 calls the distribution `contextScoreDistribution` in its interface and `contextDistribution` in its endpoint.
+    """
 
     cheap_model_usage: float | None
     expensive_model_usage: float | None
     context_score_distribution: Distribution
+    context_distribution: Distribution
     poor_context_percent: float | None
     tokens_per_image: float | None
 

@@ -173,6 +173,7 @@ def _efficiency(event: RunMetrics) -> Efficiency:
         cheap_model_usage=_share(event, "cheap_model_usage"),
         expensive_model_usage=_share(event, "expensive_model_usage"),
         context_score_distribution=Distribution(**images),
+        context_distribution=Distribution(**images),
         poor_context_percent=_share(event, "poor_context_share"),
         tokens_per_image=event.ratios.get("tokens_per_image"),
     )

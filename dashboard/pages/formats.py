@@ -31,6 +31,10 @@ WORDS = {
     "steady": "→ steady",
     "down": "↘ down",
     "roi_percentage": "ROI",
+    "sla_latency": "SLA latency",
+    "sla_latency_ms": "SLA latency ms",
+    "sla_error_rate": "SLA error rate",
+    "sla_deadline": "SLA deadline",
     "user_experience": "user experience",
     "system_health": "system health",
 }
@@ -114,8 +118,9 @@ def duration(value: float) -> str:
 
 
 def ms(value: float) -> str:
-    """Milliseconds as 812 ms, 2,150 ms, 10.2 s."""
-    return f"{_fixed(value, 0)} ms" if abs(value) < 10_000 else f"{_fixed(value / 1_000, 1)} s"
+    """Milliseconds as 812 ms, 2.15 s, 10.2 s."""
+    size = abs(value)
+    return f"{_fixed(value, 0)} ms" if size < 1_000 else f"{_fixed(value / 1_000, 2 if size < 10_000 else 1)} s"
 
 
 def moment(value: str) -> str:

@@ -29,6 +29,13 @@ def unknown_run(run_id: str) -> str:
     )
 
 
+def no_such_page(path: str) -> str:
+    """Where an address leads nowhere."""
+    return components.empty(
+        "No such page", f'There is nothing at <code>{escape(path)}</code>. Go to <a href="/">the command centre</a>.'
+    )
+
+
 def history_away(why: str) -> str:
     """Where only ClickHouse could know the run."""
     return components.problem(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import escape
 
 from dashboard.pages import formats
-from dashboard.reports.rows import Row, rows
+from dashboard.reports.rows import Table, tables
 
 if TYPE_CHECKING:
     from reportlab.graphics.shapes import Drawing
@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 LONGEST = 90
 MAX_BARS = 12
 INK, MUTED, LINE, ACCENT, MONEY = "#0e1620", "#465160", "#d9dfe7", "#0a7d74", "#a86a00"
-_ASCII = str.maketrans({formats.MINUS: "-", formats.UNKNOWN: "-", "↗": "^", "→": ">", "✓": "", "≥": ">=", "…": "..."})
+_ASCII = str.maketrans(
+    {formats.MINUS: "-", formats.UNKNOWN: "-", "↗": "^", "→": ">", "✓": "", "✗": "", "≈": "", "≥": ">=", "…": "..."}
+)
 
 
 def as_pdf(report: ReportBody) -> bytes:
@@ -53,6 +55,7 @@ def shown(text: str) -> str:
     """As the built-in font can write it, and no longer than a line takes."""
     known = text.translate(_ASCII).encode("latin-1", "replace").decode("latin-1")
     known = "".join(character if character.isprintable() else " " for character in known)
+    known = known.strip()
     return known if len(known) <= LONGEST else known[: LONGEST - 3] + "..."
 
 
@@ -73,16 +76,11 @@ def _story(report: ReportBody, title: str) -> list[Flowable]:
     ]
     for heading, drawing in _charts(report):
         story.append(KeepTogether([Paragraph(heading, part), drawing]))
-    sections: dict[str, list[Row]] = {}
-    for row in rows(report):
-        sections.setdefault(row.section, []).append(row)
-    for name in ("report", "recommendations"):
-        sections.pop(name, None)
     if report.recommendations:
         story.append(Paragraph("Recommendations", part))
         story += [Paragraph(f"- {escape(_whole(text))}", body) for text in report.recommendations]
-    for section, found in sections.items():
-        story += [Paragraph(section.capitalize(), part), _table(found), Spacer(1, 4)]
+    for table in tables(report):
+        story.append(KeepTogether([Paragraph(table.section.capitalize(), part), _table(table), Spacer(1, 4)]))
     return story
 
 
@@ -92,24 +90,27 @@ def _whole(text: str) -> str:
     return known if len(known) <= 600 else known[:597] + "..."
 
 
-def _table(found: list[Row]) -> Flowable:
+def _table(table: Table) -> Flowable:
     from reportlab.lib.units import mm
     from reportlab.platypus import LongTable, TableStyle
 
-    cells = [[shown(row.item), row.measure, shown(row.text)] for row in found]
-    style = TableStyle(
-        [
-            ("FONT", (0, 0), (-1, -1), "Helvetica", 9.5),
-            ("FONT", (2, 0), (2, -1), "Helvetica-Bold", 9.5),
-            ("TEXTCOLOR", (0, 0), (1, -1), MUTED),
-            ("TEXTCOLOR", (2, 0), (2, -1), INK),
-            ("ALIGN", (2, 0), (2, -1), "RIGHT"),
-            ("LINEBELOW", (0, 0), (-1, -1), 0.4, LINE),
-            ("TOPPADDING", (0, 0), (-1, -1), 3),
-            ("BOTTOMPADDING", (0, 0), (-1, -1), 3),
-        ]
-    )
-    return LongTable(cells, colWidths=[75 * mm, 50 * mm, 45 * mm], style=style)
+    cells = [[head.capitalize() for head in table.heads]] if table.heads else []
+    cells += [[shown(name), *map(shown, figures)] for name, *figures in table.lines]
+    figures = len(cells[0]) - 1
+    style = [
+        ("FONT", (0, 0), (-1, -1), "Helvetica", 9.5),
+        ("FONT", (1, 0), (-1, -1), "Helvetica-Bold", 9.5),
+        ("TEXTCOLOR", (0, 0), (0, -1), MUTED),
+        ("TEXTCOLOR", (1, 0), (-1, -1), INK),
+        ("ALIGN", (1, 0), (-1, -1), "RIGHT"),
+        ("LINEBELOW", (0, 0), (-1, -1), 0.4, LINE),
+        ("TOPPADDING", (0, 0), (-1, -1), 3),
+        ("BOTTOMPADDING", (0, 0), (-1, -1), 3),
+    ]
+    if table.heads:
+        style += [("FONT", (0, 0), (-1, 0), "Helvetica", 8.5), ("TEXTCOLOR", (0, 0), (-1, 0), MUTED)]
+    widths = [70 * mm] + [100 * mm / figures] * figures
+    return LongTable(cells, colWidths=widths, repeatRows=1 if table.heads else 0, style=TableStyle(style))
 
 
 def _charts(report: ReportBody) -> list[tuple[str, Drawing]]:
@@ -139,9 +140,11 @@ def _bars(values: dict[str, Any], form: str, colour: str) -> Drawing:
     for place, (name, value) in enumerate(largest):
         y = drawing.height - step * (place + 1)
         drawing.add(String(0, y + 3, shown(name)[:26], fontName="Helvetica", fontSize=9, fillColor=HexColor(MUTED)))
-        drawing.add(Rect(left, y, width, 10, rx=5, ry=5, fillColor=HexColor("#e4e9ef"), strokeWidth=0))
+        drawing.add(Rect(left, y, width, 10, rx=5, ry=5, fillColor=HexColor("#e4e9ef"), strokeColor=None))
         length = max(1.5, width * value / most)
-        drawing.add(Rect(left, y, length, 10, rx=min(5, length / 2), ry=5, fillColor=HexColor(colour), strokeWidth=0))
+        drawing.add(
+            Rect(left, y, length, 10, rx=min(5, length / 2), ry=5, fillColor=HexColor(colour), strokeColor=None)
+        )
         text = shown(formats.written(value, form))
         drawing.add(
             String(left + width + 10, y + 2, text, fontName="Helvetica-Bold", fontSize=9, fillColor=HexColor(INK))

@@ -24,6 +24,34 @@ class Row(NamedTuple):
         return written(self.value, self.format)
 
 
+class Table(NamedTuple):
+    """A section laid out: `heads` over its columns, none where a line is but a name and a figure."""
+
+    section: str
+    heads: list[str]
+    lines: list[list[str]]
+
+
+def tables(report: ReportBody) -> list[Table]:
+    """The sections to lay out; things of which the same figures are known stand under one another."""
+    sections: dict[str, list[Row]] = {}
+    for row in rows(report):
+        if row.section not in {"report", "recommendations"}:
+            sections.setdefault(row.section, []).append(row)
+    return [_table(section, found) for section, found in sections.items()]
+
+
+def _table(section: str, found: list[Row]) -> Table:
+    of: dict[str, dict[str, str]] = {}
+    for row in found:
+        of.setdefault(row.item, {})[row.measure] = row.text
+    first = next(iter(of.values()))
+    if "" not in of and all(figures.keys() == first.keys() for figures in of.values()):
+        names = {item: written(item, "words") if section == "indicators" else item for item in of}
+        return Table(section, ["", *first], [[names[item], *figures.values()] for item, figures in of.items()])
+    return Table(section, [], [[", ".join(filter(None, (row.item, row.measure))), row.text] for row in found])
+
+
 def rows(report: ReportBody) -> Iterator[Row]:
     """Every figure of the report, section by section."""
     summary, quality, outcomes = report.summary, report.quality, report.outcomes
@@ -74,6 +102,7 @@ def _indicators(report: ReportBody) -> Iterator[Row]:
         yield Row("indicators", kpi["name"], "value", kpi.get("value"), unit)
         yield Row("indicators", kpi["name"], "target", kpi.get("target"), unit)
         yield Row("indicators", kpi["name"], "attainment", kpi.get("attainment"), "ratio")
+        yield Row("indicators", kpi["name"], "status", kpi.get("status"), "words")
 
 
 def _technical(report: ReportBody) -> Iterator[Row]:

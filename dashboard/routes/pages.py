@@ -2,12 +2,15 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Any
 from urllib.parse import unquote
 
 from litestar import MediaType, Response, get
 from litestar.di import NamedDependency
+from litestar.exceptions import HTTPException
 from litestar.handlers import HTTPRouteHandler
 
+from dashboard import problems
 from dashboard.errors import DashboardError, HistoryUnavailable, RunUnknown
 from dashboard.live.runs import Snapshot
 from dashboard.pages import shell, states
@@ -37,6 +40,22 @@ def _handler(page: Page) -> HTTPRouteHandler:
         return await _page(page, parts, Asked(values))
 
     return show
+
+
+async def _nothing(_: View) -> str:
+    return ""
+
+
+NOWHERE = Page("", "", "No such page", _nothing)
+
+
+def missing(request: AnyRequest, error: HTTPException) -> Response[str] | Response[dict[str, Any]]:
+    """An address that leads nowhere: a page for who browses, a problem for programs."""
+    path = request.url.path
+    if path.startswith("/api/") or "text/html" not in request.headers.get("accept", ""):
+        return problems.http(request, error)
+    parts: Parts = request.app.state.parts
+    return _html(_framed(NOWHERE, parts, Asked(), None, states.no_such_page(path), datetime.now(UTC)), 404)
 
 
 async def _page(page: Page, parts: Parts, asked: Asked) -> Response[str]:

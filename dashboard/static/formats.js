@@ -9,7 +9,7 @@ const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "
 const WORDS = {
   on_target: "✓ on target", near_target: "≈ near target", off_target: "✗ off target",
   up: "↗ up", steady: "→ steady", down: "↘ down",
-  roi_percentage: "ROI", user_experience: "user experience", system_health: "system health",
+  roi_percentage: "ROI", sla_latency: "SLA latency", sla_latency_ms: "SLA latency ms", sla_error_rate: "SLA error rate", sla_deadline: "SLA deadline", user_experience: "user experience", system_health: "system health",
 };
 const MARKS = { red: "Alert", yellow: "Warning", green: "Met", blue: "Information" };
 const BANDS = { rich: "Rich (60+)", good: "Good (30-60)", medium: "Med (10-30)", poor: "Poor (<10)" };
@@ -48,7 +48,8 @@ function duration(value) {
 }
 
 function ms(value) {
-  return Math.abs(value) < 10000 ? `${fixed(value, 0)} ms` : `${fixed(value / 1000, 1)} s`;
+  const size = Math.abs(value);
+  return size < 1000 ? `${fixed(value, 0)} ms` : `${fixed(value / 1000, size < 10000 ? 2 : 1)} s`;
 }
 
 function moment(value) {

@@ -21,7 +21,9 @@ S0 = {
         "baselineTotal", "savings",
     },
     "quality": {"avgConfidence", "validationRate", "consensusRate", "errorRate", "reprocessingRate"},
-    "efficiency": {"cheapModelUsage", "expensiveModelUsage", "contextScoreDistribution", "tokensPerImage"},
+    "efficiency": {
+        "cheapModelUsage", "expensiveModelUsage", "contextScoreDistribution", "contextDistribution", "tokensPerImage",
+    },
 }  # fmt: skip
 
 
@@ -97,6 +99,7 @@ def test_nothing_to_divide_by_is_null_and_not_zero() -> None:
 def test_context_is_distributed_by_subjects() -> None:
     found = body(snapshot())
     assert found["efficiency"]["contextScoreDistribution"] == {"rich": 847, "good": 412, "medium": 298, "poor": 1_184}
+    assert found["efficiency"]["contextDistribution"] == found["efficiency"]["contextScoreDistribution"]
     assert [band["band"] for band in found["context"]] == ["rich", "good", "medium", "poor"]
     assert found["efficiency"]["poorContextPercent"] == pytest.approx(43.2, abs=0.01)
 

@@ -44,7 +44,7 @@ from dashboard.pages import formats
         ("duration", 8_100, "2h 15m"),
         ("duration", 273_600, "3d 4h"),
         ("ms", 812.4, "812 ms"),
-        ("ms", 2_150, "2,150 ms"),
+        ("ms", 2_150, "2.15 s"),
         ("ms", 10_240, "10.2 s"),
         ("tier", 1, "T1"),
         ("state", "warming_up", "Warming up"),

@@ -70,6 +70,16 @@ def test_a_run_that_nobody_knows_is_said_so(dashboard: Served) -> None:
         assert "<b>nobody</b>" not in answer.text
 
 
+def test_an_address_that_leads_nowhere_is_a_page_for_people_and_a_problem_for_programs(dashboard: Served) -> None:
+    browsed = dashboard.client.get("/nowhere/<b>", headers={"accept": "text/html,*/*;q=0.8"})
+    assert (browsed.status_code, browsed.headers["content-type"].partition(";")[0]) == (404, "text/html")
+    assert "No such page" in browsed.text
+    assert "<b>" not in browsed.text.partition("<main")[2].partition("</main")[0]
+    for path, accepted in (("/nowhere", "*/*"), ("/api/nowhere", "text/html")):
+        answer = dashboard.client.get(path, headers={"accept": accepted})
+        assert answer.headers["content-type"].partition(";")[0] == "application/problem+json"
+
+
 @pytest.mark.parametrize("name", ["<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "‮" * 50, "x" * 10_000])
 def test_hostile_names_are_text(dashboard: Served, name: str) -> None:
     run = new_run(dashboard, name=name[:200], by_model={name[:200]: {"results": 3, "cost_nano_usd": 5}})
