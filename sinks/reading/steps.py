@@ -1,11 +1,11 @@
 """What is stored of subjects, call by call and answer by answer: what a lineage is made of.
 
-Asked in three narrow statements at a time and put together here: the same by windows and joins takes the engine longer
+Asked in three narrow statements and put together here: the same by windows and joins takes the engine longer
 to plan than to read (docs/decisions/0063).
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Any
@@ -80,10 +80,10 @@ def steps_of(history: History, subjects: Collection[Subject]) -> list[Step]:
     Raises ClickHouseError.
     """
     given = {"ids": sorted({subject_id for _, subject_id in subjects})}
-    with ThreadPoolExecutor(3) as pool:
-        records, places, words = pool.map(lambda sql: history.rows(sql, given), (CALLS, _PLACES, _WORDS))
+    with ThreadPoolExecutor(2) as pool:
+        records, words = pool.map(lambda sql: history.rows(sql, given), (CALLS, _WORDS))
     said = {_asked(row): row for row in _firsts(words) if row["question"] is not None and row["verdict"] is not None}
-    firsts = {(*_identity(row), row["source_offset"]) for row in _firsts(places)}
+    firsts = {(*_identity(row), row["source_offset"]) for row in _firsts([*records, *_elsewhere(history, records)])}
     calls = [
         row
         for row in _firsts(records)
@@ -95,6 +95,27 @@ def steps_of(history: History, subjects: Collection[Subject]) -> list[Step]:
         for call, place in zip(calls, _placed(calls), strict=True)
         for answer in _answers(call)
     ]
+
+
+_LEVEL = 3
+"""Of a part's name, PARTITION_FIRST_LAST_LEVEL: how often it was merged; `results` has no partitions but `all`."""
+
+
+def _elsewhere(history: History, records: Sequence[Row]) -> Sequence[Row]:
+    """Where else the same events stand: a first record about another subject makes the event that one's.
+
+    A part that was merged has an event once. Where all records stand in one such, as in a store at rest, only the other
+    parts are looked at, which hold next to nothing of the same time.
+    """
+    if not records:
+        return []
+    parts = {row["_part"] for row in records}
+    merged = [part for part in parts if part.split("_")[_LEVEL] != "0"]
+    given: dict[str, Any] = {
+        "events": sorted({_identity(row) for row in records}),
+        "parts": merged if len(parts) == 1 else [],
+    }
+    return history.rows(_ELSEWHERE, given)
 
 
 def _firsts(rows: Iterable[Row]) -> list[Row]:
@@ -158,16 +179,15 @@ _OF_SUBJECTS = "identity(subject_id) IN {ids:Array(String)}"
 """Through `identity`: for the bare name the bloom filter of every granule would be read, beside the projection."""
 # Every column of it stands in the projection `calls_of_subjects`, or that is not used.
 CALLS = f"""
-SELECT {", ".join(_OF_CALL)}, effective_ms, error_type, error_message, answers
+SELECT {", ".join(_OF_CALL)}, effective_ms, error_type, error_message, answers, _part
 FROM results WHERE {_OF_SUBJECTS} ORDER BY effective_ms, source_partition, source_offset LIMIT {MOST_CALLS}
 """  # noqa: S608 - made of this module's own constants
 
-# Every record of the same events: where the first of them is about another subject, the event is.
-_PLACES = f"""
+_ELSEWHERE = """
 SELECT run_id, source_partition, event_id, source_offset FROM results
-WHERE (run_id, source_partition, event_id) IN (
-    SELECT run_id, source_partition, event_id FROM results WHERE {_OF_SUBJECTS})
-"""  # noqa: S608 - as above
+WHERE (run_id, source_partition, event_id) IN {events:Array(Tuple(String, UInt32, String))}
+    AND _part NOT IN {parts:Array(String)}
+"""
 
 # All records of the events that say something of these subjects: a repeat is no newer word, of whomever it speaks.
 _WORDS = """

@@ -112,10 +112,13 @@ def test_what_is_not_known_is_an_error_with_its_remedy(told: Any, id_: str) -> N
         lineage.of_record(told, "table", id_)
 
 
-def test_an_event_is_about_whom_its_first_record_names(store: Any) -> None:
-    """A repeat about another subject counts for nobody, as in every view."""
-    stored(store.client, "results", [FIRST, OTHER])
-    stored(store.client, "results", [{**FIRST, "image_id": "two"}], first_offset=9)
+@pytest.mark.parametrize("merged", [False, True])
+def test_an_event_is_about_whom_its_first_record_names(store: Any, merged: bool) -> None:
+    """A repeat about another subject counts for nobody, as in every view; also where a merge has not met the first."""
+    stored(store.client, "results", [{**FIRST, "image_id": "two"}, OTHER], first_offset=9)
+    if merged:
+        store.client.command("OPTIMIZE TABLE results FINAL")
+    stored(store.client, "results", [FIRST])
     assert [step.event_id for step in lineage.of_image(store.history, "two").steps] == ["d"]
     assert {step.event_id for step in lineage.of_image(store.history, "im:1 ü").steps} == {"a"}
 
