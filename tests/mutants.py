@@ -46,7 +46,7 @@ ROOT = Path(__file__).parents[1]
 METRICS = ROOT / "metrics"
 TESTS = ["tests/metrics", "tests/properties/test_fold_parity.py", "tests/properties/test_refold.py"]
 SLOW = "hundred_thousand or two_thousand or pass_64_bits or large_table or merged_segment or often or than_twenty"
-A_MUTANT_S = 40
+A_MUTANT_S = 25
 """So many seconds of tests may notice a flip; those that noticed most so far and the quickest come first."""
 A_MUTANT_BYTES = 2 << 30
 """A flip may ask for all the memory there is."""

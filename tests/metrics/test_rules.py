@@ -54,6 +54,8 @@ def test_ten_percent_inside() -> None:
     assert not error_rate.holds(0.05, 1.0)
     assert error_rate.is_over(0.045, 1.0)
     assert not error_rate.is_over(0.0451, 1.0)
+    assert error_rate.is_over(0.09, 2.0)
+    assert not error_rate.is_over(0.091, 2.0)
     assert cheap.holds(0.69, 1.0)
     assert not cheap.holds(0.7, 1.0)
     assert cheap.is_over(cheap.clear, 1.0)

@@ -194,3 +194,10 @@ def test_of_labels_with_many_values_the_twenty_largest_are_looked_at() -> None:
     seen = {one.label for one in readings(scene, NOW, "quality")}
     assert "s0" not in seen
     assert len(seen) == 20 + 3
+
+
+def test_cheap_models_are_those_that_the_plan_names() -> None:
+    now = {"model": "haiku"}
+    assert readings(told({}, now, cheap_models=["haiku", "mini"]), NOW, "cheap_model_usage") == [Reading(1.0, 10)]
+    assert readings(told({}, now, cheap_models=["mini"]), NOW, "cheap_model_usage") == [Reading(0.0, 10)]
+    assert readings(told({}, now), NOW, "cheap_model_usage") == [SILENT]
