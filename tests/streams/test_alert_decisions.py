@@ -125,9 +125,9 @@ async def test_an_alert_is_said_once_however_often_its_worker_is_killed(
     async with AIOKafkaProducer(bootstrap_servers=kafka) as producer:
         rules = {"error_rate": {"for_s": FOR_S}, "provider_errors": {"enabled": False}, "nonsense": {"for_s": 1}}
         await producer.send(topics + "runs", event("rules.changed", rules=rules), partition=1)  # of all runs
-        own = {"error_rate": {"message": "mine"}, "cheap_model_usage": {"enabled": False}}
+        own: dict[str, Any] = {"error_rate": {"message": "mine"}, "cheap_model_usage": {"enabled": False}}
         await producer.send(topics + "runs", event("rules.changed", RUNS[0], rules=own), partition=2)
-        quiet = {"silence_id": "s", "until": "2099-01-01T00:00:00Z", "rule": "error_rate"}
+        quiet: dict[str, Any] = {"silence_id": "s", "until": "2099-01-01T00:00:00Z", "rule": "error_rate"}
         await producer.send(topics + "runs", event("alert.silenced", RUNS[1], **quiet), partition=3)
         for run in RUNS:
             await producer.send(topics + "runs", event("run.declared", run, total_images=1_000), run.encode())
