@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import clickhouse_connect
@@ -52,6 +52,17 @@ def imageledger(*words: str, **more: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+class Followed(NamedTuple):
+    """The documented backfill, run once to its end, and `watch` beside it: in a terminal and in a pipe.
+
+    `summary` is the processor's own; `screen` what stands in the terminal at the end; `piped` what the pipe took.
+    """
+
+    summary: dict[str, Any]
+    screen: list[str]
+    piped: subprocess.CompletedProcess[bytes]
+
+
 class Stack:
     """`imageledger up` on one data folder, started and stopped as often as a test wants."""
 
@@ -82,6 +93,13 @@ class Stack:
 
     def run(self, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
         return imageledger("--data", str(self.data), *words, **more)
+
+    def command(self, *words: str) -> list[str]:
+        return [sys.executable, "-m", "imageledger", "--data", str(self.data), *words]
+
+    def begin(self, *words: str) -> subprocess.Popen[bytes]:
+        """A command beside the test, its output in pipes."""
+        return subprocess.Popen(self.command(*words), env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
     def get(self, path: str) -> Any:
         """The JSON that it answers; None where it does not, or says that something is wrong."""

@@ -4,12 +4,11 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import unicodedata
 from collections.abc import Iterator
 
 import pytest
-from live_stack import BACKFILL, Stack, environment, eventually
+from live_stack import BACKFILL, Followed, Stack, environment, eventually
 from terminal import Terminal
 
 from imageledger.terminal.drawing import TITLE
@@ -19,10 +18,6 @@ QUOTED = "w%C3%A4chter%20%F0%9F%9A%97"
 COLOUR = re.compile(rb"\x1b\[(?:[0-9;]*;)?(?:3[0-8]|4[0-8]|9[0-7])(?:;[0-9;]*)?m")
 LEAVES = (b"\x1b[?25h", b"\x1b[?1049l")
 """The cursor is shown again, and the screen is as it was before."""
-
-
-def command(stack: Stack, *words: str) -> list[str]:
-    return [sys.executable, "-m", "imageledger", "--data", str(stack.data), *words]
 
 
 def in_colour() -> dict[str, str]:
@@ -38,7 +33,7 @@ def processed(text: str) -> int:
 def moving(stack: Stack) -> Iterator[None]:
     """A backfill that is under way for longer than these tests take."""
     process = subprocess.Popen(
-        command(stack, "backfill", "--run", RUN, "--speed", "60"), env=environment(), stdout=subprocess.DEVNULL
+        stack.command("backfill", "--run", RUN, "--speed", "60"), env=environment(), stdout=subprocess.DEVNULL
     )
     eventually(lambda: stack.metrics(QUOTED)["totals"].get("results", 0) > 10, "the run has figures")
     yield
@@ -47,7 +42,7 @@ def moving(stack: Stack) -> Iterator[None]:
 
 
 def test_it_moves_in_80_by_24_and_ctrl_c_leaves_quietly(stack: Stack, moving: None) -> None:
-    with Terminal(command(stack, "watch", "--run", RUN), environment()) as terminal:
+    with Terminal(stack.command("watch", "--run", RUN), environment()) as terminal:
         first = terminal.until(lambda text: "organization" in text, "the activity is there")
         rows = terminal.rows
         assert rows[0].startswith(TITLE)
@@ -67,7 +62,7 @@ def test_it_moves_in_80_by_24_and_ctrl_c_leaves_quietly(stack: Stack, moving: No
 
 def test_a_narrow_terminal_that_grows_and_no_color(stack: Stack, moving: None) -> None:
     env = environment() | {"NO_COLOR": "1"}
-    with Terminal(command(stack, "watch", "--run", RUN), env, columns=40, rows=20) as terminal:
+    with Terminal(stack.command("watch", "--run", RUN), env, columns=40, rows=20) as terminal:
         narrow = terminal.until(lambda text: "TIER 3" in text, "the tiers are there")
         assert "Context-aware parts" not in narrow
         terminal.resize(100, 30)
@@ -80,13 +75,13 @@ def test_a_narrow_terminal_that_grows_and_no_color(stack: Stack, moving: None) -
 
 
 def test_colours_where_nothing_is_said_against_them(stack: Stack, moving: None) -> None:
-    with Terminal(command(stack, "watch", "--run", RUN, "--once"), in_colour()) as terminal:
+    with Terminal(stack.command("watch", "--run", RUN, "--once"), in_colour()) as terminal:
         assert terminal.exit_code() == 0
         assert COLOUR.search(terminal.written) is not None
 
 
 def test_the_last_figures_stay_while_the_api_is_away(stack: Stack, moving: None) -> None:
-    with Terminal(command(stack, "watch", "--run", RUN), environment()) as terminal:
+    with Terminal(stack.command("watch", "--run", RUN), environment()) as terminal:
         before = terminal.until(lambda text: processed(text) > 0, "there are figures")
         os.kill(stack.endpoints()["pids"]["api"], signal.SIGKILL)
         away = terminal.until(lambda text: "RECONNECTING" in text, "the absence is said")
@@ -96,30 +91,20 @@ def test_the_last_figures_stay_while_the_api_is_away(stack: Stack, moving: None)
         assert terminal.exit_code() == 0
 
 
-def test_to_the_end_on_a_terminal_and_in_a_pipe(stack: Stack) -> None:
-    run = "watched"
-    backfill = subprocess.Popen(
-        command(stack, "backfill", "--run", run, "--speed", "600"), env=environment(), stdout=subprocess.PIPE, text=True
-    )
-    eventually(lambda: stack.metrics(run)["totals"].get("results"), "the run has figures")
-    pipe = subprocess.Popen(
-        command(stack, "watch", "--run", run), env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
-    with Terminal(command(stack, "watch", "--run", run), environment()) as terminal:
-        assert terminal.exit_code() == 0
-        rows = terminal.rows
-    processor = backfill.communicate(timeout=120)[0].splitlines()
+def test_to_the_end_on_a_terminal_and_in_a_pipe(stack: Stack, followed: Followed) -> None:
+    processor = stack.run("backfill", "--run", BACKFILL).stdout.splitlines()  # it is finished, and says so again
     totals = [line for line in processor if line.startswith("TOTAL")]
     assert totals[-1] == "TOTAL $13.6724"
+    rows = followed.screen
     assert [row for row in rows if row.startswith("TOTAL")] == totals
-    assert any(row.startswith(f"COMPLETE run {run}: 2,734 of 2,734 images in ") for row in rows)
+    assert any(row.startswith(f"COMPLETE run {BACKFILL}: 2,734 of 2,734 images in ") for row in rows)
     assert any(row.startswith("SUMMARY 2,728 processed, 6 failed") for row in rows)
     assert any(row.startswith("TIER 3") and "100%" in row for row in rows)  # the last figures stand above
 
-    said, complaints = pipe.communicate(timeout=120)
-    assert (pipe.returncode, complaints) == (0, b"")
-    lines = said.decode().splitlines()
-    assert [c for c in said.decode() if unicodedata.category(c) == "Cc" and c != "\n"] == []
+    assert (followed.piped.returncode, followed.piped.stderr) == (0, b"")
+    said = followed.piped.stdout.decode()
+    lines = said.splitlines()
+    assert [c for c in said if unicodedata.category(c) == "Cc" and c != "\n"] == []
     assert [line for line in lines if line.startswith("TOTAL")] == totals
     course = [line for line in lines if "images" in line and "ETA" in line]
     assert 1 <= len(course) < 20
@@ -135,9 +120,7 @@ def test_once_prints_it_plainly_and_ends(stack: Stack, backfilled: dict[str, obj
 
 
 def test_a_reader_that_has_seen_enough_is_no_error(stack: Stack, moving: None) -> None:
-    process = subprocess.Popen(
-        command(stack, "watch", "--run", RUN), env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
+    process = stack.begin("watch", "--run", RUN)
     assert process.stdout is not None
     assert b"images" in process.stdout.readline()
     process.stdout.close()
