@@ -17,11 +17,14 @@ from events.topics import MAX_REQUEST_BYTES, Name
 from streams.cluster import Cluster
 from streams.errors import NotCopied
 from streams.recovery import started
+from streams.topics import describe
 
 COPIED: tuple[Name, ...] = ("results", "feedback", "runs", "heartbeats", "profiles", "alerts")
 """The topics that are no fold of others, but for `commands`: nobody should obey these twice."""
 DECIDED: Name = "alerts"
-"""Its decisions are copied before a worker folds the copy; from then on that worker takes its own."""
+"""Its decisions are copied before a worker folds the copy; from then on that worker takes its own: an episode that both
+decide would begin twice.
+"""
 SOURCE = "replay.source"
 _READ_TIMEOUT_MS = 500
 _LOOKED_AT = 2_000
@@ -39,7 +42,9 @@ class Copied(NamedTuple):
 async def copy(
     source: Cluster, target: Cluster, partitions: Mapping[Name, int], moved: Callable[[int], None]
 ) -> dict[Name, Copied]:
-    """Copy all topics of COPIED up to their present ends; `moved` is told how many records it was so far.
+    """Copy all topics of COPIED up to their present ends, or those that still are copied.
+
+    `moved` is told how many records it was so far.
 
     The topics of `target` must be there, with `partitions` each, and take a record's time as it is (CreateTime).
 
@@ -49,7 +54,7 @@ async def copy(
     copied: dict[Name, Copied] = {}
     done = 0
     async with started(reader := source.reader()), started(producer := target.producer()):
-        for name in COPIED:
+        for name in await _still_copied(reader, target):
             records = missing = 0
             for number in range(partitions[name]):
                 part = _Part(reader, producer, source, target, name, number)
@@ -63,12 +68,21 @@ async def copy(
     return copied
 
 
+async def _still_copied(reader: AIOKafkaConsumer, target: Cluster) -> tuple[Name, ...]:
+    """All of COPIED, but no decisions once a worker folds `target`: its run stage, which decides, wrote its ledger."""
+    found = await describe(target, [target.topic("ledger.run")])
+    ledger = [TopicPartition(name, number) for name, topic in found.items() for number in range(topic.partitions)]
+    folded = bool(ledger) and any((await reader.end_offsets(ledger)).values())
+    return tuple(name for name in COPIED if not (folded and name == DECIDED))
+
+
 async def waiting(source: Cluster, target: Cluster, partitions: Mapping[Name, int]) -> int:
     """How many offsets of the source lie behind what is copied, about: what `copy` would have to do."""
-    places = [(name, number) for name in COPIED for number in range(partitions[name])]
-    here = [TopicPartition(source.topic(name), number) for name, number in places]
-    there = [TopicPartition(target.topic(name), number) for name, number in places]
     async with started(reader := source.reader()):
+        names = await _still_copied(reader, target)
+        places = [(name, number) for name in names for number in range(partitions[name])]
+        here = [TopicPartition(source.topic(name), number) for name, number in places]
+        there = [TopicPartition(target.topic(name), number) for name, number in places]
         starts, ends = await reader.beginning_offsets(here), await reader.end_offsets(here)
         copied = await reader.end_offsets(there)
     offsets: int = sum(ends.values()) - sum(starts.values()) - sum(copied.values())

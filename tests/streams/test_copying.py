@@ -105,6 +105,18 @@ async def test_decisions_of_the_copy_s_own_worker_are_left_alone(kafka: str, top
     assert [record.value for record in await read(kafka, copied_to + "alerts")] == [b"decided here"]
 
 
+async def test_once_a_worker_folds_the_copy_only_that_one_decides(kafka: str, topics: str, copied_to: str) -> None:
+    async with AIOKafkaProducer(bootstrap_servers=kafka) as producer:
+        await producer.send_and_wait(topics + "alerts", b"before", b"one", partition=0)
+        await copy(kafka, topics, copied_to)
+        await producer.send_and_wait(copied_to + "ledger.run", b"its head", b"head", partition=3)
+        await producer.send_and_wait(topics + "alerts", b"decided by both", b"one", partition=0)
+        await producer.send_and_wait(topics + "results", b"{}", b"k", partition=0)
+    again = await copy(kafka, topics, copied_to)
+    assert (again.copied["results"], again.waiting) == (1, 0)
+    assert [record.value for record in await read(kafka, copied_to + "alerts")] == [b"before"]
+
+
 async def test_retention_that_ate_the_log_is_said_and_a_replay_mends_it(
     kafka: str, topics: str, copied_to: str, tmp_path: Path
 ) -> None:
