@@ -1,7 +1,8 @@
 """A dashboard over a real Kafka, and Debian's chromium in front of it."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -26,16 +27,27 @@ ARGUMENTS = [
 ]
 
 
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    """The browser. Not for the session: while it is open a loop runs, and other tests could start none."""
+_OPEN = ExitStack()
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Browser:
+    """The browser, for all tests of this folder."""
     if not CHROMIUM.exists():
         pytest.skip(f"{CHROMIUM} is missing: apt-get install chromium")
     expect.set_options(timeout=PATIENCE_MS)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
-        yield browser
-        browser.close()
+    playwright = _OPEN.enter_context(sync_playwright())
+    browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
+    _OPEN.callback(browser.close)
+    return browser
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Generator[None]:
+    """Closes the browser after the folder's last test: while it is open a loop runs, and others could start none."""
+    yield
+    if nextitem is None or Path(__file__).parent not in nextitem.path.parents:
+        _OPEN.close()
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 from sample_history import START_MS, component, insert, result, written
 from sample_runs import snapshot
 from serving import Served, served
-from windows import FITS, PHONE, faults, window
+from windows import FITS, PHONE, faults_on_a_desk, window
 
 from dashboard.pages.directory import PAGES
 from events import codec
@@ -246,6 +246,7 @@ WITH_DATA = (
     SOMEBODYS_SQL,
 )
 """Every page with something to show."""
+MEANT = "() => [...document.querySelectorAll('[data-means]')].map((element) => element.dataset.means)"
 UNEXPLAINED = """() => [...document.querySelectorAll("main td.n, main dd, main .big, main [data-text][data-format]")]
     .filter((number) => number.checkVisibility() && /\\d/.test(number.textContent) && !number.closest(".facts"))
     .filter((number) => !number.closest("[data-means]") && !number.querySelector("[data-means]"))
@@ -254,39 +255,27 @@ UNEXPLAINED = """() => [...document.querySelectorAll("main td.n, main dd, main .
     .map((number) => number.outerHTML.slice(0, 160))"""
 
 
-def test_every_number_says_what_it_means(context: BrowserContext, history: Served) -> None:
-    """But for the fields of one event where it is shown as it came (`.facts`), and what somebody's own SQL answers."""
+def test_every_page_with_data_fits_a_phone_has_no_serious_fault_and_explains_its_numbers(
+    chromium: Browser, history: Served
+) -> None:
+    """Explained is every number but the fields of one event where it is shown as it came (`.facts`), and what
+    somebody's own SQL answers.
+    """
     known = {definition["key"] for definition in history.client.get("/api/definitions").json()}
-    page, unexplained = context.new_page(), {}
-    for path in WITH_DATA:
-        if path == SOMEBODYS_SQL:
-            continue
-        page.goto(path)
-        page.wait_for_function(ANSWERED)
-        unexplained[path] = page.evaluate(UNEXPLAINED)
-        means = page.evaluate("() => [...document.querySelectorAll('[data-means]')].map((e) => e.dataset.means)")
-        assert set(means) <= known, path
-    assert {path: numbers for path, numbers in unexplained.items() if numbers} == {}
-
-
-def test_pages_fit_a_phone(chromium: Browser, history: Served) -> None:
-    with window(chromium, history.url, PHONE) as phone:
-        page = phone.new_page()
+    faults, unexplained = {}, {}
+    with window(chromium, history.url, PHONE) as opened:
+        page = opened.new_page()
         for path in WITH_DATA:
+            page.set_viewport_size(PHONE)
             page.goto(path)
             page.wait_for_function(ANSWERED)
             assert page.evaluate(FITS), path
-
-
-def test_no_page_with_data_has_a_serious_fault(context: BrowserContext) -> None:
-    page, found = context.new_page(), {}
-    for path in WITH_DATA:
-        page.goto(path)
-        page.wait_for_function(ANSWERED)
-        for scheme in ("dark", "light"):
-            page.emulate_media(color_scheme=scheme)
-            found[path, scheme] = faults(page)
-    assert {at: said for at, said in found.items() if said} == {}
+            faults |= {(path, scheme): said for scheme, said in faults_on_a_desk(page).items()}
+            if path != SOMEBODYS_SQL:
+                unexplained[path] = page.evaluate(UNEXPLAINED)
+                assert set(page.evaluate(MEANT)) <= known, path
+    assert {at: said for at, said in faults.items() if said} == {}
+    assert {path: numbers for path, numbers in unexplained.items() if numbers} == {}
 
 
 def test_where_clickhouse_is_away_each_page_says_so(chromium: Browser) -> None:

@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 from sample_runs import snapshot
 from serving import Served, wait_for
 from test_alerts_api import firing
-from windows import FITS, PHONE, Scheme, faults, window
+from windows import FITS, PHONE, faults_on_a_desk, window
 
 from dashboard.pages.directory import PAGES
 
@@ -44,9 +44,10 @@ def ready(page: Page) -> None:
     page.wait_for_function("() => !document.querySelector('[data-source][data-state=loading]')")
 
 
-@pytest.mark.parametrize("scheme", ["dark", "light"])
-def test_no_page_has_a_serious_fault_or_asks_anybody_else(chromium: Browser, dashboard: Served, scheme: Scheme) -> None:
-    run, abroad = new_run(dashboard), []
+def test_every_page_fits_a_phone_has_no_serious_fault_and_asks_nobody_else(
+    chromium: Browser, dashboard: Served
+) -> None:
+    run, abroad, found = new_run(dashboard), [], {}
 
     def inspect(route: Route) -> None:
         if route.request.url.startswith(dashboard.url):
@@ -55,24 +56,17 @@ def test_no_page_has_a_serious_fault_or_asks_anybody_else(chromium: Browser, das
             abroad.append(route.request.url)
             route.abort()
 
-    with window(chromium, dashboard.url, scheme=scheme) as opened:
+    with window(chromium, dashboard.url, PHONE) as opened:
         opened.route("**/*", inspect)
         page = opened.new_page()
         for known in PAGES:
-            page.goto(f"{known.path}?run={run}")
-            ready(page)
-            assert faults(page) == "", known.name
-    assert abroad == []
-
-
-def test_no_page_is_wider_than_a_phone(chromium: Browser, dashboard: Served) -> None:
-    run = new_run(dashboard)
-    with window(chromium, dashboard.url, PHONE, "light") as opened:
-        page = opened.new_page()
-        for known in PAGES:
+            page.set_viewport_size(PHONE)
             page.goto(f"{known.path}?run={run}")
             ready(page)
             assert page.evaluate(FITS), known.name
+            found |= {(known.name, scheme): said for scheme, said in faults_on_a_desk(page).items()}
+    assert {at: said for at, said in found.items() if said} == {}
+    assert abroad == []
 
 
 def test_the_navigation_leads_everywhere_and_keeps_the_run(context: BrowserContext, dashboard: Served) -> None:

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize
 
 Scheme = Literal["dark", "light"]
+SCHEMES: tuple[Scheme, ...] = ("dark", "light")
 DESKTOP: ViewportSize = {"width": 1440, "height": 900}
 PHONE: ViewportSize = {"width": 390, "height": 844}
 PATIENCE_MS = 60_000
@@ -34,7 +35,12 @@ def window(
         yield opened
 
 
-def faults(page: Page) -> str:
-    """What axe-core calls serious or critical on the page as it is; empty where it finds nothing."""
+def faults_on_a_desk(page: Page) -> dict[Scheme, str]:
+    """What axe-core calls serious or critical on the open page at a desk, dark and light; empty where nothing is."""
+    page.set_viewport_size(DESKTOP)
     page.evaluate(_AXE.read_text())
-    return "\n".join(page.evaluate(_FAULTS))
+    found: dict[Scheme, str] = {}
+    for scheme in SCHEMES:
+        page.emulate_media(color_scheme=scheme)
+        found[scheme] = "\n".join(page.evaluate(_FAULTS))
+    return found

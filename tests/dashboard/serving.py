@@ -36,7 +36,7 @@ def wait_for(ask: Callable[[], T | None], deadline_s: float = DEADLINE_S) -> T:
     end = time.monotonic() + deadline_s
     while not (answer := ask()):
         assert time.monotonic() < end, f"not so within {deadline_s} s"
-        time.sleep(0.02)
+        time.sleep(0.05)
     return answer
 
 

@@ -119,34 +119,37 @@ def log() -> dict[tuple[str, int], list[Stored]]:
 
 
 @pytest.fixture(scope="module")
-def clients(clickhouse: Addresses) -> Iterator[list[Client]]:
-    names = ["batches_1", "batches_2", "batches_3"]
-    migrators = [connect(clickhouse.migrator, database=name) for name in names]
-    for migrator in migrators:
-        migrate(migrator)
-        migrator.command("SYSTEM STOP MERGES")
-    yield [connect(clickhouse.writer, database=name) for name in names]
-    for migrator in migrators:
-        migrator.command("SYSTEM START MERGES")
-        migrator.command(f"DROP DATABASE {migrator.database}")
+def client(clickhouse: Addresses) -> Iterator[Client]:
+    migrator = connect(clickhouse.migrator, database="batches")
+    migrate(migrator)
+    migrator.command("SYSTEM STOP MERGES")
+    yield connect(clickhouse.writer, database="batches")
+    migrator.command("SYSTEM START MERGES")
+    migrator.command("DROP DATABASE batches")
+
+
+def empty(client: Client) -> None:
+    for source in SOURCES:
+        client.command(f"TRUNCATE TABLE {source.table}")
 
 
 def test_every_view_is_the_same_in_any_batches_and_merged_or_not(
-    clients: list[Client], log: dict[tuple[str, int], list[Stored]], clickhouse: Addresses
+    client: Client, log: dict[tuple[str, int], list[Stored]]
 ) -> None:
-    whole, halves, small = clients
-    load(whole, log, 10_000)
-    load(halves, log, 150, killed_at=1)
-    load(small, log, 37, killed_at=3)
-    load(small, log, 53)  # and all of it a second time
-    wanted = everything(whole)
+    load(client, log, 10_000)
+    wanted = everything(client)
     assert {name for name, found in wanted.items() if not found} <= OF_30_DAYS
-    assert everything(halves) == wanted
-    assert everything(small) == wanted
-    small.command("SYSTEM START MERGES")
-    [[before]] = small.query("SELECT count() FROM results").result_rows
+    empty(client)
+    load(client, log, 150, killed_at=1)
+    assert everything(client) == wanted
+    empty(client)
+    load(client, log, 37, killed_at=3)
+    load(client, log, 53)  # and all of it a second time
+    assert everything(client) == wanted
+    client.command("SYSTEM START MERGES")
+    [[before]] = client.query("SELECT count() FROM results").result_rows
     for source in SOURCES:
-        small.command(f"OPTIMIZE TABLE {source.table} FINAL")
-    [[after]] = small.query("SELECT count() FROM results").result_rows
+        client.command(f"OPTIMIZE TABLE {source.table} FINAL")
+    [[after]] = client.query("SELECT count() FROM results").result_rows
     assert after < before
-    assert everything(small) == wanted
+    assert everything(client) == wanted
