@@ -241,9 +241,11 @@ class Trial:
         tree: ast.Module,
     ) -> str:
         """The test that notices a flip, "?" where none can be run with it; empty where it survives."""
-        functions = [(function, after) for before, after in codes for function in live.get(before, ())]
         innermost = codes[-1][0]
-        items = self._in_order(self._callers.get(innermost) or list(self._seconds), self._noticed[name].get(what, ""))
+        called = self._callers.get(innermost, [])
+        spent = innermost in self._at_import and not called  # nobody calls it any more, but what it made is used
+        functions = [] if spent else [(function, after) for before, after in codes for function in live.get(before, ())]
+        items = self._in_order(called or self._callers_of(name), self._noticed[name].get(what, ""))
 
         def exchanged() -> str:
             for function, after in functions:
@@ -264,7 +266,8 @@ class Trial:
             _allow(10)
             importlib.import_module(f"metrics.{name}")  # with some flips that never ends
             first = _First()
-            for some in (items[:1], items):  # one file is collected sooner than all of them
+            # One file is collected sooner than all of them; and a table may be used by who calls nothing of its module.
+            for some in (items[:1], items, self._in_order(list(self._seconds), "")):
                 _allow(10 + 4 * sum(self._seconds[item] for item in some))
                 tests = dict.fromkeys(
                     item.nodeid.partition("[")[0] for item in some
@@ -278,6 +281,12 @@ class Trial:
         if not killer and (not functions or innermost in self._at_import):
             killer = self._fork(anew)
         return killer
+
+    def _callers_of(self, name: str) -> list[pytest.Item]:
+        """The tests that call anything of a module, or all."""
+        path = str(_path(name))
+        found = [item for code, items in self._callers.items() if code.co_filename == path for item in items]
+        return found or list(self._seconds)
 
     def _in_order(self, items: list[pytest.Item], noticed: str) -> list[pytest.Item]:
         """The one that noticed last time, those that noticed most so far, then the quickest, as long as time lasts."""

@@ -44,7 +44,7 @@ class Stamp(NamedTuple):
     offset: int
 
 
-_BEFORE_ALL = Stamp(-1, -1, -1)
+_BEFORE_ALL = Stamp(-1, 0, 0)
 
 
 class Silence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -28,7 +28,7 @@ _SEEDS: dict[type[Result], int] = {ImageResult: 0, ComponentResult: 1, MessageRe
 _WITH_LATENCY = (TOTALS, "model", "provider")
 _WITH_CONFIDENCE = (TOTALS, "tier", "model")
 _BAND_NAMES = dict(enumerate(["", *BAND_CODES]))
-_BAND_EDGES = [lowest for _, lowest in BANDS[-2::-1]]
+_BAND_EDGES = [lowest for _, lowest in reversed(BANDS[:-1])]
 Bytes = npt.NDArray[np.uint8]
 
 
