@@ -132,10 +132,10 @@ def _row(name: str, rule: Rule, *, is_changed: bool) -> RuleRow:
 
 
 def _limit(rule: Rule, signal: Signal) -> str:
-    """The rule's thresholds as a page writes them; a metric *of* something is compared with it (docs/alerts.md)."""
+    """The rule's thresholds as a page writes them; of a relative one they are multiples of its reference."""
 
     def said(threshold: float) -> str:
-        return f"{short(threshold)} times" if signal.docs.startswith("of ") else written(threshold, signal.unit)
+        return f"{short(threshold)} times" if signal.is_relative else written(threshold, signal.unit)
 
     edges = conditions(rule)
     side = "above" if edges[0].is_above else "below"

@@ -17,12 +17,16 @@ from .look import NAMED, Look, Reading, mean, ratio
 
 
 class Signal(NamedTuple):
-    """`unit` of the value, `docs`, what a reading's label is a value of (None: there is but one reading), and how."""
+    """`unit` of the value, `docs`, what a reading's label is a value of (None: there is but one reading), and how.
+
+    `is_relative`: its readings have a reference, of which a rule's threshold is a multiple.
+    """
 
     unit: str
     docs: str
     label: str | None
     read: Callable[[Look, int], list[Reading]]
+    is_relative: bool = False
 
 
 def read(look: Look, signal: str, window_ms: int) -> list[Reading]:
@@ -178,15 +182,23 @@ def _error_rate_forecast(look: Look, window_ms: int) -> list[Reading]:
 
 SIGNALS: dict[str, Signal] = {
     "error_rate": Signal("fraction", "failed results / results", None, _error_rate),
-    "cost_per_image": Signal("usd", "of the plan's price of the same tiers: cost / images", None, _cost_per_image),
+    "cost_per_image": Signal(
+        "usd", "of the plan's price of the same tiers: cost / images", None, _cost_per_image, is_relative=True
+    ),
     "seconds_since_result": Signal("s", "since the last result, while images are left", None, _seconds_since_result),
     "cheap_model_usage": Signal("fraction", "results of the plan's cheap models", None, _cheap_model_usage),
     "queue_depth": Signal("count", "images that wait, of all processors", None, _queue_depth),
     "confidence": Signal("fraction", "mean confidence", None, _confidence),
-    "quality": Signal("score", "of what it was before: confidence, success, validation, scores", "score", quality),
-    "cost_per_result": Signal("usd", "of what it was before, by tier: cost / results", None, cost_per_result),
-    "model_success": Signal("fraction", "of what it was before: results not failed", "model", model_success),
-    "model_latency_ms": Signal("ms", "of what it was before: mean latency", "model", model_latency),
+    "quality": Signal(
+        "score", "of what it was before: confidence, success, validation, scores", "score", quality, is_relative=True
+    ),
+    "cost_per_result": Signal(
+        "usd", "of what it was before, by tier: cost / results", None, cost_per_result, is_relative=True
+    ),
+    "model_success": Signal(
+        "fraction", "of what it was before: results not failed", "model", model_success, is_relative=True
+    ),
+    "model_latency_ms": Signal("ms", "of what it was before: mean latency", "model", model_latency, is_relative=True),
     "provider_error_rate": Signal("fraction", "failed results / results", "provider", _provider_error_rate),
     "availability": Signal("fraction", "minutes with a success / minutes with a result, 24 h", None, _availability),
     "seconds_since_heartbeat": Signal(
@@ -195,8 +207,10 @@ SIGNALS: dict[str, Signal] = {
     "budget_spent": Signal("fraction", "spent / budget", None, _budget_spent),
     "budget_projected": Signal("fraction", "projected cost / budget", None, _budget_projected),
     "budget_runway_s": Signal("s", "until the budget ends, if before the run does", None, _budget_runway),
-    "sla_latency_ms": Signal("ms", "of the promised latency: mean latency", None, _sla_latency),
-    "sla_error_rate": Signal("fraction", "of the promised error rate: failed / results", None, _sla_error_rate),
+    "sla_latency_ms": Signal("ms", "of the promised latency: mean latency", None, _sla_latency, is_relative=True),
+    "sla_error_rate": Signal(
+        "fraction", "of the promised error rate: failed / results", None, _sla_error_rate, is_relative=True
+    ),
     "seconds_past_deadline": Signal("s", "from the promised end to the expected one", None, _seconds_past_deadline),
     "rate_limit_headroom": Signal("fraction", "what is left of the limit", "provider", _rate_limit_headroom),
     "error_rate_forecast": Signal(
