@@ -25,6 +25,9 @@ _AT_BYTE = re.compile(r"\(byte (\d+)\)$")
 _HUGE = re.compile(rb"\d[eE]\+?\d{3,}|\d{309,}")
 _TEXT_LENGTH, _PATH_LENGTH = 300, 100
 """Of a complaint that quotes the value so much is kept, and of its end, where the path stands."""
+_LONE = "a lone surrogate"
+_PAIR_BYTES = 12
+"""As JSON spells a surrogate pair."""
 _GLANCE_BYTES = 512
 """What is nested too deep mostly is so from the beginning."""
 _STRUCTURED = b"application/cloudevents+json"
@@ -88,16 +91,6 @@ def _with_strings(value: bytes, at: int) -> int:
         end = string.end()
         at += end - begin
     return at
-
-
-def require_paired(value: bytes) -> None:
-    """Refuses a lone surrogate, which JSON can spell and text cannot hold."""
-    try:
-        json.dumps(json.loads(value), ensure_ascii=False).encode()
-    except UnicodeEncodeError as error:
-        raise Refused("not_text", "a lone surrogate") from error
-    except (ValueError, RecursionError):
-        return  # malformed: the typed decode says how
 
 
 def require_finite(raw: bytes) -> None:
@@ -167,14 +160,19 @@ def refusal(value: bytes, error: Exception) -> Refused:
 
 
 def _malformed(value: bytes, text: str) -> Refused:
+    """NaN, Infinity and half of a surrogate pair are told from other malformed JSON: Python's reader takes them."""
+    if "surrogate" in text:
+        return Refused("not_text", _LONE)
     at = _AT_BYTE.search(text)
-    begin = int(at.group(1)) if at else len(value)
-    if value[begin : begin + 1] not in (b"N", b"I"):
+    end = int(at.group(1)) if at else len(value)
+    half = b"\\ud" in value[max(end - _PAIR_BYTES, 0) : end].lower()  # the other is missed where it would end
+    if value[end : end + 1] not in (b"N", b"I") and not half:
         return Refused("not_json", text)
-    # Python's reader takes NaN and Infinity, which JSON does not know.
     strange: list[str] = []
     try:
-        json.loads(value, parse_constant=strange.append)
+        json.dumps(json.loads(value, parse_constant=strange.append), ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return Refused("not_text", _LONE)
     except (ValueError, RecursionError):
         return Refused("not_json", text)
     return Refused("not_finite", "a number that is not finite") if strange else Refused("not_json", text)

@@ -104,6 +104,21 @@ def test_each_reason_and_its_path(value: bytes | None, reason: Reason, where: st
     assert where in refusal.detail
 
 
+@pytest.mark.parametrize("name", ["model", "unknown", "output"])
+@pytest.mark.parametrize(
+    "half", [b"\\ud800", b"\\uDBFF", b"x\\udc00y", b"\\ud800\\n", b"\\ud800\\u0041", b"\\ud800" + b"x" * 99]
+)
+def test_half_a_surrogate_pair_wherever_it_stands(name: str, half: bytes) -> None:
+    first, last = raw(**{name: b'"%s"' % half}), encoded(IMAGE)[:-1] + b', "%s": "%s"}' % (name.encode(), half)
+    deep = encoded(IMAGE)[:-1] + b', "%s": {"a": ["%s"]}}' % (name.encode(), half)
+    found = {refused(value).reason for value in ((first, last) if name == "model" else (first, last, deep))}
+    assert found == {"not_text"}
+
+
+def test_a_whole_surrogate_pair_is_text() -> None:
+    assert decode("results", raw(model=b'"\\uD83D\\ude00"')).model == "\U0001f600"
+
+
 @pytest.mark.parametrize("name", [name for name in IMAGE if name != "event_type"])
 def test_each_required_field(name: str) -> None:
     refusal = refused(encoded({key: value for key, value in IMAGE.items() if key != name}))

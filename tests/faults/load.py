@@ -4,6 +4,7 @@ import random
 import threading
 import time
 from collections import deque
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -94,6 +95,13 @@ class Load:
             if self.published % 1_000 == 0:
                 self._producer.poll(0)
         assert self._producer.flush(120) == 0
+
+    def results(self) -> Iterator[tuple[bytes, bytes]]:
+        """Key and value of results as the load has them, without end and none of them twice; not published."""
+        while True:
+            topic, key, value = self._event()
+            if topic == "results":
+                yield key, value
 
     def _publish(self) -> None:
         last, owed = time.monotonic(), 0.0
