@@ -13,7 +13,7 @@ table functions such as `file` or `url`.
 
 from servers.errors import QueryError
 
-from .engine import Handle, escaped
+from .engine import Conditions, Handle, escaped
 from .reader import Reader
 from .request import Request
 from .statements import leading_words, words
@@ -48,13 +48,22 @@ class Access:
     def __init__(self, handle: Handle) -> None:
         self._reader = Reader(handle)
 
+    def ready_for(self, role: Role, request: Request, statement: str) -> Conditions | None:
+        """What a handle is ready for that may run this at once; None where `prepare` has to look at the statement."""
+        known = role is Role.READER and self._reader.knows(statement)
+        return _conditions(request) if known else None
+
     def prepare(self, handle: Handle, role: Role, request: Request, statement: str) -> None:
         """Ready `handle` for the statement, or raise `QueryError` if it is not to run."""
+        if handle.ready_for is not None:
+            return
         if role is Role.READER:
-            self._reader.use(handle, request.database)
-            _check_shape(handle, request, statement)
-            self._reader.check(handle, statement, request.query_params)
+            lasts = self._reader.use(handle, request.database)
+            if not self._reader.knows(statement):
+                kind = _check_shape(handle, request, statement)
+                self._reader.check(handle, statement, request.query_params, remember=kind == "READ_ONLY")
             handle.prepare(None, {**self._reader.settings(request.settings), "readonly": "1"})
+            handle.ready_for = _conditions(request) if lasts else None
             return
         handle.prepare(request.database, request.settings)
         _check_shape(handle, request, statement)
@@ -65,7 +74,12 @@ class Access:
             raise _denied(role, f"{leading[0]} is the migrator's")
 
 
-def _check_shape(handle: Handle, request: Request, statement: str) -> None:
+def _conditions(request: Request) -> Conditions:
+    return request.database, frozenset(request.settings.items())
+
+
+def _check_shape(handle: Handle, request: Request, statement: str) -> str:
+    """The statement's class, if it is one statement that this request may carry."""
     kind, count = handle.classify(statement)
     if count > 1:
         raise QueryError.named(62, "SYNTAX_ERROR", "Syntax error (Multi-statements are not allowed)")
@@ -80,6 +94,7 @@ def _check_shape(handle: Handle, request: Request, statement: str) -> None:
         outside = {b"OUTFILE", b"INFILE"} & {word for word, _ in words(statement.encode())}
         if outside:
             raise QueryError.named(358, "INTO_OUTFILE_NOT_ALLOWED", f"{outside.pop().decode()} is not allowed")
+    return kind
 
 
 def _say_what_is_wrong(handle: Handle, statement: str) -> None:

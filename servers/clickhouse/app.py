@@ -38,7 +38,7 @@ class ClickHouseApp:
     ) -> None:
         self._engine, self._passwords, self._access, self._threads = engine, passwords, access, threads
         self.sessions = Sessions(engine.handle, time.monotonic)
-        self._running: dict[str, str] = {}  # the tag of the handle that runs a client's query id
+        self._running: dict[str, Handle] = {}  # which runs a client's query id
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -79,9 +79,9 @@ class ClickHouseApp:
             text += await request.body.whole(_MAX_STATEMENT_BYTES)
         statement = (insert.before + insert.after) if insert else self._by_our_tag(text.decode())
         session = self._session(request, role, statement)
-        handle = session.handle if session else self._engine.handle()
+        handle = session.handle if session else self._engine.handle(self._access.ready_for(role, request, statement))
         undo: list[str] = []
-        self._running[request.query_id] = handle.tag
+        self._running[request.query_id] = handle
 
         def prepare() -> None:
             if session:
@@ -107,8 +107,11 @@ class ClickHouseApp:
     def _by_our_tag(self, statement: str) -> str:
         """A client's `KILL QUERY WHERE query_id = …` (DBeaver's cancel) in terms of what the engine knows."""
         kill = _KILL.fullmatch(statement)
-        tag = self._running.get(kill[2]) if kill else None
-        return f"{kill[1]} Settings['log_comment'] = {quoted(tag)} {kill[3]}" if kill and tag else statement
+        handle = self._running.get(kill[2]) if kill else None
+        if not kill or not handle:
+            return statement
+        handle.killed = True
+        return f"{kill[1]} Settings['log_comment'] = {quoted(handle.tag)} {kill[3]}"
 
     def _session(self, request: Request, role: Role, statement: str) -> Session | None:
         session_id = request.params.get("session_id")
@@ -204,6 +207,7 @@ class ClickHouseApp:
             await asyncio.sleep(_KILL_AGAIN_S)
 
     def _kill(self, handle: Handle) -> "Future[bool]":
+        handle.killed = True
         return self._threads.submit(self._engine.kill, handle.tag)
 
 

@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 from typing import Any
 from xml.sax.saxutils import escape
 
@@ -22,6 +23,10 @@ _ERROR = re.compile(
 _VERSION = re.compile(r" \(version [\d.]+(?: \([^)]*\))?\)\.?(?: \(\w+\))?\s*$")
 _MIB = 2**20
 _SPARE_HANDLES = 4
+_READY_HANDLES = 8
+
+Conditions = tuple[str | None, frozenset[tuple[str, str]]]
+"""A database and settings, as a request asks for them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +74,10 @@ class Handle:
         self._connection = _library().connect(path)
         # What `Engine.kill` knows this handle's query by, as the engine makes up its query ids itself.
         self.tag = str(uuid.uuid4())
+        self.ready_for: Conditions | None = None
+        """Set where every statement leaves the session as it was, so that the next request may have it."""
+        self.killed = False
+        """Whether somebody asked for its query's end: that may come late, and would end the next one."""
         self.prepare(None, {**settings, "log_comment": self.tag})
 
     def close(self) -> None:
@@ -131,17 +140,34 @@ class Engine:
         _library().set_signal_handlers_enabled(0)
         self._first = Handle(f"{path}?config-file={config}", settings)
         self._spare: deque[Handle] = deque()
+        self._ready: deque[Handle] = deque()
+        self._taking = Lock()
         self.version, self.timezone = self._first.execute("SELECT version(), timezone()")[0].decode().split()
 
-    def handle(self) -> Handle:
-        """A session as new, to be given back to `retire`."""
+    def handle(self, ready_for: Conditions | None = None) -> Handle:
+        """A session that is ready for just that, else one as new; to be given back to `retire`."""
+        with self._taking:
+            for handle in self._ready:
+                if handle.ready_for == ready_for:
+                    self._ready.remove(handle)
+                    return handle
         try:
             return self._spare.popleft()
         except IndexError:
             return Handle(self._path, self._settings)
 
     def retire(self, handle: Handle) -> None:
-        """Forget a session; its place is filled ahead of the next request, which so does not wait for it."""
+        """Forget a session, or keep it if it is ready for another request.
+
+        One that was used longest ago makes room. The place of a forgotten one is filled ahead of the next request,
+        which so does not wait for it.
+        """
+        if handle.ready_for is not None and not handle.killed:
+            with self._taking:
+                self._ready.append(handle)
+                if len(self._ready) <= _READY_HANDLES:
+                    return
+                handle = self._ready.popleft()
         handle.close()
         if len(self._spare) < _SPARE_HANDLES:
             self._spare.append(Handle(self._path, self._settings))
@@ -158,8 +184,8 @@ class Engine:
 
     def close(self) -> None:
         """Flush and close; queries must have ended."""
-        while self._spare:
-            self._spare.popleft().close()
+        for handle in (*self._spare, *self._ready):
+            handle.close()
         self._first.close()
 
 

@@ -1,6 +1,7 @@
 """What the reader may ask, by the allow-list of `sinks.reading.guard`, and the limits it runs under."""
 
 import re
+from collections import OrderedDict
 from collections.abc import Mapping
 
 from servers.errors import QueryError
@@ -27,6 +28,7 @@ _READER_SETTINGS = re.compile(
     r"use_query_cache|\w+_nulls|transform_null_in|count_distinct_implementation|allow_experimental_analyzer|"
     r"enable_analyzer|load_balancing|send_timeout|receive_timeout|use_skip_indexes\w*|optimize_\w+"
 )
+_MOST_KNOWN, _KNOWN_LENGTH = 512, 2**14
 _FILE_SETTINGS = {"output_format_schema"}  # its value is the path of a file to write
 
 
@@ -35,9 +37,12 @@ class Reader:
 
     def __init__(self, handle: Handle) -> None:
         self._guard = Guard(_asking(handle))
+        self._known: OrderedDict[str, None] = OrderedDict()
 
-    def use(self, handle: Handle, asked: str | None) -> None:
+    def use(self, handle: Handle, asked: str | None) -> bool:
         """Enter the database asked for; by default `imageledger`, or the catalogue as long as there is none.
+
+        Returns whether the next request would come to the same.
 
         Raises `QueryError` (ACCESS_DENIED) for a database that is not the reader's.
         """
@@ -47,6 +52,8 @@ class Reader:
             handle.prepare(asked if asked in DATABASES else "imageledger", {})
         except QueryError:
             handle.prepare("INFORMATION_SCHEMA", {})
+            return False
+        return True
 
     def settings(self, asked: Mapping[str, str]) -> dict[str, str]:
         """The settings to run under: the limits, changed up to CEILINGS, and other settings where that is harmless.
@@ -65,13 +72,24 @@ class Reader:
                 settings[name] = value
         return settings
 
-    def check(self, handle: Handle, statement: str, params: Mapping[str, str]) -> None:
-        """Raise `QueryError` unless the reader may run this statement with these parameters."""
+    def knows(self, statement: str) -> bool:
+        """Whether the reader may run this statement with whatever parameters, which `check` found before."""
+        return statement in self._known
+
+    def check(self, handle: Handle, statement: str, params: Mapping[str, str], *, remember: bool) -> None:
+        """Raise `QueryError` unless the reader may run this statement with these parameters.
+
+        `remember`: the statement only reads, so that it may be known from now on.
+        """
         given = _asking(handle, as_sent=params)
         try:
-            self._guard.check(given, statement, params)
+            always = self._guard.check(given, statement, params)
         except Refused as refused:
             raise _denied(str(refused)) from refused
+        if always and remember and len(statement) <= _KNOWN_LENGTH:
+            self._known[statement] = None
+            if len(self._known) > _MOST_KNOWN:
+                self._known.popitem(last=False)
 
 
 def _asking(handle: Handle, as_sent: Mapping[str, str] | None = None) -> Ask:

@@ -120,8 +120,13 @@ class Guard:
                     self._aggregates.add(name)
         self._combinators = [name for (name,) in _rows(ask(_COMBINATORS, {}))]
 
-    def check(self, ask: Ask, statement: str, parameters: Mapping[str, str]) -> None:
-        """Returns if the reader may run the statement with these parameters. Raises Refused, and what `ask` does."""
+    def check(self, ask: Ask, statement: str, parameters: Mapping[str, str]) -> bool:
+        """Returns if the reader may run the statement with these parameters. Raises Refused, and what `ask` does.
+
+        True: with any parameters, and whatever becomes of tables and views; so it need not be asked again of this
+        text. A parameter that is a name (`{table:Identifier}`) or a view that is called like a function make it False.
+        """
+        always = "Identifier" not in statement
         nodes = _tree(ask(f"EXPLAIN AST {statement}", parameters))
         if nodes[0].kind not in _STATEMENTS:
             raise Refused(f"statement {nodes[0].kind} is not on the reader's list")
@@ -138,7 +143,7 @@ class Guard:
                 self._check_table(node.name)
             elif node.kind == "Function":
                 if position and nodes[position - 1].kind == "TableExpression":
-                    self._check_table_function(ask, node.name)
+                    always &= self._check_table_function(ask, node.name)
                 else:
                     self._check_function(node.name)
                     self._check_membership(nodes, position)
@@ -146,6 +151,7 @@ class Guard:
                 raise _refusal(f"function {node.name}")  # a function can be given to another by its name
             elif node.kind in {"ColumnsApplyTransformer", "Set"}:
                 raise _refusal("APPLY" if node.kind == "ColumnsApplyTransformer" else "SETTINGS in the query")
+        return always
 
     def _check_function(self, name: str) -> None:
         known = name.lower()
@@ -158,13 +164,14 @@ class Guard:
             return True
         return any(name.endswith(c) and self._is_combined(name[: -len(c)]) for c in self._combinators)
 
-    def _check_table_function(self, ask: Ask, name: str) -> None:
+    def _check_table_function(self, ask: Ask, name: str) -> bool:
+        """Whether it is a table function, so no view."""
         if name.lower() in TABLE_FUNCTIONS:
-            return
+            return True
         database, _, view = name.rpartition(".")
         is_view = {"database": database, "view": view, "name": name}
         if (not database or database in self._databases) and ask(_VIEW_OF_THE_NAME, is_view).strip() == "1":
-            return
+            return False
         raise _refusal(f"table function {name}")
 
     def _check_table(self, name: str) -> None:

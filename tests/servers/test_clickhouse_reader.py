@@ -179,3 +179,40 @@ def test_memory_and_time_are_bounded(reader: httpx.Client) -> None:
     assert much.headers["x-clickhouse-exception-code"] == "241"
     long = reader.post("/", params={"max_execution_time": "1"}, content="SELECT count() FROM system.numbers")
     assert long.headers["x-clickhouse-exception-code"] in {"158", "159"}
+
+
+def test_a_statement_asked_again_is_answered_under_its_own_parameters_and_settings(reader: httpx.Client) -> None:
+    query = "SELECT {x:String}, getSetting('max_result_rows')"
+    for given, rows in [("a", "7"), ("b", "7"), ("c", "9"), ("d", "7")]:
+        answer = reader.post("/", params={"param_x": given, "max_result_rows": rows}, content=query)
+        assert answer.text == f"{given}\t{rows}\n"
+    plain = reader.post("/", params={"param_x": "e"}, content=query)
+    assert plain.text == f"e\t{LIMITS['max_result_rows']}\n"
+    without = reader.post("/", params={"max_result_rows": "7"}, content=query)
+    assert without.headers["x-clickhouse-exception-code"] == "456"  # no value of an earlier request's stands in
+
+
+def test_what_is_refused_is_refused_again_under_settings_that_were_used_before(reader: httpx.Client) -> None:
+    for _ in range(2):
+        assert reader.post("/", content="SELECT a FROM rows").text == "1\n"
+        assert reader.post("/", content="SELECT * FROM system.users").status_code == 403
+        assert reader.get("/", params={"query": "SELECT a FROM rows"}).text == "1\n"
+
+
+def test_a_view_that_is_called_is_looked_for_every_time(clickhouse: Addresses, reader: httpx.Client) -> None:
+    called = "SELECT * FROM passing(x=1)"
+    made = "CREATE VIEW imageledger.passing AS SELECT a FROM imageledger.rows WHERE a = {x:UInt64}"
+    for statement, status in [(made, 200), ("DROP VIEW imageledger.passing", 403), (made, 200)]:
+        assert httpx.post(clickhouse.migrator, content=statement).text == ""
+        assert [reader.post("/", content=called).status_code for _ in range(2)] == [status, status]
+    httpx.post(clickhouse.migrator, content="DROP VIEW imageledger.passing")
+
+
+def test_a_known_statement_sees_what_its_tables_have_become(clickhouse: Addresses, reader: httpx.Client) -> None:
+    query = "SELECT * FROM changing"
+    for value in ("1", "'text'"):
+        made = f"CREATE OR REPLACE VIEW imageledger.changing AS SELECT {value} AS x"
+        assert httpx.post(clickhouse.migrator, content=made).text == ""
+        assert [reader.post("/", content=query).text for _ in range(2)] == [value.strip("'") + "\n"] * 2
+    httpx.post(clickhouse.migrator, content="DROP VIEW imageledger.changing")
+    assert reader.post("/", content=query).headers["x-clickhouse-exception-code"] == "60"
