@@ -19,6 +19,8 @@ MAX_DEPTH = 8
 _STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?'
 _STRINGS = re.compile(_STRING, re.DOTALL)
 _BRACKETS = re.compile(rb"[\[\]{}]")
+_BRACES_AS_BRACKETS = bytes.maketrans(b"{}", b"[]")
+_NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _PATH = re.compile(r" - at `(.*)`$")
 _NAMED = re.compile(r"missing required field `(.*?)`")
 _AT_BYTE = re.compile(r"\(byte (\d+)\)$")
@@ -28,8 +30,6 @@ _TEXT_LENGTH, _PATH_LENGTH = 300, 100
 _LONE = "a lone surrogate"
 _PAIR_BYTES = 12
 """As JSON spells a surrogate pair."""
-_GLANCE_BYTES = 512
-"""What is nested too deep mostly is so from the beginning."""
 _STRUCTURED = b"application/cloudevents+json"
 _ATTRIBUTES = {"event_id": "id", "event_type": "type", "event_time": "time", "source": "source"}
 
@@ -44,11 +44,20 @@ def require_text(value: bytes) -> None:
 
 def require_shape(value: bytes) -> None:
     """Refuses nesting over 8 and lists over 1,000, wherever they stand; reads without recursion."""
-    breach = _breach(_bare(value[:_GLANCE_BYTES])) or (len(value) > _GLANCE_BYTES and _breach(_bare(value)))
+    bare = _bare(value)
+    breach = None if _is_small(bare) else _breach(bare)
     if breach:
         reason, at = breach
         limit = f"nesting over {MAX_DEPTH}" if reason == "too_deep" else f"a list over {MAX_ITEMS}"
         raise Refused(reason, f"byte {_with_strings(value, at)}: {limit}")
+
+
+def _is_small(bare: bytes) -> bool:
+    """Whether JSON without its strings is so at first sight: each round takes the innermost pairs of brackets away."""
+    brackets = bare.translate(_BRACES_AS_BRACKETS, _NO_BRACKETS)
+    for _ in range(MAX_DEPTH):
+        brackets = brackets.replace(b"[]", b"")
+    return not brackets and bare.count(b",") < MAX_ITEMS
 
 
 def _bare(value: bytes) -> bytes:
@@ -168,14 +177,22 @@ def _malformed(value: bytes, text: str) -> Refused:
     half = b"\\ud" in value[max(end - _PAIR_BYTES, 0) : end].lower()  # the other is missed where it would end
     if value[end : end + 1] not in (b"N", b"I") and not half:
         return Refused("not_json", text)
-    strange: list[str] = []
     try:
-        json.dumps(json.loads(value, parse_constant=strange.append), ensure_ascii=False).encode()
+        _WRITER.encode(_READER.decode(value.decode())).encode()
+    except Refused as refused:
+        return refused
     except UnicodeEncodeError:
         return Refused("not_text", _LONE)
     except (ValueError, RecursionError):
-        return Refused("not_json", text)
-    return Refused("not_finite", "a number that is not finite") if strange else Refused("not_json", text)
+        pass
+    return Refused("not_json", text)
+
+
+def _refuse(_constant: str) -> None:
+    raise Refused("not_finite", "a number that is not finite")
+
+
+_READER, _WRITER = json.JSONDecoder(parse_constant=_refuse), json.JSONEncoder(ensure_ascii=False)
 
 
 def _numbers(document: Any) -> Iterator[float]:
