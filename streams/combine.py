@@ -9,7 +9,7 @@ from aiokafka import ConsumerRecord
 from events.partials import Partials
 from events.topics import Name
 from metrics.fold.partition import Fold, Record, Topic
-from metrics.fold.segment import Segment
+from metrics.fold.segment import Segment, together
 
 from .intake import decode_all
 from .setup import Outgoing, StageSetup, Step
@@ -29,9 +29,9 @@ class Combine:
         self._number = number
         self._fold = Fold()
 
-    def restore(self, run_id: str, segment: Segment) -> None:
-        """Take in a segment of the ledger."""
-        self._fold.restore(run_id, segment)
+    def restore(self, run_id: str, *segments: Segment) -> None:
+        """Take in segments of the ledger: at once, since most rows are in most of them."""
+        self._fold.restore(run_id, together(segments))
 
     def take(self, topic: Name, records: Sequence[ConsumerRecord]) -> Step[Segment]:
         """Fold a chunk of `results` or `feedback`."""

@@ -24,7 +24,7 @@ from .errors import Fenced, WriteRefused
 from .ledger import Ledger, P
 from .positions import Chunk
 from .posting import all_of, post
-from .recovery import EXPIRING, records_to_end, require_same_topics, require_start, require_whole_log, started
+from .recovery import EXPIRING, by_run, records_to_end, require_same_topics, require_start, require_whole_log, started
 from .setup import Outgoing, StageSetup, Step, Surroundings
 
 log = logging.getLogger(__name__)
@@ -150,10 +150,9 @@ class Partition(Generic[P]):
         async with started(reader := cluster.reader()):
             ledger = TopicPartition(cluster.topic(self._setup.ledger), self.number)
             async for batch in records_to_end(reader, ledger):
-                for record in batch:
-                    final = self._ledger.read(record.key or b"", record.value, record.headers)
-                    if final is not None:
-                        self._state.restore(*final)
+                found = (self._ledger.read(record.key or b"", record.value, record.headers) for record in batch)
+                for run_id, segments in by_run(filter(None, found)):
+                    self._state.restore(run_id, *segments)
                 self.progress += 1
             for run_id, segment, is_last in self._ledger.read_to_end():
                 self._state.restore(run_id, segment)

@@ -1,7 +1,8 @@
 """Taking a partition over: shut the former owner out, then read what it has folded (DESIGN.md 5.3)."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections import defaultdict
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
@@ -11,8 +12,11 @@ from events.topics import Name
 from .cluster import Cluster
 from .entries import Head
 from .errors import LogReplaced, LogTruncated
+from .ledger import P
 
 _READ_TIMEOUT_MS = 200
+TOGETHER = 32
+"""Segments of 64 kB, mostly: decoded they take some 15 MB."""
 
 EXPIRING: frozenset[Name] = frozenset({"heartbeats"})
 """Source topics whose records lose their meaning with age; that retention took some is no loss."""
@@ -30,6 +34,17 @@ async def records_to_end(reader: AIOKafkaConsumer, partition: TopicPartition) ->
     while await reader.position(partition) < end:
         batches = await reader.getmany(partition, timeout_ms=_READ_TIMEOUT_MS)
         yield batches.get(partition, [])
+
+
+def by_run(finals: Iterable[tuple[str, P]]) -> Iterator[tuple[str, list[P]]]:
+    """Segments of the same run together, in their order, while no more than TOGETHER are held."""
+    held: defaultdict[str, list[P]] = defaultdict(list)
+    for number, (run_id, segment) in enumerate(finals, start=1):
+        held[run_id].append(segment)
+        if number % TOGETHER == 0:
+            yield from held.items()
+            held.clear()
+    yield from held.items()
 
 
 def require_same_topics(head: Head, topic_ids: Mapping[str, str], cluster: Cluster) -> None:

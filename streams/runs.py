@@ -86,17 +86,18 @@ class Runs:
         """The runs whose registers are in memory, not packed."""
         return self._runs.keys() - {ALL_RUNS}
 
-    def restore(self, run_id: str, segment: RunSegment) -> None:
-        """Take in a segment of the ledger. What was published of it is not known: it will be again, once.
+    def restore(self, run_id: str, *segments: RunSegment) -> None:
+        """Take in segments of the ledger. What was published of them is not known: it will be again, once.
 
         Of a run at rest its last snapshot was: it is left alone.
         """
-        if segment.packed:
-            self._forget(run_id)
-            self._resting[run_id] = segment
-            return
-        self._run(run_id).restore(segment)
-        self._stirred.add(run_id)
+        for segment in segments:
+            if segment.packed:
+                self._forget(run_id)
+                self._resting[run_id] = segment
+            else:
+                self._run(run_id).restore(segment)
+                self._stirred.add(run_id)
 
     def take(self, topic: Name, records: Sequence[ConsumerRecord]) -> Step[RunSegment]:
         """Take a chunk of `partials`, `runs` or `heartbeats` into the registers."""

@@ -44,8 +44,8 @@ class Step(NamedTuple, Generic[P]):
 class State(Protocol[P]):
     """One partition's fold in memory; its methods are pure but for this state."""
 
-    def restore(self, run_id: str, segment: P, /) -> None:
-        """Take in what the ledger holds, in segment order, before anything else."""
+    def restore(self, run_id: str, /, *segments: P) -> None:
+        """Take in what the ledger holds, one or more segments at a time, in their order, before anything else."""
 
     def take(self, topic: Name, records: Sequence[ConsumerRecord], /) -> Step[P]:
         """Fold consecutive records of one source topic (its name without prefix), one or more of the first of them."""

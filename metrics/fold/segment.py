@@ -1,5 +1,7 @@
 """What one chunk changed in one run, absolute: also the stored form of a ledger segment of the combine stage."""
 
+from collections.abc import Sequence
+
 import msgspec
 
 from events.partials import TOTAL, PartialRow, Partials
@@ -46,24 +48,10 @@ class Segment(msgspec.Struct, array_like=True):
 
         All rows of the newer stay, even frozen ones: until the next chunk they may have to be said once more.
         """
-        dropped = newer.sealed_topics
-        rows = {row_key(row): row for row in self.rows if is_kept(row, newer.watermark_ms, dropped)}
-        rows.update((row_key(row), row) for row in newer.rows)
-        results, feedback = "results" not in dropped, "feedback" not in dropped
-        return Segment(
-            rows=list(rows.values()),
-            ids=self.ids + newer.ids if results else b"",
-            subjects=_newest(self.subjects + newer.subjects, SUBJECT_BYTES) if results else b"",
-            feedback_ids=self.feedback_ids + newer.feedback_ids if feedback else b"",
-            verdicts=_newest(self.verdicts + newer.verdicts, VERDICT_BYTES) if feedback else b"",
-            source_offsets=newer.source_offsets,
-            recorded_ms=newer.recorded_ms,
-            watermark_ms=newer.watermark_ms,
-            first_event_ms=newer.first_event_ms,
-            truncated=newer.truncated,
-            sealed_topics=newer.sealed_topics,
-            alive=newer.alive,
-        )
+        merged = together((self, newer))
+        merged.subjects = _newest(merged.subjects, SUBJECT_BYTES)
+        merged.verdicts = _newest(merged.verdicts, VERDICT_BYTES)
+        return merged
 
     def encode(self) -> bytes:
         """MessagePack; its rows are JSON, where a sum may pass 64 bits."""
@@ -89,6 +77,29 @@ class Segment(msgspec.Struct, array_like=True):
             rows=self.rows,
             truncated=self.truncated,
         )
+
+
+def together(segments: Sequence[Segment]) -> Segment:
+    """Segments that followed one another, one or more, as one to restore: `merge` but for the memory it takes.
+
+    A subject or an opinion stands in it as often as it moved, in that order. No argument is changed.
+    """
+    *older, newest = segments
+    if not older:
+        return newest
+    dropped = newest.sealed_topics
+    rows = {row_key(row): row for segment in older for row in segment.rows}
+    rows = {key: row for key, row in rows.items() if is_kept(row, newest.watermark_ms, dropped)}
+    rows.update((row_key(row), row) for row in newest.rows)
+    results, feedback = "results" not in dropped, "feedback" not in dropped
+    return msgspec.structs.replace(
+        newest,
+        rows=list(rows.values()),
+        ids=b"".join(segment.ids for segment in segments) if results else b"",
+        subjects=b"".join(segment.subjects for segment in segments) if results else b"",
+        feedback_ids=b"".join(segment.feedback_ids for segment in segments) if feedback else b"",
+        verdicts=b"".join(segment.verdicts for segment in segments) if feedback else b"",
+    )
 
 
 _DECODER = msgspec.msgpack.Decoder(tuple[bytes, Segment])

@@ -12,7 +12,7 @@ from events.envelope import EPOCH
 from events.feedback import FeedbackRecorded
 from events.results import Answer, ComponentResult, Failure, Gap, ImageResult, MessageResult
 from metrics.fold.partition import Fold, Record, Topic
-from metrics.fold.segment import Segment
+from metrics.fold.segment import Segment, together
 from metrics.registers import RunRegisters
 
 BEGIN_MS = 1_795_000_000_000
@@ -198,13 +198,14 @@ class Pipeline:
                 registers = self.registers.setdefault(run_id, RunRegisters(run_id))
                 registers.take_partials(segment.partials(run_id, partition, self.sequence))
 
-    def restart(self) -> None:
-        """Forgets the folds and makes them anew from the ledger's stored bytes."""
+    def restart(self, at_once: int) -> None:
+        """Forgets the folds and makes them anew from the ledger's stored bytes, so many segments of a run at once."""
         for partition, runs in self.ledger.items():
             fold = self.folds[partition] = Fold(seal_after_ms=self.seal_after_ms)
             for run_id, segments in runs.items():
-                for segment in segments:
-                    fold.restore(run_id, Segment.decode(segment.encode()))
+                stored = [Segment.decode(segment.encode()) for segment in segments]
+                for at in range(0, len(stored), at_once):
+                    fold.restore(run_id, together(stored[at : at + at_once]))
 
     def _keep(self, partition: int, run_id: str, segment: Segment, *, merged: bool) -> None:
         segments = self.ledger.setdefault(partition, {}).setdefault(run_id, [])

@@ -171,7 +171,7 @@ def test_a_fold_goes_on_from_its_ledger_as_if_it_had_never_stopped(
     through, stopped = Pipeline(SEAL_AFTER_MS), Pipeline(SEAL_AFTER_MS)
     through.feed(chunks)
     stopped.feed(chunks[:at], merged=merged)
-    stopped.restart()
+    stopped.restart(data.draw(st.sampled_from([1, 2, 5])))
     stopped.feed(chunks[at:], merged=merged)
     assert snapshots(stopped, 0) == snapshots(through, 0)
 
@@ -188,7 +188,7 @@ def test_a_fold_goes_on_from_its_state_as_one_segment(
     stopped.feed(chunks[:at], merged=merged)
     stopped.put_together()
     stopped.feed(chunks[at:further], merged=merged)
-    stopped.restart()
+    stopped.restart(data.draw(st.sampled_from([1, 2, 5])))
     stopped.feed(chunks[further:], merged=merged)
     assert snapshots(stopped, 0) == snapshots(through, 0)
 

@@ -51,9 +51,10 @@ class Tally:
         self.totals: dict[str, int] = {}
         self.seen: set[tuple[str, int]] = set()
 
-    def restore(self, run_id: str, segment: Sums) -> None:
-        self.totals[run_id] = segment.total
-        self.seen.update(segment.offsets)
+    def restore(self, run_id: str, *segments: Sums) -> None:
+        for segment in segments:
+            self.totals[run_id] = segment.total
+            self.seen.update(segment.offsets)
 
     def take(self, topic: Name, records: Sequence[ConsumerRecord]) -> Step[Sums]:
         changed: dict[str, Sums] = {}
