@@ -20,7 +20,7 @@ from .cluster import Cluster
 from .positions import Positions
 
 CHUNK_RECORDS = 4_000
-CHUNK_BYTES = 4 << 20
+CHUNK_BYTES = 16 << 20
 _FETCH_BYTES = 4 << 20
 _FETCH_MIN_BYTES = 1 << 20
 _FETCH_WAIT_MS = 150
