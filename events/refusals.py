@@ -1,5 +1,6 @@
 """Why a record is refused, and the dead letter that keeps it (DETAILS.md, Refused records)."""
 
+import functools
 import hashlib
 from typing import Literal, NamedTuple
 
@@ -50,16 +51,26 @@ class DeadLetter(NamedTuple):
 
 def dead_letter(position: Position, value: bytes | None, refused: Refused) -> DeadLetter:
     """The letter for a refused record: its raw bytes up to 1 MiB, else their first 64 KiB with size and SHA-256."""
+    topic, partition, offset, timestamp_ms = position
     headers = [
-        ("dlq.reason", refused.reason.encode()),
+        _reason(refused.reason),
         ("dlq.detail", refused.detail.encode("utf-8", "backslashreplace")),
-        ("dlq.topic", position.topic.encode()),
-        ("dlq.partition", b"%d" % position.partition),
-        ("dlq.offset", b"%d" % position.offset),
-        ("dlq.timestamp", b"%d" % position.timestamp_ms),
+        *_log(topic, partition),
+        ("dlq.offset", b"%d" % offset),
+        ("dlq.timestamp", b"%d" % timestamp_ms),
     ]
     raw = value or b""
     if len(raw) > MAX_RECORD_BYTES:
         headers += [("dlq.size", b"%d" % len(raw)), ("dlq.sha256", hashlib.sha256(raw).hexdigest().encode())]
         raw = raw[:EXCERPT_BYTES]
-    return DeadLetter(f"{position.topic}-{position.partition}-{position.offset}".encode(), raw, headers)
+    return DeadLetter(f"{topic}-{partition}-{offset}".encode(), raw, headers)
+
+
+@functools.cache
+def _reason(reason: Reason) -> tuple[str, bytes]:
+    return "dlq.reason", reason.encode()
+
+
+@functools.lru_cache
+def _log(topic: str, partition: int) -> tuple[tuple[str, bytes], tuple[str, bytes]]:
+    return ("dlq.topic", topic.encode()), ("dlq.partition", b"%d" % partition)

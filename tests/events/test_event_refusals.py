@@ -115,6 +115,15 @@ def test_half_a_surrogate_pair_wherever_it_stands(name: str, half: bytes) -> Non
     assert found == {"not_text"}
 
 
+def test_a_large_record_that_never_names_its_id_is_no_event() -> None:
+    large = IMAGE | {"attributes": {f"a{number}": "x" * 900 for number in range(10)}}
+    named = encoded(large)
+    assert decode("results", named.replace(b'"event_id"', b'"event\\u005fid"')) == decode("results", named)
+    del large["event_id"]
+    refusal = refused(encoded(large))
+    assert (refusal.reason, refusal.detail) == ("missing_field", "$.event_id: required")
+
+
 def test_a_whole_surrogate_pair_is_text() -> None:
     assert decode("results", raw(model=b'"\\uD83D\\ude00"')).model == "\U0001f600"
 
