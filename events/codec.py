@@ -66,7 +66,7 @@ _ENCODER = msgspec.json.Encoder()
 Headers = Sequence[tuple[str, bytes]]
 
 _LARGE_BYTES, _BRACE = 8 << 10, ord("{")
-"""What is larger and never names its id is refused unread: to pass over 2,000 fields that are none of ours takes long."""
+"""An object that is larger and never names its id is refused unread: 2,000 fields that are none of ours take long."""
 # Times are cut, not rounded, at microseconds (DETAILS.md, Numbers); msgspec rounds the seventh digit.
 _LONG_FRACTION = re.compile(rb'"event_time"\s*:\s*"[^".]*\.\d{6}\d')
 _SUB_MICROSECOND = re.compile(rb'("event_time"\s*:\s*"[^".]*\.\d{6})\d+')
