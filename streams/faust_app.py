@@ -11,6 +11,8 @@ from .cluster import Cluster
 from .transport import BatchTransport, ChunkSchema
 
 _REBALANCE_S = 15.0
+_HEARTBEATS_A_SESSION = 12
+"""By the answer to one a worker learns that another has come or is gone."""
 _COMMIT_EVERY_S = 1.0
 _QUEUED_CHUNKS = 64  # of all partitions; an agent only passes them on
 
@@ -36,7 +38,7 @@ def build_app(cluster: Cluster, slot: str, session_timeout_s: float, folder: Pat
         stream_buffer_maxsize=_QUEUED_CHUNKS,
         consumer_group_instance_id=slot,
         broker_session_timeout=session_timeout_s,
-        broker_heartbeat_interval=session_timeout_s / 4,
+        broker_heartbeat_interval=session_timeout_s / _HEARTBEATS_A_SESSION,
         broker_rebalance_timeout=_REBALANCE_S,
         broker_commit_interval=_COMMIT_EVERY_S,
     )

@@ -3,7 +3,9 @@
 import random
 import shutil
 import signal
+import subprocess
 import time
+from collections.abc import Callable
 
 import figures
 import pytest
@@ -22,15 +24,11 @@ def test_one_three_one_workers_and_a_rolling_restart(site: Site, chance: random.
         others = {slot: site.worker(slot) for slot in (1, 2)}
         idle.eventually(lambda: site.shared_by(0, 1, 2), "three share the partitions")
         for slot in others:
-            time.sleep(chance.uniform(0, 3))
-            others[slot].terminate()
-            others[slot].wait(60)
+            idle.end(others[slot], signal.SIGTERM, chance)
             others[slot] = site.worker(slot)
             idle.eventually(lambda: site.shared_by(0, 1, 2), f"worker {slot} is back")
         for slot in others:
-            time.sleep(chance.uniform(0, 3))
-            others[slot].send_signal(chance.choice([signal.SIGTERM, signal.SIGKILL]))
-            others[slot].wait(60)
+            idle.end(others[slot], chance.choice([signal.SIGTERM, signal.SIGKILL]), chance)
         idle.eventually(lambda: len(site.owned(0)) == 4, "one worker for all")
     finally:
         load.stop()
@@ -46,7 +44,7 @@ class Idle:
         self._owned_at = dict.fromkeys(range(4), time.monotonic())
         self.longest_s = 0.0
 
-    def eventually(self, holds: object, what: str) -> None:
+    def eventually(self, holds: Callable[[], bool], what: str) -> None:
         """`eventually`, with an eye on the partitions."""
 
         def looked() -> bool:
@@ -54,9 +52,16 @@ class Idle:
             for number in set[int]().union(*map(self._site.owned, self._slots)):
                 self.longest_s = max(self.longest_s, now - self._owned_at[number])
                 self._owned_at[number] = now
-            return bool(holds())  # type: ignore[operator]
+            return holds()
 
         eventually(looked, what)
+
+    def end(self, worker: subprocess.Popen[bytes], how: signal.Signals, chance: random.Random) -> None:
+        """A signal to a worker after up to three seconds, and its end, with an eye on the partitions all the time."""
+        begin = time.monotonic() + chance.uniform(0, 3)
+        self.eventually(lambda: time.monotonic() > begin, "a moment")
+        worker.send_signal(how)
+        self.eventually(lambda: worker.poll() is not None, "the end of a worker")
 
 
 def test_a_sleeper_wakes_up_when_another_has_its_partitions(site: Site, chance: random.Random, rate: int) -> None:
