@@ -32,6 +32,7 @@ _SLICE_S = 0.02
 _TRICKLE = 20
 _TEMPLATES = 2_000
 _REMEMBERED = 20_000
+_DEAR_USD = 1.0
 
 
 class Load:
@@ -97,11 +98,13 @@ class Load:
         assert self._producer.flush(120) == 0
 
     def results(self) -> Iterator[tuple[bytes, bytes]]:
-        """Key and value of results as the load has them, without end and none of them twice; not published."""
+        """Key and value of results as the load has them, without end, none of them twice or dear; not published.
+
+        In SQL a run's costs add up to at most 9.2 billion dollars, and 50,000 of the dear ones are more.
+        """
+        chosen = [one for one in self._templates if one[0] == "results" and (one[2].cost_usd or 0) <= _DEAR_USD]
         while True:
-            topic, key, value = self._event()
-            if topic == "results":
-                yield key, value
+            yield self._event(chosen)[1:]
 
     def _publish(self) -> None:
         last, owed = time.monotonic(), 0.0
@@ -121,13 +124,13 @@ class Load:
         elif draw < self._malformed + self._repeats and self._sent:
             topic, key, value = self._chance.choice(self._sent)
         else:
-            topic, key, value = self._event()
+            topic, key, value = self._event(self._templates)
             self._sent.append((topic, key, value))
         self._producer.produce(self._prefix + topic, value, key)
         self.published += 1
 
-    def _event(self) -> tuple[str, bytes, bytes]:
-        topic, own_id, template = self._chance.choice(self._templates)
+    def _event(self, templates: list[tuple[str, str, Any]]) -> tuple[str, bytes, bytes]:
+        topic, own_id, template = self._chance.choice(templates)
         subject = f"{own_id}-{self._chance.randrange(self._subjects)}"
         fields = {
             "event_id": uuid7(),
