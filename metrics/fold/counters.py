@@ -27,7 +27,7 @@ def rounded(amounts: Sequence[float | None], scale: float = 1.0) -> npt.NDArray[
     return np.rint(known * scale).astype(np.int64)
 
 
-# `r` in the SQL is a row of `run_results` (metrics.views).
+# `r` in the SQL is a row of `results`, with what is counted of its answers on arrival (metrics.views, ANSWER_COUNTS).
 OF_RESULTS: tuple[Column, ...] = (
     Column(
         Metric("results", "count", "Results, each event id once.", "count()"),
@@ -133,7 +133,7 @@ OF_RESULTS: tuple[Column, ...] = (
 
 OF_ANSWERS: tuple[Column, ...] = (
     Column(
-        Metric("answers", "count", "Answers given.", "sum(length(r.answers.asked_models))"),
+        Metric("answers", "count", "Answers given.", "sum(r.answers_given)"),
         lambda answers: np.ones(len(answers), dtype=np.int64),
     ),
     Column(
@@ -141,7 +141,7 @@ OF_ANSWERS: tuple[Column, ...] = (
             "validated_receipt",
             "count",
             "Answers confirmed by a receipt, in the result or by feedback.",
-            "sum(countEqual(r.answers.validated_by, 'receipt'))",
+            "sum(r.validated_receipt)",
         ),
         lambda answers: [a.validated_by == "receipt" for a in answers],
     ),
@@ -150,7 +150,7 @@ OF_ANSWERS: tuple[Column, ...] = (
             "validated_user",
             "count",
             "Answers confirmed by a user, in the result or by feedback.",
-            "sum(countEqual(r.answers.validated_by, 'user'))",
+            "sum(r.validated_user)",
         ),
         lambda answers: [a.validated_by == "user" for a in answers],
     ),
@@ -159,7 +159,7 @@ OF_ANSWERS: tuple[Column, ...] = (
             "validated_expert",
             "count",
             "Answers confirmed by an expert, in the result or by feedback.",
-            "sum(countEqual(r.answers.validated_by, 'expert'))",
+            "sum(r.validated_expert)",
         ),
         lambda answers: [a.validated_by == "expert" for a in answers],
     ),
@@ -168,7 +168,7 @@ OF_ANSWERS: tuple[Column, ...] = (
             "consensus_asked",
             "count",
             "Answers that two or more models were asked for.",
-            "sum(arrayCount(asked -> ifNull(asked, 0) >= 2, r.answers.asked_models))",
+            "sum(r.consensus_asked)",
         ),
         lambda answers: [(a.asked_models or 0) >= 2 for a in answers],
     ),
@@ -177,8 +177,7 @@ OF_ANSWERS: tuple[Column, ...] = (
             "consensus_agreed",
             "count",
             "Of these, where more than half agreed.",
-            "sum(arrayCount((asked, agreeing) -> ifNull(asked, 0) >= 2 AND ifNull(agreeing, 0) * 2 > ifNull(asked, 0),"
-            " r.answers.asked_models, r.answers.agreeing_models))",
+            "sum(r.consensus_agreed)",
         ),
         lambda answers: [2 <= (a.asked_models or 0) < 2 * (a.agreeing_models or 0) for a in answers],
     ),

@@ -1,5 +1,7 @@
 """What people and documents said, whenever they said it: the latest word by position in the log holds."""
 
+# ruff: noqa: S608 - these texts are made of this package's own constants; no input reaches them
+
 from metrics.fold.counters import FEEDBACK_COUNTERS
 
 from .view import RUN_ID, Column, View, of_metrics
@@ -58,6 +60,16 @@ GROUP BY run_id, source_partition, subject_kind, subject_id, question""",
         "SELECT verdict, validator, count() AS answers FROM feedback_verdicts WHERE run_id = {run:String}\n"
         "GROUP BY verdict, validator ORDER BY answers DESC, verdict, validator",
     )
+
+
+def verdicts_of(subjects: str) -> str:
+    """A SELECT of `feedback_verdicts` for some subjects, and maybe others; `subjects`: a SELECT of their ids.
+
+    Of every record of an event that speaks of one: a repeat is no newer word, of whomever it speaks.
+    """
+    event = "run_id, source_partition, event_id"
+    spoken = f"feedback WHERE ({event}) IN (SELECT {event} FROM feedback WHERE subject_id IN ({subjects}))"
+    return _feedback_verdicts().query().replace("feedback FINAL", spoken)
 
 
 def _feedback_ratings() -> View:

@@ -6,15 +6,12 @@ from collections.abc import Sequence
 
 from metrics.fold import bands
 
-from .view import RUN_ID, Column, View, listed
+from .feedback import verdicts_of
+from .view import RUN_ID, WITH_COUNTS, Column, View, listed
 
 _NEWEST = "bitOr(bitShiftLeft(toUInt128(source_offset), 32), toUInt128(source_partition))"
 """(source_offset, source_partition) as one number: an aggregate by a tuple is many times slower."""
-_AGREED = (
-    "arrayCount((asked, agreeing) -> ifNull(asked, 0) >= 2 AND ifNull(agreeing, 0) * 2 > ifNull(asked, 0), "
-    "answers.asked_models, answers.agreeing_models)"
-)
-_VALIDATED = "arrayCount(by -> isNotNull(by), answers.validated_by)"
+_VALIDATED = "validated_receipt + validated_user + validated_expert"
 _FAILURE = "concat(ifNull(error_type, 'error'), ': ', ifNull(error_message, ''))"
 _MEAN_CONFIDENCE = "if(count(confidence_ppm) = 0, NULL, sum(ifNull(confidence_ppm, 0)) / count(confidence_ppm) / 1e6)"
 
@@ -57,10 +54,10 @@ def _image_processing_metrics() -> View:
             f"argMaxIf(results.context_items, {_NEWEST}, {scored})",
             "What context that result had.",
         ),
-        Column("questions_answered", "sum(length(answers.asked_models))", "Answers given."),
+        Column("questions_answered", "sum(answers_given)", "Answers given."),
         Column("avg_confidence", _MEAN_CONFIDENCE, "Mean of its results' own confidence.", "0-1"),
         Column("validated_answers", f"sum({_VALIDATED}) + any(said.confirmed)", "Confirmed, also by feedback."),
-        Column("consensus_answers", f"sum({_AGREED})", "Where more than half of two or more models agreed."),
+        Column("consensus_answers", "sum(consensus_agreed)", "Where more than half of two or more models agreed."),
         Column("tables_updated", "arraySort(groupUniqArrayArray(mapKeys(tables)))", "Tables that it wrote to."),
         Column("insights_generated", "sum(insights)", "Actionable insights."),
         Column("gaps_identified", "sum(length(gaps.item))", "Missing documents found."),
@@ -79,8 +76,8 @@ def _image_processing_metrics() -> View:
         "An image's way through a run (S0, Per-image detailed metrics).",
         "a run and an image",
         columns,
-        """
-FROM (SELECT * FROM results FINAL WHERE event_type = 'image.result') AS results
+        f"""
+FROM (SELECT {WITH_COUNTS} FROM results FINAL WHERE event_type = 'image.result') AS results
 LEFT JOIN (
     SELECT run_id, subject_id, countIf(verdict = 'confirmed') AS confirmed
     FROM feedback_verdicts WHERE subject_kind = 'image' GROUP BY run_id, subject_id
@@ -175,30 +172,40 @@ FROM (
     )
 
 
-def of_vehicles(names: Sequence[str]) -> str:
+def of_vehicles(names: Sequence[str], results: str) -> str:
     """A SELECT of these columns of `vehicle_processing_summary` for known vehicles, `{vehicles:Array(String)}`.
 
-    Reads what they need and no more: neither all vehicles' names nor, without `validated_items`, what people said.
+    `results`: where theirs are read, RESULTS_OF_VEHICLES or FIRST_RESULTS_OF_VEHICLES. Reads what they need and no
+    more: neither all vehicles' names and profiles nor, without `validated_items`, what people said.
     """
     view = _vehicle_processing_summary()
-    joined = "\n".join((_SEEN, _PROFILED, *([_SAID] if "validated_items" in names else [])))
+    profiled = _PROFILED.replace("profiles FINAL", "profiles FINAL WHERE vehicle_id IN {vehicles:Array(String)}")
+    said = _SAID.replace("feedback_verdicts", f"({verdicts_of(f'SELECT subject_id FROM results WHERE {KNOWN}')})")
+    joined = "\n".join((_SEEN, profiled, *([said] if "validated_items" in names else [])))
     return f"""SELECT
 {listed(column for column in view.columns if column.name in names)}
 FROM (SELECT arrayJoin({{vehicles:Array(String)}}) AS vehicle_id) AS vehicles
-{joined.replace("results FINAL", f"{RESULTS_OF_VEHICLES} AS results")}"""
+{joined.replace("results FINAL", f"{results} AS results")}"""
 
 
-_KNOWN = "isNotNull(results.vehicle_id) AND assumeNotNull(results.vehicle_id) IN {vehicles:Array(String)}"
+KEY = "run_id, source_partition, event_id"
+KNOWN = "identity(vehicle_id) IN {vehicles:Array(String)}"
+"""Of `results`; through `identity`, so that the bloom filters of every granule are not read beside the projection."""
 RESULTS_OF_VEHICLES = f"""(
-    SELECT * FROM (
-        SELECT * FROM results WHERE (run_id, source_partition, event_id) IN (
-            SELECT run_id, source_partition, event_id FROM results WHERE {_KNOWN})
-        ORDER BY source_offset LIMIT 1 BY run_id, source_partition, event_id) AS results
-    WHERE {_KNOWN})"""
-"""`results FINAL` of these vehicles: every record of the identities that an index finds, and of these the first.
+    SELECT {KEY}, source_offset, effective_ms, event_time, recorded_at, event_type, subject_id, vehicle_id, tier,
+        status, final, cost_nano_usd, context_score, confidence_ppm, findings, tables, gaps, validated_receipt,
+        validated_user, validated_expert, consensus_agreed
+    FROM results WHERE {KNOWN} ORDER BY source_offset LIMIT 1 BY {KEY})"""
+"""`results FINAL` of these vehicles, unless an event of theirs has an earlier record about another vehicle.
 
-FINAL would read the neighbours too, every column of them. The condition again: a repeat may be about another vehicle.
+In the order of vehicles: every column of it stands in the projection `results_of_vehicles`, or that is not used.
 """
+FIRST_RESULTS_OF_VEHICLES = f"""(
+    SELECT * FROM (
+        SELECT {WITH_COUNTS} FROM results WHERE ({KEY}) IN (SELECT {KEY} FROM results WHERE {KNOWN})
+        ORDER BY source_offset LIMIT 1 BY {KEY})
+    WHERE {KNOWN})"""
+"""The same without exception, out of all granules: every record of these events, and of each event the first."""
 
 
 _AT = (
@@ -208,7 +215,7 @@ _AT = (
 """(effective_ms, source_partition, source_offset) as one number, as _NEWEST; 2^62 keeps times before 1970 positive."""
 _HELD = {
     "validated": _VALIDATED,
-    "consensus": _AGREED,
+    "consensus": "consensus_agreed",
     "parts": "greatest(findings['parts'], tables['part_identifications'])",
     "modifications": "greatest(findings['modifications'], tables['vehicle_modifications'])",
     "alerts": "greatest(findings['maintenance_alerts'], tables['maintenance_alerts'])",

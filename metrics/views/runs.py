@@ -13,7 +13,7 @@ from metrics.fold.counters import ADDITIVE, SUBJECT_COUNTERS
 from metrics.fold.groups import LABELS
 
 from .feedback import VALIDATED, WORDS
-from .view import RUN_ID, Column, View, listed, of_metrics, taken
+from .view import RUN_ID, WITH_COUNTS, Column, View, listed, of_metrics, taken
 
 _SUBJECT = "run_id, source_partition, event_type, subject_id"
 _SUBJECT_COLUMNS = (
@@ -85,7 +85,7 @@ _IS_LATE = f"""effective_ms < max(effective_ms) OVER (
         PARTITION BY run_id, source_partition ORDER BY source_offset
         ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) - {buckets.LATE_MS}"""
 """Judged against the highest time before it in its partition, in the order of offsets."""
-_COUNTABLE = f"(SELECT *, {_SKEWED} AS is_skewed FROM results FINAL) AS r"
+_COUNTABLE = f"(SELECT {WITH_COUNTS}, {_SKEWED} AS is_skewed FROM results FINAL) AS r"
 
 
 def _run_results() -> View:

@@ -16,6 +16,11 @@ class Column(NamedTuple):
 
 
 RUN_ID = Column("run_id", "run_id", "The run.")
+ANSWER_COUNTS = (
+    "answers_given", "validated_receipt", "validated_user", "validated_expert", "consensus_asked", "consensus_agreed",
+)  # fmt: skip
+"""Columns of `results` that ClickHouse makes of `answers` on arrival (0012): `*` leaves them out."""
+WITH_COUNTS = f"*, {', '.join(ANSWER_COUNTS)}"
 
 
 class View(NamedTuple):

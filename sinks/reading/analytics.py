@@ -11,6 +11,7 @@ import msgspec
 from metrics.fold.bands import band_sql
 from metrics.fold.counters import OF_ANSWERS, OF_RESULTS
 from metrics.views.images import CONTEXT_SCORE
+from metrics.views.view import WITH_COUNTS
 
 from .chosen import Chosen, named
 from .history import History
@@ -21,7 +22,7 @@ Counters = Mapping[str, int]
 _COUNTERS = ", ".join(f"{column.metric.sql} AS `{column.metric.name}_`" for column in OF_RESULTS + OF_ANSWERS)
 _NAMES = tuple(column.metric.name for column in OF_RESULTS + OF_ANSWERS)
 _SUBJECTS = "uniqExact(r.run_id, r.source_partition, r.event_type, r.subject_id) AS subjects_"
-_CHOSEN = "FROM (SELECT * FROM results FINAL {where}) AS r"
+_CHOSEN = f"FROM (SELECT {WITH_COUNTS} FROM results FINAL {{where}}) AS r"
 
 
 class Score(msgspec.Struct, frozen=True, kw_only=True):

@@ -264,5 +264,8 @@ _CHOICES = """
 SELECT groupUniqArray(500)(toString(model)) AS models, groupUniqArray(500)(toString(provider)) AS providers,
     groupUniqArray(500)(toString(task_type)) AS task_types,
     groupUniqArrayIf(500)(assumeNotNull(toString(component_type)), isNotNull(component_type)) AS component_types
-FROM results {}
+FROM (
+    SELECT model, provider, task_type, component_type
+    FROM results {} GROUP BY run_id, model, provider, task_type, component_type)
 """
+"""Grouped as the projection `labels_of_runs` is: not one result is read."""

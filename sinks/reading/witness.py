@@ -16,6 +16,7 @@ from events.topics import Name, full_name
 from metrics.fold.counters import ADDITIVE, FEEDBACK_COUNTERS, SUBJECT_COUNTERS, add_counters
 from metrics.fold.groups import LABELS, SUMMED, TOTALS, Group
 from metrics.fold.identity import identity
+from metrics.views.view import WITH_COUNTS
 from sinks.client import address
 from sinks.errors import translated
 from sinks.loading.chunks import Record
@@ -114,7 +115,11 @@ def _flat(row: Mapping[str, Any]) -> dict[str, int]:
 
 def _cut_off(view: str, prefix: str, cuts: Cuts) -> str:
     """A view's statement over the rows below the cuts, which stand in for the tables that it reads."""
-    parts = [f"{topic}_cut AS (SELECT * FROM {topic} FINAL WHERE {_below(topic, prefix, cuts)})" for topic in _TOPICS]
+    columns = {"results": WITH_COUNTS}
+    parts = [
+        f"{topic}_cut AS (SELECT {columns.get(topic, '*')} FROM {topic} FINAL WHERE {_below(topic, prefix, cuts)})"
+        for topic in _TOPICS
+    ]
     parts += [f"{name} AS ({query})" for name, query in _read_by(view, {}).items()]
     return f"WITH {', '.join(parts)} SELECT * FROM {view}"
 

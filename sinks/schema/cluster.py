@@ -19,6 +19,7 @@ from .migrations import REGISTER, SCHEMAS, checksum, in_order, statements, table
 _TABLE = re.compile(r"CREATE TABLE IF NOT EXISTS (\w+)")
 _ENGINE = re.compile(r"\bENGINE = (\w*MergeTree)(?:\(([^)]*)\))?")
 _ALTER = re.compile(r"ALTER TABLE (\w+)\s+")
+_SHAPE = re.compile(r"\b(?:ADD|MODIFY|DROP) COLUMN ")  # not MATERIALIZE COLUMN: that is about rows
 _VIEW = re.compile(r"CREATE OR REPLACE VIEW (\w+) AS")
 
 _HEADER = """-- imageledger's schema for cluster {cluster}, database {database}, for `clickhouse-client --multiquery`.
@@ -63,7 +64,7 @@ def _of_table(statement: str, cluster: str, where: str, database: str) -> Iterat
         )
     elif altered := _ALTER.search(statement):
         yield _ALTER.sub(rf"ALTER TABLE \1_local {where} ", statement, count=1)
-        if " COLUMN " in statement:
+        if _SHAPE.search(statement):
             yield _ALTER.sub(rf"ALTER TABLE {altered[1]} {where} ", statement, count=1)
     else:
         yield statement

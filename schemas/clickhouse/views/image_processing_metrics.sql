@@ -16,10 +16,10 @@ SELECT
     sum(input_tokens + output_tokens) AS total_tokens,
     argMaxIf(results.context_score, bitOr(bitShiftLeft(toUInt128(source_offset), 32), toUInt128(source_partition)), isNotNull(results.context_score)) AS context_score,
     argMaxIf(results.context_items, bitOr(bitShiftLeft(toUInt128(source_offset), 32), toUInt128(source_partition)), isNotNull(results.context_score)) AS context_items,
-    sum(length(answers.asked_models)) AS questions_answered,
+    sum(answers_given) AS questions_answered,
     if(count(confidence_ppm) = 0, NULL, sum(ifNull(confidence_ppm, 0)) / count(confidence_ppm) / 1e6) AS avg_confidence,
-    sum(arrayCount(by -> isNotNull(by), answers.validated_by)) + any(said.confirmed) AS validated_answers,
-    sum(arrayCount((asked, agreeing) -> ifNull(asked, 0) >= 2 AND ifNull(agreeing, 0) * 2 > ifNull(asked, 0), answers.asked_models, answers.agreeing_models)) AS consensus_answers,
+    sum(validated_receipt + validated_user + validated_expert) + any(said.confirmed) AS validated_answers,
+    sum(consensus_agreed) AS consensus_answers,
     arraySort(groupUniqArrayArray(mapKeys(tables))) AS tables_updated,
     sum(insights) AS insights_generated,
     sum(length(gaps.item)) AS gaps_identified,
@@ -27,7 +27,7 @@ SELECT
     countIf(attempt > 1) AS retry_count,
     argMax(status, bitOr(bitShiftLeft(toUInt128(source_offset), 32), toUInt128(source_partition))) AS final_status,
     min(recorded_at) AS created_at
-FROM (SELECT * FROM results FINAL WHERE event_type = 'image.result') AS results
+FROM (SELECT *, answers_given, validated_receipt, validated_user, validated_expert, consensus_asked, consensus_agreed FROM results FINAL WHERE event_type = 'image.result') AS results
 LEFT JOIN (
     SELECT run_id, subject_id, countIf(verdict = 'confirmed') AS confirmed
     FROM feedback_verdicts WHERE subject_kind = 'image' GROUP BY run_id, subject_id

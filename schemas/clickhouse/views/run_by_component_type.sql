@@ -67,12 +67,12 @@ FROM (
         sum(r.questions_asked) AS questions_asked,
         sum(r.insights) AS insights,
         sum(length(r.gaps.item)) AS gaps,
-        sum(length(r.answers.asked_models)) AS answers,
-        sum(countEqual(r.answers.validated_by, 'receipt')) AS validated_receipt,
-        sum(countEqual(r.answers.validated_by, 'user')) AS validated_user,
-        sum(countEqual(r.answers.validated_by, 'expert')) AS validated_expert,
-        sum(arrayCount(asked -> ifNull(asked, 0) >= 2, r.answers.asked_models)) AS consensus_asked,
-        sum(arrayCount((asked, agreeing) -> ifNull(asked, 0) >= 2 AND ifNull(agreeing, 0) * 2 > ifNull(asked, 0), r.answers.asked_models, r.answers.agreeing_models)) AS consensus_agreed,
+        sum(r.answers_given) AS answers,
+        sum(r.validated_receipt) AS validated_receipt,
+        sum(r.validated_user) AS validated_user,
+        sum(r.validated_expert) AS validated_expert,
+        sum(r.consensus_asked) AS consensus_asked,
+        sum(r.consensus_agreed) AS consensus_agreed,
         countIf(r.is_skewed) AS clock_skewed_events,
         sumMap(r.scores_micro) AS scores_sum_micro,
         sumMap(mapApply((name, amount) -> (name, toUInt64(1)), r.scores_micro)) AS scores_count,
@@ -83,7 +83,7 @@ FROM (
         sumMap(if(isNull(r.confidence_ppm), map(), map(toUInt8(intDiv(assumeNotNull(r.confidence_ppm), 50000)), toUInt64(1)))) AS confidence_bins,
         sumMap(mapFilter((kind, n) -> n > 0, r.findings)) AS findings,
         sumMap(mapFilter((name, n) -> n > 0, r.tables)) AS records
-    FROM (SELECT *, toUnixTimestamp64Micro(event_time) >= (toUnixTimestamp64Milli(recorded_at) + 300001) * 1000 AS is_skewed FROM results FINAL) AS r WHERE value != ''
+    FROM (SELECT *, answers_given, validated_receipt, validated_user, validated_expert, consensus_asked, consensus_agreed, toUnixTimestamp64Micro(event_time) >= (toUnixTimestamp64Milli(recorded_at) + 300001) * 1000 AS is_skewed FROM results FINAL) AS r WHERE value != ''
     GROUP BY run_id, value
 ) AS counted
 LEFT JOIN (
