@@ -54,14 +54,14 @@ Start = Callable[..., "subprocess.Popen[str]"]
 def supervise(tmp_path: Path) -> Iterator[Start]:
     started: list[subprocess.Popen[str]] = []
 
-    def start(*specs: Spec, preexec: Callable[[], object] | None = None) -> subprocess.Popen[str]:
+    def start(*specs: Spec, on_hangup: signal.Handlers = signal.SIG_DFL) -> subprocess.Popen[str]:
         with (tmp_path / "said").open("w") as said:
             process = subprocess.Popen(
                 [sys.executable, "-c", MAIN, str(tmp_path), json.dumps(specs)],
                 stdout=said,
                 stderr=subprocess.PIPE,
                 text=True,
-                preexec_fn=preexec,
+                preexec_fn=lambda: signal.signal(signal.SIGHUP, on_hangup),  # whoever started the tests may ignore it
             )
         started.append(process)
         return process
@@ -268,9 +268,7 @@ def test_a_folder_has_one_supervisor(supervise: Start, tmp_path: Path) -> None:
 
 
 def test_under_nohup_a_closed_terminal_stops_nothing(supervise: Start, tmp_path: Path) -> None:
-    process = supervise(
-        {"name": "kafka", "program": SERVE}, preexec=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    )
+    process = supervise({"name": "kafka", "program": SERVE}, on_hangup=signal.SIG_IGN)
     until_said(tmp_path, "ALL READY")
     process.send_signal(signal.SIGHUP)
     os.kill(pid(tmp_path, "kafka"), signal.SIGKILL)
