@@ -32,7 +32,7 @@ def jars() -> None:
 
 async def write(bootstrap: str, values: list[bytes]) -> None:
     """In one transaction, which needs the coordinator and its log in order."""
-    await migrate(bootstrap, partitions=1)
+    await migrate(bootstrap)
     producer = AIOKafkaProducer(bootstrap_servers=bootstrap, transactional_id="test")
     await producer.start()
     try:
@@ -61,22 +61,6 @@ def cluster_id(data: Path) -> str:
     return next(line for line in lines if line.startswith("cluster.id="))
 
 
-def test_a_restart_and_a_kill_keep_records_port_and_cluster_id(tmp_path: Path) -> None:
-    data = tmp_path / "a folder, with é"
-    with kafka.start(data) as first:
-        asyncio.run(write(first.bootstrap, [b"1", b"2"]))
-        identity = cluster_id(data)
-    with kafka.start(data) as second:
-        assert asyncio.run(read(second.bootstrap, 2)) == [b"1", b"2"]
-        asyncio.run(write(second.bootstrap, [b"3"]))
-        second.kill()
-    with kafka.start(data) as third:
-        assert asyncio.run(read(third.bootstrap, 3)) == [b"1", b"2", b"3"]
-        assert third.stop() == 128 + signal.SIGTERM
-    assert first.bootstrap == second.bootstrap == third.bootstrap
-    assert cluster_id(data) == identity
-
-
 async def test_sessions_of_three_seconds_are_allowed(kafka: str, topics: str) -> None:
     async with asyncio.timeout(90):
         consumer = AIOKafkaConsumer(
@@ -103,12 +87,36 @@ def test_a_port_that_was_taken_meanwhile_is_refused_with_a_remedy(tmp_path: Path
     FolderLock(tmp_path / "kafka").release()  # a failed start holds nothing
 
 
+BECOME = "import sys; from pathlib import Path; from servers.kafka.server import run; run(Path(sys.argv[1]))"
+
+
 @pytest.fixture(scope="module")
 def stopped(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The data folder of a broker that made its topics and was stopped."""
-    data = tmp_path_factory.mktemp("stopped")
-    with kafka.start(data) as broker:
-        asyncio.run(migrate(broker.bootstrap))
+    """The data folder of a broker that took two records and was stopped.
+
+    Its command had become the broker itself: so SIGKILL on the pid in endpoints.json takes Kafka, and SIGTERM is its
+    clean end.
+    """
+    data = tmp_path_factory.mktemp("stopped") / "a folder, with é"
+    process = subprocess.Popen([sys.executable, "-c", BECOME, str(data)], stderr=subprocess.PIPE)
+    try:
+        assert wait_until(lambda: bool(endpoints.read(data).kafka), 60)
+        found = endpoints.read(data)
+        assert found.kafka is not None
+        assert found.pids == {"kafka": process.pid}
+        bootstrap = found.kafka
+        assert wait_until(lambda: kafka.answers(bootstrap), 60)
+        asyncio.run(write(bootstrap, [b"1", b"2"]))
+        with pytest.raises(DataFolderError, match=f"is in use by process {process.pid}: stop that process"):
+            kafka.start(data)
+        assert kafka.answers(bootstrap)
+        process.terminate()
+        assert process.wait(60) == 128 + signal.SIGTERM
+    finally:
+        process.kill()
+        process.communicate()
+    FolderLock(data / "kafka").release()
+    assert (data / "kafka" / "log" / ".kafka_cleanshutdown").exists()
     return data
 
 
@@ -139,29 +147,6 @@ def test_a_format_that_was_cut_short_is_done_again_and_a_log_is_never_formatted(
     assert not (tmp_path / "kafka" / "log" / "meta.properties").exists()
 
 
-def test_the_command_becomes_the_broker_itself(tmp_path: Path) -> None:
-    """So that SIGKILL on the pid in endpoints.json takes Kafka, and SIGTERM is its clean end."""
-    program = "import sys; from pathlib import Path; from servers.kafka.server import run; run(Path(sys.argv[1]))"
-    process = subprocess.Popen([sys.executable, "-c", program, str(tmp_path)], stderr=subprocess.PIPE)
-    try:
-        assert wait_until(lambda: bool(endpoints.read(tmp_path).kafka), 60)
-        found = endpoints.read(tmp_path)
-        assert found.kafka is not None
-        assert found.pids == {"kafka": process.pid}
-        bootstrap = found.kafka
-        assert wait_until(lambda: kafka.answers(bootstrap), 60)
-        with pytest.raises(DataFolderError, match=f"is in use by process {process.pid}: stop that process"):
-            kafka.start(tmp_path)
-        assert kafka.answers(bootstrap)
-        process.terminate()
-        assert process.wait(60) == 128 + signal.SIGTERM
-    finally:
-        process.kill()
-        process.communicate()
-    FolderLock(tmp_path / "kafka").release()
-    assert (tmp_path / "kafka" / "log" / ".kafka_cleanshutdown").exists()
-
-
 SUPERVISED = """
 import sys
 from pathlib import Path
@@ -171,37 +156,42 @@ from servers.supervisor import Child, Supervisor
 
 data = Path(sys.argv[1])
 bootstrap = f"127.0.0.1:{endpoints.keep_port(data / 'kafka')}"
-program = "import sys; from pathlib import Path; from servers.kafka.server import run; run(Path(sys.argv[1]))"
 broker = Child(
-    name="kafka", argv=[sys.executable, "-c", program, sys.argv[1]], ready=lambda: kafka.answers(bootstrap)
+    name="kafka", argv=[sys.executable, "-c", sys.argv[2], sys.argv[1]], ready=lambda: kafka.answers(bootstrap)
 )
 say = lambda line: print(line, flush=True)
 Supervisor([broker], data, {"kafka": bootstrap}, say).run()
 """
 
 
-def test_under_the_supervisor_a_killed_kafka_comes_back_with_its_records(tmp_path: Path) -> None:
+def test_a_restart_and_a_kill_keep_records_port_and_cluster_id(stopped: Path, tmp_path: Path) -> None:
+    """Stopped by hand, started under the supervisor, killed, started again by it."""
+    data = shutil.copytree(stopped, tmp_path / "moved, with é")
+    identity, port = cluster_id(stopped), (stopped / "kafka" / "port").read_text().strip()
+    bootstrap = f"{endpoints.HOST}:{port}"
+
     def ready(times: int) -> bool:
         return (tmp_path / "said").read_text().count("kafka is ready") == times
 
     def kafka_pid() -> int:
-        found = endpoints.read(tmp_path).pids["kafka"]
+        found = endpoints.read(data).pids["kafka"]
         assert isinstance(found, int)
         return found
 
     with (tmp_path / "said").open("w") as said:
-        supervisor = subprocess.Popen([sys.executable, "-c", SUPERVISED, str(tmp_path)], stdout=said)
+        supervisor = subprocess.Popen([sys.executable, "-c", SUPERVISED, str(data), BECOME], stdout=said)
     try:
         assert wait_until(lambda: ready(1), 60)
-        bootstrap = endpoints.read(tmp_path).kafka
-        assert bootstrap is not None
-        asyncio.run(write(bootstrap, [b"1"]))
+        assert endpoints.read(data).kafka == bootstrap
+        assert asyncio.run(read(bootstrap, 2)) == [b"1", b"2"]
+        asyncio.run(write(bootstrap, [b"3"]))
 
         os.kill(kafka_pid(), signal.SIGKILL)
 
         assert wait_until(lambda: ready(2), 60)
-        assert endpoints.read(tmp_path).kafka == bootstrap
-        assert asyncio.run(read(bootstrap, 1)) == [b"1"]
+        assert endpoints.read(data).kafka == bootstrap
+        assert asyncio.run(read(bootstrap, 3)) == [b"1", b"2", b"3"]
+        assert cluster_id(data) == identity
         broker = psutil.Process(kafka_pid())
     finally:
         supervisor.kill()  # and not even so does the JVM stay behind
