@@ -6,13 +6,13 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
 
 # The dashboard tests' helpers serve here too.
 sys.path.insert(0, str(Path(__file__).parents[1] / "dashboard"))
 
 from serving import Served, new_prefix, served, wait_for
-from windows import PATIENCE_MS
+from windows import PATIENCE_MS, window
 
 CHROMIUM = Path("/usr/bin/chromium")
 ARGUMENTS = [
@@ -24,6 +24,7 @@ ARGUMENTS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    "--renderer-process-limit=1",  # a page takes over the process of the one before it
 ]
 
 
@@ -56,3 +57,18 @@ def dashboard(kafka: str) -> Iterator[Served]:
     with served(kafka, new_prefix(kafka)) as running:
         wait_for(lambda: running.get("/readyz").status_code == 200)
         yield running
+
+
+@pytest.fixture(scope="module")
+def desk(chromium: Browser, dashboard: Served) -> Iterator[BrowserContext]:
+    """One profile for a module: a new one has to compile every script anew."""
+    with window(chromium, dashboard.url) as opened:
+        yield opened
+
+
+@pytest.fixture
+def context(desk: BrowserContext) -> Iterator[BrowserContext]:
+    """Without the pages of the test before. What a test stores, as the theme, it stores in a window of its own."""
+    yield desk
+    for page in desk.pages:
+        page.close()

@@ -3,7 +3,6 @@
 import json
 import re
 import uuid
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
@@ -35,12 +34,6 @@ class Watched:
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
         self.page.on("request", lambda request: self.requests.append(request.url))
         self.page.goto(url)
-
-
-@pytest.fixture
-def context(chromium: Browser, dashboard: Served) -> Iterator[BrowserContext]:
-    with window(chromium, dashboard.url) as opened:
-        yield opened
 
 
 def new_run(dashboard: Served, **changes: Any) -> str:
@@ -177,18 +170,19 @@ def test_the_server_and_the_script_write_every_figure_alike(context: BrowserCont
     assert page.evaluate(script, [["moment"], moments]) == [[FORMATS["moment"](moment) for moment in moments]]
 
 
-def test_the_first_move_changes_nothing_that_the_server_wrote(chromium: Browser, dashboard: Served) -> None:
+def test_the_first_move_changes_nothing_that_the_server_wrote(
+    chromium: Browser, context: BrowserContext, dashboard: Served
+) -> None:
     run = new_run(dashboard)
     texts = "() => [...document.querySelectorAll('main [data-text]')].map((e) => e.textContent)"
     with window(chromium, dashboard.url, java_script_enabled=False) as still:
         plain = still.new_page()
         plain.goto(f"/?run={run}")
         before = [element.text_content() for element in plain.locator("main [data-text]").all()]
-    with window(chromium, dashboard.url) as moving:
-        page = moving.new_page()
-        page.goto(f"/?run={run}")
-        page.wait_for_function(FILLED)
-        assert page.evaluate(texts) == before
+    page = context.new_page()
+    page.goto(f"/?run={run}")
+    page.wait_for_function(FILLED)
+    assert page.evaluate(texts) == before
 
 
 def test_it_says_that_the_dashboard_is_gone_and_goes_on_when_it_is_back(chromium: Browser, kafka: str) -> None:
@@ -232,18 +226,20 @@ def test_another_run_is_chosen_in_the_header(context: BrowserContext, dashboard:
     expect(panel(page, "Overall progress")).to_contain_text("Second of two")
 
 
-def test_it_is_used_by_keyboard_and_remembers_its_theme(context: BrowserContext, dashboard: Served) -> None:
-    page = Watched(context, f"/?run={new_run(dashboard)}").page
-    page.keyboard.press("Tab")
-    expect(page.get_by_role("link", name="Skip to the figures")).to_be_focused()
-    background = "() => getComputedStyle(document.body).backgroundColor"
-    dark = page.evaluate(background)
-    page.get_by_role("button", name=re.compile("dark and light")).focus()
-    page.keyboard.press("Enter")
-    light = page.evaluate(background)
-    assert dark != light
-    page.reload()
-    assert page.evaluate(background) == light
+def test_it_is_used_by_keyboard_and_remembers_its_theme(chromium: Browser, dashboard: Served) -> None:
+    with window(chromium, dashboard.url) as opened:
+        page = opened.new_page()
+        page.goto(f"/?run={new_run(dashboard)}")
+        page.keyboard.press("Tab")
+        expect(page.get_by_role("link", name="Skip to the figures")).to_be_focused()
+        background = "() => getComputedStyle(document.body).backgroundColor"
+        dark = page.evaluate(background)
+        page.get_by_role("button", name=re.compile("dark and light")).focus()
+        page.keyboard.press("Enter")
+        light = page.evaluate(background)
+        assert dark != light
+        page.reload()
+        assert page.evaluate(background) == light
 
 
 MODELS = {f"provider/a-very-long-model-name-{n}-preview-2026-11-21": n for n in range(8)}
@@ -276,20 +272,20 @@ SCREENS: list[tuple[ViewportSize, Scheme]] = [
 
 
 @pytest.mark.parametrize("case", sorted(HARD_CASES))
-def test_no_run_breaks_the_page_on_a_phone_or_a_desk(chromium: Browser, dashboard: Served, case: str) -> None:
+def test_no_run_breaks_the_page_on_a_phone_or_a_desk(context: BrowserContext, dashboard: Served, case: str) -> None:
     event = HARD_CASES[case]
     run = event.run_id or ""
     dashboard.publish("metrics", run, event)
     wait_for(lambda: dashboard.get("/api/metrics/dashboard", run=run).status_code == 200)
-    with window(chromium, dashboard.url, PHONE) as opened:
-        page = opened.new_page()
-        page.goto("/?" + urlencode({"run": run}))
-        page.wait_for_function(FILLED)
-        for viewport, scheme in SCREENS:
-            page.set_viewport_size(viewport)
-            page.emulate_media(color_scheme=scheme)
-            assert page.evaluate(FITS), viewport
-            assert page.evaluate(OVERFLOWING) == [], viewport
+    page = context.new_page()
+    page.set_viewport_size(PHONE)
+    page.goto("/?" + urlencode({"run": run}))
+    page.wait_for_function(FILLED)
+    for viewport, scheme in SCREENS:
+        page.set_viewport_size(viewport)
+        page.emulate_media(color_scheme=scheme)
+        assert page.evaluate(FITS), viewport
+        assert page.evaluate(OVERFLOWING) == [], viewport
 
 
 FILLED = "() => document.querySelector('main [data-text]').shown !== undefined"
@@ -328,27 +324,26 @@ CONTRAST = """() => {
 }"""
 
 
-def test_every_text_keeps_seven_to_one_and_key_figures_read_from_afar(chromium: Browser, dashboard: Served) -> None:
+def test_every_text_keeps_seven_to_one_and_key_figures_read_from_afar(
+    context: BrowserContext, dashboard: Served
+) -> None:
     states: tuple[State, ...] = ("running", "stalled", "paused", "finished")
-    with window(chromium, dashboard.url) as opened:
-        page = opened.new_page()
-        for state in states:
-            run = new_run(dashboard, state=state, as_of=datetime.now(UTC) - timedelta(minutes=1))
-            page.goto(f"/?run={run}")
-            page.wait_for_function(FILLED)
-            for scheme in SCHEMES:
-                page.emulate_media(color_scheme=scheme)
-                assert page.evaluate(CONTRAST) == [], (state, scheme)
-        assert min(page.evaluate(SIZES)) >= 32
+    page = context.new_page()
+    for state in states:
+        run = new_run(dashboard, state=state, as_of=datetime.now(UTC) - timedelta(minutes=1))
+        page.goto(f"/?run={run}")
+        page.wait_for_function(FILLED)
+        for scheme in SCHEMES:
+            page.emulate_media(color_scheme=scheme)
+            assert page.evaluate(CONTRAST) == [], (state, scheme)
+    assert min(page.evaluate(SIZES)) >= 32
 
 
 SIZES = """() => [...document.querySelectorAll(".hero dd, .percent, .tile .big, .costs dd, .quality dd")]
     .map((element) => parseFloat(getComputedStyle(element).fontSize))"""
 
 
-def test_who_asked_for_calm_sees_nothing_move(chromium: Browser, dashboard: Served) -> None:
-    run = new_run(dashboard, share=0.5)
-    with window(chromium, dashboard.url) as opened:
-        page = opened.new_page()
-        page.goto(f"/?run={run}")
-        assert json.loads(page.evaluate("() => JSON.stringify(document.getAnimations().length)")) == 0
+def test_who_asked_for_calm_sees_nothing_move(context: BrowserContext, dashboard: Served) -> None:
+    run, page = new_run(dashboard, share=0.5), context.new_page()
+    page.goto(f"/?run={run}")
+    assert json.loads(page.evaluate("() => JSON.stringify(document.getAnimations().length)")) == 0

@@ -63,8 +63,8 @@ def history(clickhouse: Addresses) -> Iterator[Served]:
     connect(clickhouse.migrator).command("DROP DATABASE imageledger")
 
 
-@pytest.fixture
-def context(chromium: Browser, history: Served) -> Iterator[BrowserContext]:
+@pytest.fixture(scope="module")
+def desk(chromium: Browser, history: Served) -> Iterator[BrowserContext]:
     with window(chromium, history.url) as opened:
         yield opened
 

@@ -3,7 +3,6 @@
 import json
 import re
 import uuid
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +17,6 @@ from windows import FITS, PHONE, faults_on_a_desk, window
 from dashboard.pages.directory import PAGES
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture
-def context(chromium: Browser, dashboard: Served) -> Iterator[BrowserContext]:
-    with window(chromium, dashboard.url) as opened:
-        yield opened
 
 
 def new_run(dashboard: Served, **changes: Any) -> str:

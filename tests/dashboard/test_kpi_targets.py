@@ -28,7 +28,7 @@ def test_a_target_is_an_event_that_keeps_the_other_targets(kafka: str) -> None:
             event_id="d", event_time=datetime(2026, 11, 21, tzinfo=UTC), run_id="may", targets={"error_rate": 0.02}
         )
         assert publisher.publish(plan)
-        assert publisher.flush(20) == 0
+        assert publisher.flush(60) == 0
     asyncio.run(aim(settings, "may", "cache_hit_rate", 0.5, "a new cache", "anna"))
     wanted = {"error_rate": 0.05, "cache_hit_rate": 0.5}
     assert asyncio.run(aim(settings, "may", "error_rate", 0.05, None, "anna")) == wanted

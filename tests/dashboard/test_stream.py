@@ -117,7 +117,7 @@ async def test_a_closed_broadcast_ends_every_mailbox_also_later_ones() -> None:
     broadcast = Broadcast()
     with broadcast.listen("r") as early:
         broadcast.close()
-        await asyncio.wait_for(early.news.wait(), 1)
+        await asyncio.wait_for(early.news.wait(), 60)
         assert early.closed
     with broadcast.listen("r") as late:
         assert late.closed

@@ -27,7 +27,7 @@ async def running(dashboard: Served, *targets: Any) -> Any:
     bridge = Bridge(dashboard.bootstrap, dashboard.prefix, targets, pauses_s=(0.01, 0.01), ready=ready.set)
     task = asyncio.create_task(bridge.run())
     try:
-        await asyncio.wait_for(ready.wait(), 30)
+        await asyncio.wait_for(ready.wait(), 60)
         yield
     finally:
         task.cancel()
@@ -129,7 +129,7 @@ async def test_a_target_that_is_away_keeps_no_other_waiting(dashboard: Served, r
     async with running(dashboard, Stuck(), Webhook(receiver.url, URL)):
         told(dashboard, firing(name, f"{name}-1"))
         await alerts_of(receiver, 1)
-        await asyncio.wait_for(asked.wait(), 20)
+        await asyncio.wait_for(asked.wait(), 60)
 
 
 async def test_people_are_told_through_apprise(receiver: Receiver) -> None:

@@ -31,7 +31,7 @@ def test_a_reader_finds_key_value_headers_and_partition(kafka: str, topics: str)
     event = result("imäge 7", source="me", run_id="r")
     with Publisher(kafka, prefix=topics) as publisher:
         assert publisher.publish(event)
-        assert publisher.flush(30) == 0
+        assert publisher.flush(60) == 0
     (record,) = read_all(kafka, topics + "results")
     assert record.key == "imäge 7".encode()
     assert record.value == encode(event)
@@ -46,7 +46,7 @@ def test_each_event_goes_to_its_topic(kafka: str, topics: str) -> None:
         assert publisher.publish(RunDeclared(**envelope, run_id="r"))
         assert publisher.publish(ProcessorHeartbeat(**envelope, processor_id="p"))
         assert publisher.publish(FeedbackRecorded(**envelope, message_id="m", rating=1, source="desk"))
-        assert publisher.flush(30) == 0
+        assert publisher.flush(60) == 0
         assert publisher.statistics() == Statistics(3, dropped=0, mended=0, confirmed=3, queued=0, recovered=0)
     run, beat, word = (read_all(kafka, topics + name)[0] for name in ("runs", "heartbeats", "feedback"))
     assert (run.key, beat.key, word.key) == (b"r", None, b"m")
@@ -67,7 +67,7 @@ async def test_the_async_face(kafka: str, topics: str) -> None:
         assert await publisher.publish(result("a"))
         async with publisher.track(image_id="b"):
             pass
-        assert await publisher.flush(30) == 0
+        assert await publisher.flush(60) == 0
         assert publisher.statistics().confirmed == 2
         assert publisher.dropped == 0
     assert not await publisher.publish(result("late"))
@@ -201,7 +201,7 @@ def test_what_is_left_at_close_is_delivered_first_by_the_next(kafka: str, topics
     with Publisher(kafka, prefix=topics, spool=tmp_path) as publisher:
         for event in after:
             assert publisher.publish(event)
-        assert publisher.flush(30) == 0
+        assert publisher.flush(60) == 0
         assert publisher.statistics() == Statistics(50, dropped=0, mended=0, confirmed=150, queued=0, recovered=100)
     found = read_all(kafka, topics + "results")
     assert [record.value for record in found] == [encode(event) for event in before + after]
@@ -219,7 +219,7 @@ def test_the_disk_takes_what_memory_cannot(kafka: str, topics: str, tmp_path: Pa
         wait_until(lambda event=event: publisher.publish(event))  # type: ignore[misc]
     assert publisher.close(0) == 1_000
     with Publisher(kafka, prefix=topics, spool=tmp_path) as second:
-        assert second.flush(30) == 0
+        assert second.flush(60) == 0
     assert [decode("results", r.value).attempt for r in read_all(kafka, topics + "results")] == list(range(1, 1_001))
 
 
@@ -227,7 +227,7 @@ def test_a_spool_that_cannot_be_written_costs_nothing_but_itself(kafka: str, top
     (tmp_path / "file").write_text("in the way")
     with Publisher(kafka, prefix=topics, spool=tmp_path / "file") as publisher:
         assert publisher.publish(result("i"))
-        assert publisher.flush(30) == 0
+        assert publisher.flush(60) == 0
 
 
 SCRIPT = """
@@ -265,7 +265,7 @@ def test_after_kill_9_the_next_process_delivers_what_was_spooled(kafka: str, top
         victim.kill()
         victim.communicate()
     with Publisher(kafka, prefix=topics, spool=tmp_path) as publisher:
-        assert publisher.flush(30) == 0
+        assert publisher.flush(60) == 0
     assert [decode("results", r.value).attempt for r in read_all(kafka, topics + "results")] == list(range(1, 201))
 
 
@@ -274,7 +274,7 @@ def test_a_program_that_just_ends_and_its_forked_child_lose_nothing(kafka: str, 
     program = run(
         "publisher = Publisher(sys.argv[1], prefix=sys.argv[2])\n"
         "publisher.publish(result('first'))\n"
-        "publisher.flush(30)\n"
+        "publisher.flush(60)\n"
         "publisher.publish(result('parent'))\n"
         "child = os.fork()\n"
         "if not child:\n"

@@ -43,7 +43,7 @@ def ids(entries: Sequence[Entry]) -> list[str]:
 def publish(kafka: str, prefix: str, *events: Any) -> None:
     with Publisher(kafka, prefix=prefix) as publisher:
         assert all(publisher.publish(event) for event in events)
-        assert publisher.flush(20) == 0
+        assert publisher.flush(60) == 0
 
 
 async def produce(kafka: str, topic: str, *records: tuple[bytes | None, bytes | None], **options: Any) -> None:
@@ -218,5 +218,5 @@ async def test_following_ends_when_it_is_cancelled(kafka: str, topics: str) -> N
             task = asyncio.create_task(follow())
             await asyncio.sleep(pause_s)
             task.cancel()
-            done, _ = await asyncio.wait({task}, timeout=10)
+            done, _ = await asyncio.wait({task}, timeout=60)
             assert done

@@ -32,7 +32,7 @@ def eventually(holds: Callable[[], Any], what: str, deadline_s: float = DEADLINE
         if answer:
             return answer
         assert time.monotonic() < end, f"not within {deadline_s:.0f} s: {what}"
-        time.sleep(0.1)
+        time.sleep(0.2)
 
 
 def environment() -> dict[str, str]:

@@ -22,7 +22,7 @@ def test_a_bare_record_of_another_client_is_counted_and_stored(stack: Stack) -> 
         }
         producer.produce("imageledger.results", json.dumps(record))
     producer.produce("imageledger.results", b"no event at all")
-    assert producer.flush(30) == 0
+    assert producer.flush(60) == 0
     path = "foreign%2F%D0%BB%D0%BE%D0%B3%20%F0%9F%9A%97"
     eventually(lambda: stack.metrics(path)["totals"].get("results") == 3, "the three records are counted")
     assert stack.metrics(path)["totals"]["cost_nano_usd"] == 300_000_000

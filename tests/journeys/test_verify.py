@@ -83,10 +83,9 @@ def test_an_altered_row_in_clickhouse_is_named_with_its_offset(stack: Stack, bac
 def test_a_row_whose_text_was_altered_is_named_when_rows_are_looked_at(
     stack: Stack, backfilled: dict[str, Any]
 ) -> None:
-    """Nothing that is counted says that the record's source was another."""
+    """Nothing that is counted says that the record's source was another: that row is the one difference."""
     alter = "concat(source, '!') AS source", "substring(source, 1, length(source) - 1) AS source"
     with row_altered(stack, *alter) as (partition, offset):
-        assert stack.run("verify", "--run", BACKFILL).returncode == 0
         done = stack.run("verify", "--rows", "--json")
     assert done.returncode == 1, done.stderr
     [difference] = json.loads(done.stdout)["differences"]

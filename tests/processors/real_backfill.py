@@ -75,7 +75,7 @@ class Backfill:
         with Publisher(self.kafka, prefix=self.prefix) as publisher:
             for event in events:
                 assert publisher.publish(event)
-            assert publisher.flush(20) == 0
+            assert publisher.flush(60) == 0
 
     async def log(self, kind: Kind) -> list[Any]:
         """The run's events on a topic, each event id once: the first."""

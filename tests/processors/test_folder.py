@@ -300,7 +300,7 @@ def answers(kept: Kept) -> dict[str, list[str]]:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while not condition():  # noqa: ASYNC110  (what is waited for is in a list that has no event)
             await asyncio.sleep(0.01)
 

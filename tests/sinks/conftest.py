@@ -5,10 +5,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from databases import Store, new_store
+from databases import Store, empty, new_store
 
 from servers.clickhouse.users import Addresses
-from sinks.loading.sources import SOURCES
 
 # Strategies for events are the events' tests' own.
 sys.path.append(str(Path(__file__).parents[1] / "events"))
@@ -23,8 +22,7 @@ def migrated(clickhouse: Addresses) -> Store:
 def store(migrated: Store) -> Iterator[Store]:
     """Empty tables; one database for all tests, because migrating takes longer than most of them."""
     yield migrated
-    for source in SOURCES:
-        migrated.client.command(f"TRUNCATE TABLE {source.table}")
+    empty(migrated)
 
 
 @pytest.fixture

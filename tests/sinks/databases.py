@@ -7,6 +7,7 @@ from clickhouse_connect.driver.client import Client
 
 from servers.clickhouse.users import Addresses
 from sinks.client import connect
+from sinks.loading.sources import SOURCES
 from sinks.reading.history import History
 from sinks.schema.migrations import migrate
 
@@ -28,3 +29,9 @@ def new_store(clickhouse: Addresses) -> Store:
     migrate(connect(clickhouse.migrator, database=database))
     client = connect(clickhouse.writer, database=database)
     return Store(client, clickhouse.writer, database, History(client))
+
+
+def empty(store: Store) -> None:
+    """Its tables stay."""
+    for source in SOURCES:
+        store.client.command(f"TRUNCATE TABLE {source.table}")

@@ -84,7 +84,7 @@ async def until(condition: Callable[[], Awaitable[bool]], what: str, timeout_s: 
     deadline = asyncio.get_running_loop().time() + timeout_s
     while not await condition():
         assert asyncio.get_running_loop().time() < deadline, f"waited {timeout_s} s for: {what}"
-        await asyncio.sleep(0.2)  # asking is dear: a statement costs the engine 5 ms and more
+        await asyncio.sleep(0.5)  # asking is dear: a statement costs the engine 5 ms and more
 
 
 @contextlib.asynccontextmanager

@@ -89,7 +89,7 @@ async def test_a_bare_record_of_another_client_is_stored_alike(kafka: str, topic
     document = image("bare", image_id="ключ 🚗", cost_usd=0.1, answers=[{"question": "q", "answer": True}])
     other = Producer({"bootstrap.servers": kafka})
     other.produce(topics + "results", msgspec.json.encode(document), partition=2)
-    other.flush(10)
+    other.flush(60)
     ours = document | {"event_id": "ours"}
     async with AIOKafkaProducer(bootstrap_servers=kafka) as producer:
         headers = [("ce_id", b"ours"), ("content-type", b"application/json")]
@@ -122,7 +122,7 @@ async def test_a_refused_record_stops_nothing_and_only_profiles_go_to_the_dlq(
         await until(lambda: _has(store, "runs", 1), "runs")
     assert await count(store, "snapshots") == 1
     async with AIOKafkaConsumer(topics + "dlq", bootstrap_servers=kafka, auto_offset_reset="earliest") as letters:
-        found = [await asyncio.wait_for(letters.getone(), 20) for _ in range(2)]
+        found = [await asyncio.wait_for(letters.getone(), 60) for _ in range(2)]
         assert not await letters.getmany(timeout_ms=300)
     assert sorted(dict(letter.headers)["dlq.reason"] for letter in found) == [b"negative", b"not_json"]
     assert {letter.key.rpartition(b"-")[0].rpartition(b"-")[0] for letter in found} == {(topics + "profiles").encode()}

@@ -5,9 +5,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
-import pytest
 from aiokafka import AIOKafkaProducer
-from databases import Store, new_store
+from databases import Store, empty
 from sinking import image, process, sink, snapshot, until
 
 from servers.clickhouse.users import Addresses
@@ -96,16 +95,11 @@ async def counts(store: Store) -> dict[str, int]:
     return dict(zip(TABLES, found.result_rows[0], strict=True))
 
 
-@pytest.fixture
-def three(clickhouse: Addresses) -> list[Store]:
-    return [new_store(clickhouse) for _ in range(3)]
-
-
 async def test_every_load_of_a_log_leaves_the_same_views(
-    kafka: str, topics: str, three: list[Store], clickhouse: Addresses
+    kafka: str, topics: str, store: Store, clickhouse: Addresses
 ) -> None:
     await publish(kafka, topics)
-    whole, small, killed = three
+    arguments = (kafka, topics, store.url, store.database)
     expected = {
         "results": 160,
         "feedback": 40,
@@ -114,39 +108,39 @@ async def test_every_load_of_a_log_leaves_the_same_views(
         "snapshots": len({ago(600 - 20 * n)[:16] for n in range(12)}),
     }
 
-    async def complete(store: Store) -> None:
+    async def complete() -> None:
         async def is_complete() -> bool:
             return await counts(store) == expected
 
-        await until(is_complete, f"every row of {store.database}: {await counts(store)}")
+        await until(is_complete, f"every row: {await counts(store)}")
 
     async def in_one_batch() -> None:
-        async with sink(kafka, topics, whole.url, whole.database, group="whole"):
-            await complete(whole)
+        async with sink(*arguments, group="whole"):
+            await complete()
 
     async def in_small_batches() -> None:
-        async with sink(kafka, topics, small.url, small.database, group="small", limits=Limits(records=7)):
-            await complete(small)
+        async with sink(*arguments, group="small", limits=Limits(records=7)):
+            await complete()
 
     async def with_a_kill() -> None:
-        arguments = (kafka, topics, killed.url, killed.database)
-
         async def begun() -> bool:
-            return (await counts(killed))["results"] > 0
+            return (await counts(store))["results"] > 0
 
         with process(*arguments):
             await until(begun, "the first rows")
         with process(*arguments):
-            await complete(killed)
+            await complete()
 
-    await asyncio.gather(in_one_batch(), in_small_batches(), with_a_kill())
-    rows = await stored(whole)
+    await in_one_batch()
+    rows = await stored(store)
     assert all(rows.values())
-    assert await stored(small) == rows
-    assert await stored(killed) == rows
+    for load in (in_small_batches, with_a_kill):
+        empty(store)
+        await load()
+        assert await stored(store) == rows
 
-    migrator = connect(clickhouse.migrator, database=whole.database)
-    migrator.command(f"DROP DATABASE {whole.database} SYNC", use_database=False)
+    migrator = connect(clickhouse.migrator, database=store.database)
+    migrator.command(f"DROP DATABASE {store.database} SYNC", use_database=False)
     migrate(migrator)
     await in_one_batch()  # of the same group: what it has committed was for tables that are gone
-    assert await stored(whole) == rows
+    assert await stored(store) == rows

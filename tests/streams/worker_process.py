@@ -96,14 +96,14 @@ async def until(holds: Callable[[], bool], what: str = "the condition", deadline
 
 
 async def until_async(holds: Callable[[], Awaitable[bool]], what: str, deadline_s: float = DEADLINE_S) -> None:
-    """The same, of what takes time to ask: what is waited for gets twice as much."""
+    """The same, of what takes time to ask: what is waited for gets four times as much."""
     end = time.monotonic() + deadline_s
     while True:
         asked = time.monotonic()
         if await holds():
             return
         assert time.monotonic() < end, f"{what} did not come true within {deadline_s:.0f} s"
-        await asyncio.sleep(max(0.05, 2 * (time.monotonic() - asked)))
+        await asyncio.sleep(max(0.05, 4 * (time.monotonic() - asked)))
 
 
 def _lose_chunks() -> None:
