@@ -34,6 +34,8 @@ ALL_RUNS = ""
 """Whose registers, in every partition, hold the rules and silences of all runs; no run's id is empty."""
 QUIET_MS = 10_000
 """So long after its last partials a run's log counts as read to its end."""
+FINISHED_EVERY_MS = 10_000
+"""So often a finished run that nothing comes for is looked at: its figures stand still, only its time goes on."""
 REST_MS = 60_000
 """So long after nothing moves it any more a run is put to rest (docs/decisions/0032)."""
 RESTS_PER_SECOND = 20
@@ -117,7 +119,7 @@ class Runs:
         return self._runs[run_id].everything()
 
     def tick(self, now_ms: int) -> Step[RunSegment] | None:
-        """Take a snapshot of each run that changed or whose `as_of` moved, as of now; published as it is recorded.
+        """Take a snapshot of each run that changed or whose `as_of` moved on, as of now; published as it is recorded.
 
         In one transaction with what it was made of, so that a worker that was paused can publish nothing old.
         """
@@ -126,9 +128,9 @@ class Runs:
             if not self._runs[run_id].whole:
                 continue
             as_of_ms = self._runs[run_id].as_of(now_ms)
-            if run_id in self._touched or as_of_ms != self._published.get(run_id, _NEVER):
+            if run_id in self._touched or self._is_due(run_id, as_of_ms, now_ms):
                 due[run_id] = as_of_ms
-            elif as_of_ms < now_ms:  # else a clock that is behind has to come there first
+            elif as_of_ms < now_ms:  # else it waits for its time, or for a clock that is behind to come there
                 self._moving.discard(run_id)
                 self._still_ms[run_id] = now_ms
         at_rest = self._put_to_rest(now_ms)
@@ -143,6 +145,14 @@ class Runs:
             self._published[run_id] = due[run_id]
             self._touched.discard(run_id)
         return Step({**self._changed(chosen), **at_rest}, decided=decided)
+
+    def _is_due(self, run_id: str, as_of_ms: int, now_ms: int) -> bool:
+        """Whether time alone asks for another snapshot (docs/decisions/0070)."""
+        passed_ms = as_of_ms - self._published.get(run_id, _NEVER)
+        registers = self._runs[run_id]
+        if as_of_ms >= now_ms and registers.finished and not registers.alerts:
+            return not 0 <= passed_ms < FINISHED_EVERY_MS
+        return passed_ms != 0
 
     def _put_to_rest(self, now_ms: int) -> dict[str, RunSegment]:
         """Packs the registers of runs that nothing has moved for REST_MS; the next thing that comes wakes a run up."""

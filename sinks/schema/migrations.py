@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -15,7 +15,7 @@ SCHEMAS = Path(__file__).parents[2] / "schemas" / "clickhouse"
 
 REGISTER = """CREATE TABLE IF NOT EXISTS schema_migrations (
     name String,
-    checksum String COMMENT 'SHA-256 of the file; empty: dropped',
+    checksum String COMMENT 'SHA-256 of the file, of a view also a hash of what was made of it; empty: dropped',
     applied_at DateTime64(6, 'UTC') DEFAULT now64(6)
 ) ENGINE = ReplacingMergeTree(applied_at) ORDER BY name"""
 _NUMBERED = re.compile(r"\d{4}_\w+\.sql")
@@ -30,8 +30,10 @@ _PIECE = re.compile(
 def migrate(client: Client, *, dry_run: bool = False, schemas: Path = SCHEMAS) -> list[str]:
     """Brings the client's database up to date and says which files changed something: nothing the second time.
 
-    Tables: each `NNNN_name.sql` once, in order. Views: each `views/NAME.sql` is replaced every time, which mends what
-    somebody changed; a view whose file is gone is dropped. `dry_run` only says what would change.
+    Tables: each `NNNN_name.sql` once, in order. Views: each `views/NAME.sql` whose text is new, or whose view is not
+    there as it was made, which mends what somebody changed; with it those that read it, after a new table all: a view
+    keeps the types that it was made with. A view whose file is gone is dropped. `dry_run` only says what would
+    change.
 
     Raises:
         MigrationError: an applied file was changed since, or a statement failed (the message names the file).
@@ -46,18 +48,21 @@ def migrate(client: Client, *, dry_run: bool = False, schemas: Path = SCHEMAS) -
                 "undo that, and put the change into a new file with the next number"
             )
     new = [name for name in tables if name not in applied]
-    changed = [name for name in views if applied.get(name) != checksum(views[name])]
+    there = _standing(client) if applied else {}
+    changed = [name for name in views if applied.get(name) != _made(name, views[name], there)]
     gone = [name for name in applied if name.startswith("views/") and name not in views]
     if not dry_run:
         _create(client)
         for name in new:
             _apply(client, name, tables[name])
             _register(client, {name: checksum(tables[name])})
-        for name in in_order(views):
+        stale = list(in_order(views)) if new else with_readers(changed, views)
+        for name in stale:
             _apply(client, name, views[name])
         for name in gone:
             _run(client, f"DROP VIEW IF EXISTS {Path(name).stem}", name)
-        _register(client, {name: checksum(views[name]) for name in changed} | dict.fromkeys(gone, ""))
+        there = _standing(client) if stale else there
+        _register(client, {name: _made(name, views[name], there) for name in stale} | dict.fromkeys(gone, ""))
     return new + changed + gone
 
 
@@ -97,11 +102,26 @@ def down(
 
 def in_order(views: Mapping[str, Path]) -> list[str]:
     """The views' names, each after those that it reads."""
+    return list(TopologicalSorter(_reads(views)).static_order())
+
+
+def with_readers(changed: Collection[str], views: Mapping[str, Path]) -> list[str]:
+    """The views that are changed and all that read one of them, each after those that it reads."""
+    reads = _reads(views)
+    found: dict[str, None] = {}
+    for name in in_order(views):
+        if name in changed or not reads[name].isdisjoint(found):
+            found[name] = None
+    return list(found)
+
+
+def _reads(views: Mapping[str, Path]) -> dict[str, set[str]]:
+    """View → the views that it reads."""
     names = {path.stem: name for name, path in views.items()}
-    sorter: TopologicalSorter[str] = TopologicalSorter()
-    for name, path in views.items():
-        sorter.add(name, *(names[read] for read in _READ.findall(path.read_text("utf-8")) if read in names))
-    return list(sorter.static_order())
+    return {
+        name: {names[read] for read in _READ.findall(path.read_text("utf-8")) if read in names}
+        for name, path in views.items()
+    }
 
 
 def statements(text: str) -> Iterator[str]:
@@ -146,6 +166,20 @@ def _applied(client: Client) -> dict[str, str]:
     except SchemaMissing:
         return {}
     return {str(name): str(checksum) for name, checksum in rows}
+
+
+def _standing(client: Client) -> dict[str, str]:
+    """View → a hash of what the engine holds it for."""
+    statement = """SELECT name, hex(sipHash128(create_table_query)) FROM system.tables
+        WHERE database = currentDatabase() AND engine = 'View'"""
+    with translated(address(client)):
+        rows = client.query(statement).result_rows
+    return {f"views/{name}.sql": str(found) for name, found in rows}
+
+
+def _made(name: str, path: Path, there: Mapping[str, str]) -> str:
+    """What the register says of a view that was made of this file and is there as it was made."""
+    return f"{checksum(path)} {there.get(name)}"
 
 
 def _create(client: Client) -> None:

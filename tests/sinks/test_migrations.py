@@ -1,4 +1,4 @@
-"""Tables once, views always, and a clear refusal when an applied file was changed."""
+"""Tables once, views where they differ, and a clear refusal when an applied file was changed."""
 
 import itertools
 import shutil
@@ -41,6 +41,12 @@ def names(client: Client) -> set[str]:
     return {str(row[0]) for row in rows} - {"schema_migrations"}
 
 
+def identities(client: Client) -> dict[str, str]:
+    """View → an identity that each making of it has of its own."""
+    statement = "SELECT name, uuid FROM system.tables WHERE database = currentDatabase() AND engine = 'View'"
+    return {str(name): str(identity) for name, identity in client.query(statement).result_rows}
+
+
 def test_the_project_s_own_schema_twice_is_a_no_op(client: Client) -> None:
     planned = migrate(client, dry_run=True)
     assert migrate(client) == planned
@@ -68,11 +74,41 @@ def test_a_view_that_was_changed_by_hand_is_mended_and_one_without_a_file_is_dro
     migrate(client, schemas=schemas)
     client.command("CREATE OR REPLACE VIEW a_top AS SELECT 1 AS b")
     (schemas / "views" / "z_base.sql").write_text("CREATE OR REPLACE VIEW z_base AS SELECT upper(a) AS a FROM things")
-    assert migrate(client, schemas=schemas) == ["views/z_base.sql"]
+    assert migrate(client, schemas=schemas) == ["views/a_top.sql", "views/z_base.sql"]
     assert client.query("SELECT b FROM a_top").result_rows == [("X",)]
     (schemas / "views" / "a_top.sql").unlink()
     assert migrate(client, schemas=schemas) == ["views/a_top.sql"]
     assert names(client) == {"things", "z_base"}
+    assert migrate(client, schemas=schemas) == []
+
+
+def test_views_that_are_there_as_they_were_made_are_left_alone(client: Client, schemas: Path) -> None:
+    migrate(client, schemas=schemas)
+    made = identities(client)
+    assert migrate(client, schemas=schemas) == []
+    assert identities(client) == made
+    client.command("CREATE OR REPLACE VIEW a_top AS SELECT 1 AS b")
+    assert migrate(client, schemas=schemas) == ["views/a_top.sql"]
+    assert client.query("SELECT b FROM a_top").result_rows == [("x",)]
+    assert identities(client)["z_base"] == made["z_base"]
+    client.command("DROP VIEW a_top")
+    assert migrate(client, schemas=schemas) == ["views/a_top.sql"]
+    assert names(client) == {"things", "z_base", "a_top"}
+    assert migrate(client, schemas=schemas) == []
+
+
+def test_a_view_is_made_anew_with_what_it_reads(client: Client, schemas: Path) -> None:
+    migrate(client, schemas=schemas)
+    (schemas / "views" / "z_base.sql").write_text("CREATE OR REPLACE VIEW z_base AS SELECT length(a) AS a FROM things")
+    assert migrate(client, schemas=schemas) == ["views/z_base.sql"]
+    assert "`b` UInt64" in str(client.command("SHOW CREATE VIEW a_top"))
+    (schemas / "views" / "z_base.sql").write_text("CREATE OR REPLACE VIEW z_base AS SELECT a FROM things")
+    migrate(client, schemas=schemas)
+    (schemas / "0002_number.sql").write_text("ALTER TABLE things ADD COLUMN c Int8")
+    made = identities(client)
+    assert migrate(client, schemas=schemas) == ["0002_number.sql"]
+    assert identities(client).keys() == made.keys()
+    assert not set(identities(client).items()) & set(made.items())
     assert migrate(client, schemas=schemas) == []
 
 

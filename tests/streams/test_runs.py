@@ -20,7 +20,7 @@ from streams.entries import HEAD_KEY, Entry
 from streams.ledger import Ledger
 from streams.offline import comparison
 from streams.offline.logs import At
-from streams.runs import REST_MS, RUNS, SNAPSHOTS_PER_SECOND, PassedOn, Runs, home_of
+from streams.runs import FINISHED_EVERY_MS, REST_MS, RUNS, SNAPSHOTS_PER_SECOND, PassedOn, Runs, home_of
 from streams.setup import Outgoing, Step
 
 PARTITIONS = 4
@@ -80,6 +80,30 @@ def test_a_snapshot_a_second_until_nothing_moves_any_more() -> None:
     assert runs.tick(NOON + HOUR + 3 * SECOND) is None
     runs.take("partials", [partials("a", 6, sequence=2)])
     assert tick(runs, NOON + HOUR + 4 * SECOND)["a"].totals["results"] == 6
+
+
+def test_a_finished_run_is_looked_at_less_often_but_at_once_when_something_comes() -> None:
+    runs = Runs(home_of("a", PARTITIONS), PARTITIONS)
+    runs.take("partials", [partials("a", 5)])
+    runs.take("runs", [record(finished("a"), "runs", 0)])
+    seconds = range(1, 3 * FINISHED_EVERY_MS // SECOND)
+    at = [second for second in seconds if tick(runs, NOON + second * SECOND)]
+    assert at == [1, 1 + FINISHED_EVERY_MS // SECOND, 1 + 2 * FINISHED_EVERY_MS // SECOND]
+    runs.take("partials", [partials("a", 6, sequence=2)])
+    late = tick(runs, NOON + 3 * FINISHED_EVERY_MS)["a"]
+    assert late.totals["results"] == 6
+    assert tick(runs, NOON + 3 * FINISHED_EVERY_MS + SECOND) == {}
+    quiet = tick(runs, NOON + HOUR + SECOND)["a"]
+    assert quiet.as_of.timestamp() * 1000 == NOON
+    assert tick(runs, NOON + HOUR + 2 * SECOND) == {}
+
+
+def test_the_last_second_of_a_finished_runs_hour_is_followed_by_its_last_event() -> None:
+    runs = Runs(home_of("a", PARTITIONS), PARTITIONS)
+    runs.take("partials", [partials("a", 5)])
+    runs.take("runs", [record(finished("a"), "runs", 0)])
+    assert tick(runs, NOON + HOUR)["a"].as_of.timestamp() * 1000 == NOON + HOUR
+    assert tick(runs, NOON + HOUR + SECOND)["a"].as_of.timestamp() * 1000 == NOON
 
 
 def test_no_snapshot_is_taken_between_the_records_of_one_chunk() -> None:
