@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from sinking import image, snapshot, stored
 
+from metrics.views.questions.watching import WATCHING
 from servers.clickhouse.users import Addresses
 from sinks.client import connect
 from sinks.errors import AccessDenied
@@ -83,3 +84,20 @@ def test_the_reader_is_enough(clickhouse: Addresses) -> None:
     assert isinstance(history.runs(), list)
     with pytest.raises(AccessDenied):
         history.rows("TRUNCATE TABLE results")
+
+
+def test_the_last_ten_minutes_count_each_event_by_its_first_record(store: Any) -> None:
+    """As the view has it: a repeat dated otherwise brings nothing into the ten minutes, and takes nothing out."""
+    [asked] = [one.sql for one in WATCHING.questions if one.about.startswith("The last ten minutes")]
+
+    def late(event_id: str, minute: int, **fields: Any) -> dict[str, Any]:
+        return image(event_id, event_time=f"2026-11-02T10:{minute:02}:00Z", cost_usd=0.5, **fields)
+
+    early = [late("a", 1), late("b", 2)]
+    stored(store.client, "results", [*early, late("c", 25), late("d", 27, status="failed"), late("e", 20, run_id="s")])
+    stored(store.client, "results", [late("a", 29), late("c", 3), late("d", 28), late("f", 30)], first_offset=9)
+    by_view = """SELECT count() AS calls, countIf(status = 'failed') AS failed, sum(cost_nano_usd) / 1e9 AS usd
+        FROM run_results
+        WHERE run_id = {run:String} AND fromUnixTimestamp64Milli(effective_ms, 'UTC') >= '2026-11-02 10:20:00'"""
+    [found] = store.history.rows(asked, {"run": "r"})
+    assert found == store.history.rows(by_view, {"run": "r"})[0] == {"calls": 3, "failed": 1, "usd": 1.5}
