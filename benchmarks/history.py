@@ -27,6 +27,7 @@ import psutil
 from clickhouse_connect.driver.client import Client
 
 from benchmarks.history_rows import EVENT_MS, FIRST_MS, Shape, fill, fresh
+from metrics.views.questions.watching import WATCHING
 from servers.clickhouse import server as clickhouse
 from sinks.client import connect
 from sinks.reading import advice, analytics, calls, explorer, lineage, vehicles
@@ -40,6 +41,7 @@ RESULTS = Path(__file__).parent / "results"
 _FRESH_PARTS, _FRESH_ROWS = 5, 20_000
 _PATIENCE_S = 3_600
 _ENOUGH_S = 30
+_LAST_TEN_MINUTES = next(one.sql for one in WATCHING.questions if one.about.startswith("The last ten minutes"))
 
 
 class Question(NamedTuple):
@@ -90,8 +92,9 @@ def questions(shape: Shape) -> list[Question]:
     return [
         sql("percentiles_by_model", 500, "SELECT model, quantilesExactInclusive(0.5, 0.95, 0.99)(latency_ms) "
             "FROM run_results WHERE latency_ms IS NOT NULL GROUP BY model"),
-        sql("last_ten_minutes", 50, f"SELECT count(), sum(cost_nano_usd), countIf(status = 'failed') FROM run_results "
-            f"{of_run} AND effective_ms >= {{from:Int64}}"),
+        sql("last_ten_minutes", 50, _LAST_TEN_MINUTES),
+        sql("last_ten_minutes_of_view", None, "SELECT count(), sum(cost_nano_usd), countIf(status = 'failed') "
+            f"FROM run_results {of_run} AND effective_ms >= {{from:Int64}}"),
         Question("image_lineage", 50, lambda history, turn: lineage.of_image(history, image(turn))),
         Question("record_lineage", 50, lambda history, turn:
             lineage.of_record(history, "part_identifications", row(turn))),

@@ -1,7 +1,7 @@
 """Questions to ClickHouse, answered as rows; and the runs that it knows."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 import msgspec
@@ -65,7 +65,14 @@ class History:
 
     def runs(self, limit: int = 1_000) -> list[Run]:
         """Runs with a result, a plan or a snapshot, the one with the latest record first."""
-        return msgspec.convert(self.rows(_RUNS, {"limit": limit}), list[Run])
+        counted = {row["run_id"]: row for row in self.rows(TOTALS)}
+        unsettled = [run_id for run_id, row in counted.items() if not row["settled"]]
+        if unsettled:
+            given = {"all": len(unsettled) > _MOST_NAMED, "runs": unsettled[:_MOST_NAMED]}
+            counted |= {row["run_id"]: row for row in self.rows(_COUNTED_ONCE, given)}
+        told = {row["run_id"]: row for row in self.rows(_TOLD)}
+        found = [_run(run_id, counted.get(run_id, {}), told.get(run_id, {})) for run_id in counted | told]
+        return sorted(found, key=_latest_first)[:limit]
 
 
 _COURSE = """
@@ -78,22 +85,53 @@ FROM (
     FROM snapshots FINAL WHERE run_id = {run:String})
 ORDER BY at_ms
 """
-_RUNS = """
-SELECT run_id, any(plan_name) AS name, any(newest) AS state,
-    sum(n) AS results, sum(bad) AS failed, sum(cost) AS cost_nano_usd,
-    coalesce(any(plan_start), fromUnixTimestamp64Milli(min(first_ms), 'UTC')) AS started_at,
-    fromUnixTimestamp64Milli(max(last_ms), 'UTC') AS last_event_at
+_MOST_NAMED = 100
+"""Runs that a question names; where more are unsettled, all are counted anew."""
+_SUMS = """count() AS results, countIf(status = 'failed') AS failed, ifNull(sum(cost_nano_usd), 0) AS cost_nano_usd,
+        min(effective_ms) AS first_ms, max(effective_ms) AS last_ms"""
+# What the projection `totals_of_runs` has of each part. A part that was merged has each event once, so a run is settled
+# that stands in one such alone. Of a part's name, PARTITION_FIRST_LAST_LEVEL, the level says whether it was merged.
+TOTALS = f"""
+SELECT run_id, sum(results) AS results, sum(failed) AS failed, sum(cost_nano_usd) AS cost_nano_usd,
+    min(first_ms) AS first_ms, max(last_ms) AS last_ms,
+    count() = 1 AND splitByChar('_', any(part))[4] != '0' AS settled
+FROM (SELECT run_id, _part AS part, {_SUMS} FROM results GROUP BY run_id, part) GROUP BY run_id
+"""  # noqa: S608 - made of this module's own constants
+_COUNTED_ONCE = f"""
+SELECT run_id, {_SUMS} FROM results FINAL WHERE {{all:Bool}} OR run_id IN {{runs:Array(String)}} GROUP BY run_id
+"""  # noqa: S608 - as above
+_TOLD = """
+SELECT run_id, any(plan_name) AS name, any(newest) AS state, any(plan_start) AS starts_at,
+    min(first) AS first_ms, max(last) AS last_ms
 FROM (
-    SELECT run_id, count() AS n, countIf(status = 'failed') AS bad, ifNull(sum(cost_nano_usd), 0) AS cost,
-        min(effective_ms) AS first_ms, max(effective_ms) AS last_ms,
-        NULL AS plan_name, NULL AS plan_start, NULL AS newest
-    FROM results FINAL GROUP BY run_id
-    UNION ALL
-    SELECT run_id, 0, 0, 0, toUnixTimestamp64Milli(min(event_time)), toUnixTimestamp64Milli(max(event_time)),
-        argMax(name, source_offset), argMax(started_at, source_offset), NULL
+    SELECT run_id, toUnixTimestamp64Milli(min(event_time)) AS first, toUnixTimestamp64Milli(max(event_time)) AS last,
+        argMax(name, source_offset) AS plan_name, argMax(started_at, source_offset) AS plan_start, NULL AS newest
     FROM runs FINAL WHERE run_id != '' GROUP BY run_id
     UNION ALL
-    SELECT run_id, 0, 0, 0, NULL, NULL, NULL, NULL, argMax(state, source_offset)
-    FROM snapshots GROUP BY run_id)
-GROUP BY run_id ORDER BY last_event_at DESC, run_id LIMIT {limit:UInt32}
+    SELECT run_id, NULL, NULL, NULL, NULL, argMax(state, source_offset) FROM snapshots GROUP BY run_id)
+GROUP BY run_id
 """
+
+
+def _run(run_id: str, counted: Mapping[str, Any], told: Mapping[str, Any]) -> Run:
+    times_ms = [row[name] for row in (counted, told) for name in ("first_ms", "last_ms") if row.get(name) is not None]
+    first, last = (_moment(min(times_ms)), _moment(max(times_ms))) if times_ms else (None, None)
+    return Run(
+        run_id=run_id,
+        name=told.get("name"),
+        started_at=told.get("starts_at") or first,
+        last_event_at=last,
+        results=counted.get("results", 0),
+        failed=counted.get("failed", 0),
+        cost_nano_usd=counted.get("cost_nano_usd", 0),
+        state=told.get("state"),
+    )
+
+
+def _moment(ms: int) -> datetime:
+    return datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=ms)
+
+
+def _latest_first(run: Run) -> tuple[bool, float, str]:
+    last = run.last_event_at
+    return last is None, -last.timestamp() if last else 0, run.run_id

@@ -51,6 +51,19 @@ FROM run_results WHERE run_id = {run:String} ORDER BY effective_ms DESC, source_
 """,
         ),
         Question(
+            "The last ten minutes up to the newest result: calls, failures, money (S0, *Recent performance*)",
+            """
+WITH (SELECT max(effective_ms) FROM results WHERE run_id = {run:String}) - 600000 AS since_ms
+SELECT count() AS calls, countIf(status = 'failed') AS failed, sum(cost_nano_usd) / 1e9 AS usd
+FROM (
+    SELECT effective_ms, status, cost_nano_usd FROM results
+    WHERE run_id = {run:String} AND (source_partition, event_id) IN (
+        SELECT source_partition, event_id FROM results WHERE run_id = {run:String} AND effective_ms >= since_ms)
+    ORDER BY source_partition, event_id, source_offset LIMIT 1 BY source_partition, event_id)
+WHERE effective_ms >= since_ms
+""",
+        ),
+        Question(
             "Is the processor running: the newest snapshot and the newest result (S2, *Check if it's running*)",
             """
 SELECT state, processors, as_of, (SELECT max(effective_at) FROM results WHERE run_id = {run:String}) AS last_result_at

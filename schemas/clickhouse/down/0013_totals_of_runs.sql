@@ -1,0 +1,1 @@
+ALTER TABLE results DROP PROJECTION IF EXISTS totals_of_runs;
