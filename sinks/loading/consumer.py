@@ -196,7 +196,8 @@ class _Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships 
             self._under_way[topic] = lane.records
             self._inserts[topic] = asyncio.create_task(self._store(lane.source, lane.unload()))
         ours = [partition for partition in self._consumer.assignment() if partition.topic == topic]
-        paused = [partition for partition in ours if partition in self._consumer.paused()]
+        held = self._consumer.paused()
+        paused = [partition for partition in ours if partition in held]
         if lane.full and len(paused) < len(ours):
             self._consumer.pause(*ours)
         elif paused and not lane.full:

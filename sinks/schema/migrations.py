@@ -53,10 +53,12 @@ def migrate(client: Client, *, dry_run: bool = False, schemas: Path = SCHEMAS) -
     gone = [name for name in applied if name.startswith("views/") and name not in views]
     if not dry_run:
         _create(client)
+        if new:  # whatever ends this one halfway, the next makes every view
+            _register(client, {name: "" for name in views if name in applied})
         for name in new:
             _apply(client, name, tables[name])
             _register(client, {name: checksum(tables[name])})
-        stale = list(in_order(views)) if new else with_readers(changed, views)
+        stale = in_order(views) if new else with_readers(changed, views)
         for name in stale:
             _apply(client, name, views[name])
         for name in gone:

@@ -112,6 +112,20 @@ def test_a_view_is_made_anew_with_what_it_reads(client: Client, schemas: Path) -
     assert migrate(client, schemas=schemas) == []
 
 
+def test_views_that_a_new_table_asks_for_are_made_even_if_that_was_cut_short(client: Client, schemas: Path) -> None:
+    migrate(client, schemas=schemas)
+    made = identities(client)
+    base = schemas / "views" / "z_base.sql"
+    text = base.read_text()
+    base.write_text("CREATE OR REPLACE VIEW z_base AS SELEKT")
+    (schemas / "0002_number.sql").write_text("ALTER TABLE things ADD COLUMN c Int8")
+    with pytest.raises(MigrationError, match=r"z_base\.sql failed"):
+        migrate(client, schemas=schemas)
+    base.write_text(text)
+    assert migrate(client, schemas=schemas) == ["views/a_top.sql", "views/z_base.sql"]
+    assert not set(identities(client).items()) & set(made.items())
+
+
 def test_an_applied_file_must_not_change_but_its_line_ends_may(client: Client, schemas: Path) -> None:
     migrate(client, schemas=schemas)
     table = schemas / "0001_things.sql"
