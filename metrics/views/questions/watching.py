@@ -51,7 +51,7 @@ FROM run_results WHERE run_id = {run:String} ORDER BY effective_ms DESC, source_
 """,
         ),
         Question(
-            "The last ten minutes up to the newest result: calls, failures, money (S0, *Recent performance*)",
+            "The last ten minutes up to the newest result: calls, failures, money",
             """
 WITH (SELECT max(effective_ms) FROM results WHERE run_id = {run:String}) - 600000 AS since_ms
 SELECT count() AS calls, countIf(status = 'failed') AS failed, sum(cost_nano_usd) / 1e9 AS usd
