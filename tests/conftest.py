@@ -52,12 +52,23 @@ def _group(nodeid: str) -> str:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Makes the marker of long fault tests known."""
+    """Makes the marker of long fault tests known, and lets each test process look for tests from another folder on.
+
+    What one has compiled the others find compiled: in a fresh clone that is two thirds of what looking for them takes.
+    """
     config.addinivalue_line("markers", "faults: long, run by `make faults`")
+    worker = getattr(config, "workerinput", {})
+    if worker and config.args == config.getini("testpaths"):
+        folders = sorted(str(path) for path in Path(__file__).parent.iterdir() if any(path.glob("test_*.py")))
+        begin = int(worker["workerid"].removeprefix("gw")) * len(folders) // worker["workercount"]
+        config.args = folders[begin:] + folders[:begin]
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+@pytest.hookimpl(wrapper=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Generator[None]:
     """What takes longest begins first; what is marked `faults` is left to `make faults`."""
+    items.sort(key=lambda item: item.path)  # the same in every test process, wherever it began to look
+    yield
     if "faults" not in (config.option.markexpr or ""):
         long = [item for item in items if item.get_closest_marker("faults")]
         config.hook.pytest_deselected(items=long)
