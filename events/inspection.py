@@ -42,6 +42,18 @@ def require_text(value: bytes) -> None:
         raise Refused("not_text", f"byte {error.start}: {error.reason}") from error
 
 
+def require_likeness(value: bytes) -> None:
+    """Refuses what is no event at first sight: a text, a list, an object that never names its id."""
+    begin = value[:1]
+    if begin == b"{" and b'"event_id"' not in value and b"\\" not in value:
+        raise Refused("missing_field", "$.event_id: required")
+    if begin in _NO_OBJECTS:
+        raise Refused("wrong_type", f"$: Expected `object`, got `{_NO_OBJECTS[begin]}`")
+
+
+_NO_OBJECTS = {b'"': "str", b"[": "array"}
+
+
 def require_shape(value: bytes) -> None:
     """Refuses nesting over 8 and lists over 1,000, wherever they stand; reads without recursion."""
     bare = _bare(value)

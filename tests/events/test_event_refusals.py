@@ -124,6 +124,13 @@ def test_a_large_record_that_never_names_its_id_is_no_event() -> None:
     assert (refusal.reason, refusal.detail) == ("missing_field", "$.event_id: required")
 
 
+@pytest.mark.parametrize(("large", "found"), [(b'"' + b"\\u0000" * 2_000, "str"), (b"[" * 9_000, "array")])
+def test_large_json_of_another_kind_is_refused_by_its_first_byte(large: bytes, found: str) -> None:
+    refusal = refused(large)
+    assert (refusal.reason, refusal.detail) == ("wrong_type", f"$: Expected `object`, got `{found}`")
+    assert refused(b"x" * 9_000).reason == "not_json"
+
+
 def test_a_whole_surrogate_pair_is_text() -> None:
     assert decode("results", raw(model=b'"\\uD83D\\ude00"')).model == "\U0001f600"
 
