@@ -222,6 +222,7 @@ def test_recovery_of_a_million_subjects(site: Site, scale: float) -> None:
         seen_mb.append(figures.together_mb(verify.pid))
         time.sleep(0.2)
     assert verify.returncode == 0, (site.folder / "verify.log").read_text()
+    figures.equal()
     figures.keep(
         "recovery",
         verify_s=round(time.monotonic() - begin, 1),
