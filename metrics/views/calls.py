@@ -6,6 +6,8 @@ time of the rating, of the rating's own run where there is one. So each rating c
 
 # ruff: noqa: S608 - these texts are made of this package's own constants; no input reaches them
 
+from collections.abc import Sequence
+
 from .view import Column, View
 
 _KEY = ("model", "provider", "task_type")
@@ -23,7 +25,10 @@ def views() -> list[View]:
     return [_result_ratings(), _model_performance_metrics()]
 
 
+_ONCE = [("results FINAL", "1")]
 _CALL = ("run_id", "source_partition", "event_id", *_KEY, "effective_ms", *_OTHERS, "user_type")
+_BY_PLACE = tuple("source_offset" if name == "event_id" else name for name in _CALL)
+"""The same, known by its place in the log: an event id is as wide as all the rest."""
 
 
 def _result_ratings() -> View:
@@ -51,26 +56,40 @@ def _result_ratings() -> View:
     )
 
 
-def ratings_within(runs: str) -> str:
+def ratings_within(runs: str, results: Sequence[tuple[str, str]] = _ONCE) -> str:
     """A SELECT of `result_ratings` where `runs`, a condition on `run_id`, holds of the ratings and of the calls.
 
-    `astray`: the rating's own run has no such call, so that a call of yet another run may be its own.
+    `results`: tables that have each call once between them, with what holds of their rows. A call has its
+    `source_offset` in place of its event id. `astray`: the rating's own run has no such call, so that a call of yet
+    another run may be its own.
     """
     return (
-        f"SELECT {', '.join(_CALL)}, {_USER_RATING} AS user_rating, max(run_id != rated_at.1) AS astray {_rated(runs)}"
+        f"SELECT {', '.join(_BY_PLACE)}, {_USER_RATING} AS user_rating, max(run_id != rated_at.1) AS astray "
+        f"{_rated(runs, _BY_PLACE, results)}"
     )
 
 
 _USER_RATING = "argMax(rating, (rated_ms, rated_at))"
 
 
-def _rated(runs: str) -> str:
+def _rated(runs: str, call: Sequence[str] = _CALL, results: Sequence[tuple[str, str]] = _ONCE) -> str:
     """The FROM clause; the sets only leave out calls that nobody can have rated, the join decides."""
-    chosen = ", ".join(f"call.{name}" for name in _CALL)
-    picked = ", ".join(f"picked.{n} AS {name}" for n, name in enumerate(_CALL, 1))
+    chosen = ", ".join(f"call.{name}" for name in call)
+    picked = ", ".join(f"picked.{n} AS {name}" for n, name in enumerate(call, 1))
     words, said, of_runs = "feedback_ratings", "FROM feedback WHERE isNull(question) AND isNotNull(rating)", ""
     if runs:
         words, said, of_runs = f"(SELECT * FROM {words} WHERE {runs})", f"{said} AND {runs}", f"{runs} AND "
+    order = "status" if "source_offset" in call else "status, source_offset"
+    calls = " UNION ALL ".join(
+        f"""
+                SELECT {", ".join(call)}, {order},
+                    arrayJoin([(toString(results.subject_kind), results.subject_id),
+                        ('conversation', ifNull(conversation_id, ''))]) AS about
+                FROM {table}
+                WHERE {"" if holds == "1" else f"{holds} AND "}{of_runs}(subject_id IN (SELECT subject_id {said})
+                    OR conversation_id IN (SELECT subject_id {said} AND subject_kind = 'conversation'))"""
+        for table, holds in results
+    )
     return f"""
 FROM (
     SELECT rating, rated_ms, rated_at, {picked}
@@ -81,21 +100,15 @@ FROM (
                 call.status != 'failed', call.effective_ms, call.source_offset, call.source_partition)) AS picked
         FROM {words} AS word
         INNER JOIN (
-            SELECT {", ".join(_CALL)}, status, source_offset, about.1 AS subject_kind, about.2 AS subject_id
-            FROM (
-                SELECT {", ".join(_CALL[:-1])}, attributes['user_type'] AS user_type, status, source_offset,
-                    arrayJoin([(toString(results.subject_kind), results.subject_id),
-                        ('conversation', ifNull(conversation_id, ''))]) AS about
-                FROM results FINAL
-                WHERE {of_runs}(subject_id IN (SELECT subject_id {said})
-                    OR conversation_id IN (SELECT subject_id {said} AND subject_kind = 'conversation'))
+            SELECT {", ".join(call)}, {order}, about.1 AS subject_kind, about.2 AS subject_id
+            FROM ({calls}
             )
             WHERE about IN (SELECT toString(subject_kind), subject_id {said})
         ) AS call ON call.subject_kind = toString(word.subject_kind) AND call.subject_id = word.subject_id
         GROUP BY rating, rated_ms, rated_at
     )
 )
-GROUP BY {", ".join(_CALL)}
+GROUP BY {", ".join(call)}
 """
 
 

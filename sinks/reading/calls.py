@@ -11,24 +11,24 @@ from metrics.intelligence.experiments import Sample, Share
 from metrics.intelligence.models import NO_CALLS, Calls
 from metrics.views.calls import ratings_within
 
-from .chosen import NAMED, OTHER, USER_TYPE, Chosen
+from .chosen import NAMED, OTHER, Chosen
 from .history import History
+from .settled import HOUR, Source, Standing, each, exact, once
 
 # Aliases of their own names: ClickHouse would take `latency_ms` in one column for the sum of another.
-_COUNTS = ", ".join(
-    f"{sql} AS n_{name}"
-    for name, sql in {
-        "calls": "count()",
-        "succeeded": "countIf(status != 'failed')",
-        "latency_ms": "sum(ifNull(latency_ms, 0))",
-        "timed": "count(latency_ms)",
-        "tokens": "sum(input_tokens + output_tokens)",
-        "cost_nano_usd": "sum(ifNull(cost_nano_usd, 0))",
-        "priced": "count(cost_nano_usd)",
-        "confidence_ppm": "sum(ifNull(confidence_ppm, 0))",
-        "sure": "count(confidence_ppm)",
-    }.items()
-)
+_SUMS = {
+    "calls": "count()",
+    "succeeded": "countIf(status != 'failed')",
+    "latency_ms": "ifNull(sum(latency_ms), 0)",
+    "timed": "count(latency_ms)",
+    "tokens": "sum(input_tokens + output_tokens)",
+    "cost_nano_usd": "ifNull(sum(cost_nano_usd), 0)",
+    "priced": "count(cost_nano_usd)",
+    "confidence_ppm": "ifNull(sum(confidence_ppm), 0)",
+    "sure": "count(confidence_ppm)",
+}
+_COUNTS = ", ".join(f"{sql} AS n_{name}" for name, sql in _SUMS.items())
+_ADDED = ", ".join(f"sum(sign * n_{name}) AS n_{name}" for name in _SUMS)
 _RATINGS = (
     "countIf(user_rating = 1) AS n_thumbs_up, countIf(user_rating = -1) AS n_thumbs_down, countIf(astray) AS n_astray"
 )
@@ -46,12 +46,12 @@ class Key(NamedTuple):
 
 
 _KEYS = {
-    "day": "toDate(fromUnixTimestamp64Milli(results.effective_ms, 'UTC'))",
+    "day": f"toDate(fromUnixTimestamp64Milli({HOUR}, 'UTC'))",
     "task_type": "toString(results.task_type)",
     "model": "toString(results.model)",
     "provider": "toString(results.provider)",
     "complexity": "ifNull(toString(results.task_complexity), '')",
-    "user_type": USER_TYPE,
+    "user_type": "toString(results.user_type)",
 }
 
 
@@ -60,8 +60,20 @@ def calls(history: History, chosen: Chosen) -> dict[Key, Calls]:
 
     Raises ClickHouseError.
     """
-    found = _rated(history, chosen, _NAMED_CALLS, _KEYS)
+    found = exact(history, lambda standing: _rated(history, chosen, standing, _CALLS))
     return {Key(*(row[name] for name in Key._fields)): _calls(row) for row in found}
+
+
+class _Question(NamedTuple):
+    """`shape`: a statement over `{counted}`, the chosen calls by `keys` with their ratings; `also`: which of them.
+
+    `moments`: what else is told of their figures, where sums are not enough.
+    """
+
+    shape: str
+    keys: Mapping[str, str]
+    also: Sequence[str] = ()
+    moments: str = ""
 
 
 def _by_key() -> str:
@@ -77,43 +89,45 @@ def _by_key() -> str:
     )
 
 
-_NAMED_CALLS = _by_key()
+_CALLS = _Question(_by_key(), _KEYS)
 
 
-def _counted(keys: Mapping[str, str], where: str, ratings: str, moments: str) -> str:
-    """A SELECT of the calls by `keys` (as by_…), counted (as n_…); beside each group its ratings.
+def _counted(question: _Question, where: str, ratings: str, sources: Sequence[Source]) -> str:
+    """A SELECT of the calls by what the question groups by (as by_…), counted (as n_…); beside each group its ratings.
 
     Both sides are grouped before they meet: a million calls are never joined with their ratings one by one.
     """
-    listed = ", ".join(f"{sql} AS by_{name}" for name, sql in keys.items())
-    grouped = ", ".join(f"by_{name}" for name in keys)
-    rated = f"SELECT {listed}, {_RATINGS} FROM ({ratings}) AS results {where} GROUP BY {grouped}"
-    return (
-        f"SELECT * FROM (SELECT {listed}, {_COUNTS}{moments} FROM results FINAL {where} GROUP BY {grouped}) AS counted "
-        f"LEFT JOIN ({rated.replace(USER_TYPE, 'results.user_type')}) AS rated USING ({grouped})"
+    listed = ", ".join(f"{sql} AS by_{name}" for name, sql in question.keys.items())
+    grouped = ", ".join(f"by_{name}" for name in question.keys)
+    counted = " UNION ALL ".join(
+        f"SELECT {sign} AS sign, {listed}, {_COUNTS}{question.moments} FROM {source} GROUP BY {grouped}"
+        for sign, source in sources
     )
+    if len(sources) > 1:
+        counted = f"SELECT {grouped}, {_ADDED} FROM ({counted}) GROUP BY {grouped} HAVING n_calls > 0"
+    rated = f"SELECT {listed}, {_RATINGS} FROM ({ratings}) AS results {where} GROUP BY {grouped}"
+    return f"SELECT * FROM ({counted}) AS counted LEFT JOIN ({rated}) AS rated USING ({grouped})"
 
 
-def _rated(
-    history: History, chosen: Chosen, shape: str, keys: Mapping[str, str], also: Sequence[str] = (), moments: str = ""
-) -> list[dict[str, Any]]:
-    """The rows of `shape`, a statement over `{counted}`: the chosen calls by `keys`, with their ratings.
+def _rated(history: History, chosen: Chosen, standing: Standing | None, question: _Question) -> list[dict[str, Any]]:
+    """The question's rows.
 
     A run's ratings are sought in it and in the runs that rated the same: in all runs takes twenty times as long, and
     has to be where a rating found no call in its own run.
     """
+    sources, given = once(chosen, None if question.moments else standing, *question.also)
+    given |= standing.given() if standing else {}
 
-    def statement(ratings: str) -> str:
-        return shape.format(counted=_counted(keys, chosen.where(*also), ratings, moments))
+    def statement(runs: str) -> str:
+        ratings = ratings_within(runs, each(standing))
+        return question.shape.format(counted=_counted(question, chosen.where(*question.also), ratings, sources))
 
-    given = chosen.parameters()
     if chosen.run is not None:
-        runs = [row["rating_run"] for row in history.rows(_RATING_RUNS, given)]
-        within = ratings_within("run_id IN {runs:Array(String)}")
-        found = history.rows(statement(within), given | {"runs": runs})
+        rating_runs = [row["rating_run"] for row in history.rows(_RATING_RUNS, given)]
+        found = history.rows(statement("run_id IN {runs:Array(String)}"), given | {"runs": rating_runs})
         if not any(row["astray"] for row in found):
             return found
-    return history.rows(statement(ratings_within("")), given)
+    return history.rows(statement(""), given)
 
 
 _SAID = "FROM feedback WHERE isNull(question) AND isNotNull(rating)"
@@ -153,7 +167,6 @@ class Variant(NamedTuple):
 
 
 MOST_VARIANTS = 200
-_VARIANT = {"task": "toString(results.task_type)", "name": "assumeNotNull(toString(results.variant))"}
 _MEASURES = {"latency_ms": "latency_ms", "confidence": "confidence_ppm / 1e4", "cost_usd": "cost_nano_usd / 1e9"}
 
 
@@ -166,6 +179,12 @@ _MOST_CALLED = (
     f"{', '.join(f'n_{name} AS {name}' for name in Calls.__struct_fields__)}, n_astray AS astray "
     f"FROM ({{counted}}) ORDER BY calls DESC, task, name LIMIT {MOST_VARIANTS}"
 )
+_VARIANTS = _Question(
+    _MOST_CALLED,
+    {"task": "toString(results.task_type)", "name": "assumeNotNull(toString(results.variant))"},
+    ["isNotNull(results.variant)"],
+    _MOMENTS,
+)
 
 
 def variants(history: History, chosen: Chosen) -> dict[str, dict[str, Variant]]:
@@ -174,7 +193,7 @@ def variants(history: History, chosen: Chosen) -> dict[str, dict[str, Variant]]:
     Raises ClickHouseError.
     """
     found: defaultdict[str, dict[str, Variant]] = defaultdict(dict)
-    for row in _rated(history, chosen, _MOST_CALLED, _VARIANT, ["isNotNull(results.variant)"], _MOMENTS):
+    for row in exact(history, lambda standing: _rated(history, chosen, standing, _VARIANTS)):
         counted = _calls(row)
         found[row["task"]][row["name"]] = Variant(
             counted,

@@ -9,8 +9,6 @@ from events.envelope import epoch_ms
 NAMED = 200
 """So many models, tasks, … are named in an answer, those with the most calls; the rest is OTHER."""
 OTHER = "__other__"
-USER_TYPE = "results.attributes['user_type']"
-"""What kind of user asked, where the producer says it (decision 0020)."""
 
 _CONDITIONS = {
     "run": "results.run_id = {run:String}",
@@ -21,7 +19,7 @@ _CONDITIONS = {
     "provider": "results.provider = {provider:String}",
     "component_type": "results.component_type = {component_type:String}",
     "task_type": "results.task_type = {task_type:String}",
-    "user_type": USER_TYPE + " = {user_type:String}",
+    "user_type": "results.user_type = {user_type:String}",
 }
 
 

@@ -63,12 +63,16 @@ class History:
         """The run minute by minute, oldest first, as its snapshots said; a finished run's ends with its last result."""
         return [Point(**row) for row in self.rows(_COURSE, {"run": run_id})]
 
+    def parts(self) -> list[tuple[str, str, int]]:
+        """Run, part and the rows that it has there, repeats too: for every run and part of `results`."""
+        return [(row["run_id"], row["part"], row["count"]) for row in self.rows(_PARTS)]
+
     def runs(self, limit: int = 1_000) -> list[Run]:
         """Runs with a result, a plan or a snapshot, the one with the latest record first."""
         counted = {row["run_id"]: row for row in self.rows(TOTALS)}
         unsettled = [run_id for run_id, row in counted.items() if not row["settled"]]
         if unsettled:
-            given = {"all": len(unsettled) > _MOST_NAMED, "runs": unsettled[:_MOST_NAMED]}
+            given = {"all": len(unsettled) > MOST_NAMED, "runs": unsettled[:MOST_NAMED]}
             counted |= {row["run_id"]: row for row in self.rows(_COUNTED_ONCE, given)}
         told = {row["run_id"]: row for row in self.rows(_TOLD)}
         found = [_run(run_id, counted.get(run_id, {}), told.get(run_id, {})) for run_id in counted | told]
@@ -85,16 +89,27 @@ FROM (
     FROM snapshots FINAL WHERE run_id = {run:String})
 ORDER BY at_ms
 """
-_MOST_NAMED = 100
+MOST_NAMED = 100
 """Runs that a question names; where more are unsettled, all are counted anew."""
 _SUMS = """count() AS results, countIf(status = 'failed') AS failed, ifNull(sum(cost_nano_usd), 0) AS cost_nano_usd,
         min(effective_ms) AS first_ms, max(effective_ms) AS last_ms"""
-# What the projection `totals_of_runs` has of each part. A part that was merged has each event once, so a run is settled
-# that stands in one such alone. Of a part's name, PARTITION_FIRST_LAST_LEVEL, the level says whether it was merged.
+_PARTS = "SELECT run_id, _part AS part, count() AS count FROM results GROUP BY run_id, part"
+_LEVEL = 3
+
+
+def merged(part: str) -> bool:
+    """Whether a part was merged, and so has each event once: by the level in PARTITION_FIRST_LAST_LEVEL, its name.
+
+    `results` has no partitions but `all`.
+    """
+    return part.split("_")[_LEVEL] != "0"
+
+
+# What the projection `totals_of_runs` has of each part. A run is settled that stands in one merged part alone.
 TOTALS = f"""
 SELECT run_id, sum(results) AS results, sum(failed) AS failed, sum(cost_nano_usd) AS cost_nano_usd,
     min(first_ms) AS first_ms, max(last_ms) AS last_ms,
-    count() = 1 AND splitByChar('_', any(part))[4] != '0' AS settled
+    count() = 1 AND splitByChar('_', any(part))[{_LEVEL + 1}] != '0' AS settled
 FROM (SELECT run_id, _part AS part, {_SUMS} FROM results GROUP BY run_id, part) GROUP BY run_id
 """  # noqa: S608 - made of this module's own constants
 _COUNTED_ONCE = f"""

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from .history import History
+from .history import History, merged
 
 MOST_CALLS = 10_000
 Subject = tuple[str, str]
@@ -97,10 +97,6 @@ def steps_of(history: History, subjects: Collection[Subject]) -> list[Step]:
     ]
 
 
-_LEVEL = 3
-"""Of a part's name, PARTITION_FIRST_LAST_LEVEL: how often it was merged; `results` has no partitions but `all`."""
-
-
 def _elsewhere(history: History, records: Sequence[Row]) -> Sequence[Row]:
     """Where else the same events stand: a first record about another subject makes the event that one's.
 
@@ -110,10 +106,9 @@ def _elsewhere(history: History, records: Sequence[Row]) -> Sequence[Row]:
     if not records:
         return []
     parts = {row["_part"] for row in records}
-    merged = [part for part in parts if part.split("_")[_LEVEL] != "0"]
     given: dict[str, Any] = {
         "events": sorted({_identity(row) for row in records}),
-        "parts": merged if len(parts) == 1 else [],
+        "parts": list(filter(merged, parts)) if len(parts) == 1 else [],
     }
     return history.rows(_ELSEWHERE, given)
 

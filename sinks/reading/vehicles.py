@@ -21,7 +21,7 @@ from metrics.views.images import (
     of_vehicles,
 )
 
-from .history import History
+from .history import History, merged
 
 
 class Listed(msgspec.Struct, frozen=True, kw_only=True):
@@ -167,14 +167,12 @@ def _astray(history: History, ids: Sequence[str]) -> bool:
     hold next to nothing of the same time, and in it only what these have alone.
     """
     parts = [row["part"] for row in history.rows(_PARTS, {"vehicles": ids})]
-    merged = next((part for part in parts if part.split("_")[_LEVEL] != "0"), "")
-    sql = _TOLD_ELSEWHERE if parts == [merged] else f"{_TOLD_ELSEWHERE} UNION ALL {_TOLD_IN_IT}"
-    return bool(history.rows(sql, {"vehicles": ids, "merged": merged}))
+    largest = next(filter(merged, parts), "")
+    sql = _TOLD_ELSEWHERE if parts == [largest] else f"{_TOLD_ELSEWHERE} UNION ALL {_TOLD_IN_IT}"
+    return bool(history.rows(sql, {"vehicles": ids, "merged": largest}))
 
 
 _DEAREST_USD = 1e300
-_LEVEL = 3
-"""Of a part's name, PARTITION_FIRST_LAST_LEVEL: how often it was merged; `results` has no partitions but `all`."""
 _PROFILE = """
 SELECT event_id, event_time, vehicle_id, has_spid, has_factory_manual, receipt_count, timeline_event_count,
     user_tag_count, reference_doc_count, previously_analyzed, well_documented

@@ -26,7 +26,7 @@ FROM (
         INNER JOIN (
             SELECT run_id, source_partition, event_id, model, provider, task_type, effective_ms, tier, component_type, task_complexity, variant, user_type, status, source_offset, about.1 AS subject_kind, about.2 AS subject_id
             FROM (
-                SELECT run_id, source_partition, event_id, model, provider, task_type, effective_ms, tier, component_type, task_complexity, variant, attributes['user_type'] AS user_type, status, source_offset,
+                SELECT run_id, source_partition, event_id, model, provider, task_type, effective_ms, tier, component_type, task_complexity, variant, user_type, status, source_offset,
                     arrayJoin([(toString(results.subject_kind), results.subject_id),
                         ('conversation', ifNull(conversation_id, ''))]) AS about
                 FROM results FINAL

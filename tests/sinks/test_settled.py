@@ -1,0 +1,214 @@
+"""Sums that stand ready: what they answer is what counting one by one answers, however the rows lie in parts."""
+
+import random
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from databases import Store
+from sinking import image, stored
+
+from metrics.intelligence.models import NO_CALLS, Calls
+from sinks.reading import prices as pricing
+from sinks.reading import settled
+from sinks.reading.calls import Key, calls
+from sinks.reading.chosen import Chosen
+from sinks.reading.history import History
+from sinks.reading.settled import Standing
+
+RUNS = ("r", "s", "t")
+ASKED = (
+    Chosen(),
+    Chosen(run="r"),
+    Chosen(run="s", model="small", tier=2),
+    Chosen(user_type="pro", component_type="door"),
+    Chosen(provider="openai", task_type="coding", start=datetime(2026, 11, 1, 3, tzinfo=UTC)),
+    Chosen(start=datetime(2026, 11, 1, 1, 20, tzinfo=UTC), end=datetime(2026, 11, 1, 7, 40, 0, 1_000, tzinfo=UTC)),
+    Chosen(run="r", start=datetime(2026, 11, 1, 2, 10, tzinfo=UTC), end=datetime(2026, 11, 1, 2, 50, tzinfo=UTC)),
+    Chosen(run="nobody"),
+)
+
+
+def made(seed: int, numbers: range, runs: tuple[str, ...] = RUNS) -> list[dict[str, Any]]:
+    """Results of unlike calls; with another seed the same events say otherwise."""
+    chance = random.Random(seed)
+    found = []
+    for n in numbers:
+        fields: dict[str, Any] = {
+            "image_id": f"i{(n + seed) % 30}",
+            "run_id": runs[n % len(runs)],
+            "event_time": f"2026-11-01T{chance.randrange(10):02}:{chance.randrange(60):02}:{chance.randrange(60):02}Z",
+            "model": chance.choice(("small", "large")),
+            "provider": chance.choice(("openai", "google")),
+            "task_type": chance.choice(("coding", "chat")),
+            "tier": chance.randrange(4),
+            "status": chance.choice(("success", "success", "failed")),
+            "attributes": {"user_type": chance.choice(("free", "pro"))},
+            "input_tokens": chance.randrange(100),
+        }
+        optional = {
+            "component_type": "door", "task_complexity": "simple", "latency_ms": chance.randrange(900),
+            "cost_usd": chance.randrange(1, 900) / 1e5, "confidence": chance.randrange(100) / 100,
+            "context_score": float(chance.choice((0, 9.5, 10, 30, 59, 60, 99))),
+        }  # fmt: skip
+        found.append(image(str(n), **fields, **{name: v for name, v in optional.items() if chance.random() < 0.7}))
+    return found
+
+
+def said(numbers: range) -> list[dict[str, Any]]:
+    """Ratings, of which some were given in another run than the subject's, or in none."""
+    return [
+        {"event_type": "feedback.recorded", "event_id": f"w{n}", "event_time": "2026-11-01T05:00:00Z",
+         "run_id": ("r", "s", "t", "elsewhere")[n % 4], "image_id": f"i{n}", "rating": (1, -1)[n % 3 == 0]}
+        for n in numbers
+    ]  # fmt: skip
+
+
+def one_by_one(store: Store, chosen: Chosen) -> dict[Key, Calls]:
+    """By FINAL and the view of ratings, as documented."""
+    sql = f"""
+SELECT toDate(fromUnixTimestamp64Milli(results.effective_ms, 'UTC')) AS day, toString(results.task_type) AS task,
+    toString(results.model) AS of_model, toString(results.provider) AS of_provider,
+    ifNull(toString(results.task_complexity), '') AS complexity, results.attributes['user_type'] AS user,
+    count() AS calls, countIf(status != 'failed'), ifNull(sum(latency_ms), 0), count(latency_ms),
+    sum(input_tokens + output_tokens), ifNull(sum(cost_nano_usd), 0), count(cost_nano_usd),
+    countIf(rated.user_rating = 1), countIf(rated.user_rating = -1), ifNull(sum(confidence_ppm), 0),
+    count(confidence_ppm)
+FROM (SELECT *, user_type FROM results FINAL) AS results
+LEFT JOIN (SELECT run_id, source_partition, event_id, user_rating FROM result_ratings) AS rated
+    USING (run_id, source_partition, event_id)
+{chosen.where()} GROUP BY day, task, of_model, of_provider, complexity, user"""
+    rows = store.client.query(sql, chosen.parameters()).result_rows
+    return {Key(*row[:6]): Calls(**dict(zip(Calls.__struct_fields__, row[6:], strict=True))) for row in rows}
+
+
+def prices_one_by_one(store: Store, chosen: Chosen) -> set[tuple[Any, ...]]:
+    where = chosen.where("tier > 1", "status != 'failed'", "isNotNull(context_score)")
+    sql = f"""
+SELECT multiIf(context_score >= 60, 'rich', context_score >= 30, 'good', context_score >= 10, 'medium', 'poor') AS band,
+    count(cost_nano_usd), avg(cost_nano_usd), count(confidence_ppm), avg(confidence_ppm) / 1e6
+FROM results FINAL {where} GROUP BY band"""
+    return set(store.client.query(sql, chosen.parameters()).result_rows)
+
+
+def agree(store: Store) -> Calls:
+    """Every question's answer is that of counting one by one; all calls together."""
+    for chosen in ASKED:
+        assert calls(store.history, chosen) == one_by_one(store, chosen), chosen
+        of_bands = {band: row for band, *row in prices_one_by_one(store, chosen)}
+        found = pricing.prices(store.history, chosen)
+        known = {band: row for band, row in of_bands.items() if row[0] >= pricing.FEWEST}
+        assert {band: found.by_band_nano_usd[band] for band in known} == {b: round(row[1]) for b, row in known.items()}
+        assert found.basis == ("measured" if known else "list")
+        assert found.confidence == pytest.approx(
+            {band: row[3] for band, row in of_bands.items() if row[2] >= pricing.FEWEST}
+        )
+    return sum(one_by_one(store, Chosen()).values(), NO_CALLS)
+
+
+def stands(store: Store) -> Standing:
+    found = settled._standing(store.history.parts())
+    assert found is not None
+    return found
+
+
+def merge(store: Store) -> None:
+    for what in ("START", "STOP"):
+        store.client.command(f"SYSTEM {what} MERGES results")
+        if what == "START":
+            store.client.command("OPTIMIZE TABLE results FINAL")
+
+
+@pytest.fixture
+def resting(store: Store) -> Any:
+    """The store without merges but those that a test asks for."""
+    store.client.command("SYSTEM STOP MERGES results")
+    yield store
+    store.client.command("SYSTEM START MERGES results")
+
+
+def test_however_the_rows_lie(resting: Store) -> None:
+    stored(resting.client, "feedback", said(range(20)))
+    fresh = made(1, range(150))
+    stored(resting.client, "results", [*fresh, *made(2, range(0, 150, 7))])
+    stored(resting.client, "results", made(3, range(0, 150, 5)), first_offset=300)  # repeats in a part of their own
+    assert agree(resting).calls == 150
+    merge(resting)
+    assert stands(resting)[2:] == ([], [])
+    assert agree(resting).calls == 150
+
+    stored(resting.client, "results", made(4, range(0, 18, 6), ("r", "s")), first_offset=400)
+    stored(resting.client, "results", [*fresh[60:63:3], *made(5, range(150, 156, 3))], first_offset=500)
+    stored(resting.client, "results", made(6, range(500, 505), ("u",)), first_offset=600)
+    assert stands(resting)[2:] == (["r"], ["u"])  # and s and t are settled
+    assert agree(resting).calls == 157
+    stored(resting.client, "results", fresh[60:63:3], first_offset=60)  # the very same record once more
+    stored(resting.client, "results", made(7, range(3, 4)), first_offset=0)  # one that is first, though it came late
+    assert stands(resting).near == ["r"]
+    assert agree(resting).calls == 157
+
+    stored(resting.client, "results", fresh, first_offset=700)  # a whole replay
+    assert set(stands(resting).unsettled) == {*RUNS, "u"}
+    assert agree(resting).calls == 157
+    merge(resting)
+    assert stands(resting)[2:] == ([], [])
+    assert agree(resting).calls == 157
+
+
+def test_what_moves_meanwhile_is_asked_again(resting: Store) -> None:
+    """A part that is gone by the end of an answer may have been gone at its beginning."""
+    stored(resting.client, "results", made(1, range(30)))
+    merge(resting)
+
+    def after(change: Callable[[], object], times: int) -> list[Standing | None]:
+        told: list[Standing | None] = []
+
+        def ask(standing: Standing | None) -> int:
+            told.append(standing)
+            if len(told) <= times:
+                change()
+            return len(told)
+
+        assert settled.exact(resting.history, ask) == len(told)
+        return told
+
+    def replaced() -> None:
+        stored(resting.client, "results", made(2, range(3)), first_offset=100)
+        merge(resting)
+
+    assert len(after(lambda: stored(resting.client, "results", made(3, range(3)), first_offset=90), 1)) == 1
+    first, second = after(replaced, 1)
+    assert first is not None
+    assert second is not None
+    assert set(first.parts).isdisjoint(second.parts)
+    assert [standing is None for standing in after(replaced, 9)] == [False, False, False, True]
+
+
+def test_more_runs_that_do_not_rest_than_a_question_names(resting: Store) -> None:
+    many = [image(str(n), run_id=f"run-{n:03}", model="m", cost_usd=0.5) for n in range(103)]
+    stored(resting.client, "results", [*many, *many])
+    assert settled._standing(resting.history.parts()) is None
+    assert sum(calls(resting.history, Chosen()).values(), NO_CALLS).calls == 103
+
+
+def test_sums_are_read_where_they_stand(resting: Store) -> None:
+    """A figure that the projection lacks would send the question through every result."""
+    stored(resting.client, "results", made(1, range(30)))
+    merge(resting)
+    asked: list[tuple[str, Any]] = []
+
+    class Listening(History):
+        def rows(self, sql: str, parameters: Any = None) -> list[dict[str, Any]]:
+            asked.append((sql, parameters))
+            return super().rows(sql, parameters)
+
+    history = Listening(resting.client)
+    for ask in (calls, pricing.prices):
+        for chosen in (Chosen(), Chosen("r", None, None, "m", 1, "p", "c", "t", "u")):
+            asked.clear()
+            ask(history, chosen)  # type: ignore[operator]
+            plans = [resting.client.query(f"EXPLAIN {sql}", given).result_rows for sql, given in asked]
+            assert any("(calls_by_hour)" in line for plan in plans for (line,) in plan), chosen
+            first, *_, last = plans
+            assert not any(".results)" in line for plan in (first, last) for (line,) in plan)
