@@ -13,7 +13,7 @@ from metrics.views.calls import ratings_within
 
 from .chosen import NAMED, OTHER, Chosen
 from .history import History
-from .settled import HOUR, Source, Standing, each, exact, once
+from .settled import HOUR, Standing, each, exact, once
 
 # Aliases of their own names: ClickHouse would take `latency_ms` in one column for the sum of another.
 _SUMS = {
@@ -28,7 +28,7 @@ _SUMS = {
     "sure": "count(confidence_ppm)",
 }
 _COUNTS = ", ".join(f"{sql} AS n_{name}" for name, sql in _SUMS.items())
-_ADDED = ", ".join(f"sum(sign * n_{name}) AS n_{name}" for name in _SUMS)
+_ADDED = ", ".join(f"sum(n_{name}) AS n_{name}" for name in _SUMS)
 _RATINGS = (
     "countIf(user_rating = 1) AS n_thumbs_up, countIf(user_rating = -1) AS n_thumbs_down, countIf(astray) AS n_astray"
 )
@@ -92,7 +92,7 @@ def _by_key() -> str:
 _CALLS = _Question(_by_key(), _KEYS)
 
 
-def _counted(question: _Question, where: str, ratings: str, sources: Sequence[Source]) -> str:
+def _counted(question: _Question, where: str, ratings: str, sources: Sequence[str]) -> str:
     """A SELECT of the calls by what the question groups by (as by_…), counted (as n_…); beside each group its ratings.
 
     Both sides are grouped before they meet: a million calls are never joined with their ratings one by one.
@@ -100,11 +100,10 @@ def _counted(question: _Question, where: str, ratings: str, sources: Sequence[So
     listed = ", ".join(f"{sql} AS by_{name}" for name, sql in question.keys.items())
     grouped = ", ".join(f"by_{name}" for name in question.keys)
     counted = " UNION ALL ".join(
-        f"SELECT {sign} AS sign, {listed}, {_COUNTS}{question.moments} FROM {source} GROUP BY {grouped}"
-        for sign, source in sources
+        f"SELECT {listed}, {_COUNTS}{question.moments} FROM {source} GROUP BY {grouped}" for source in sources
     )
     if len(sources) > 1:
-        counted = f"SELECT {grouped}, {_ADDED} FROM ({counted}) GROUP BY {grouped} HAVING n_calls > 0"
+        counted = f"SELECT {grouped}, {_ADDED} FROM ({counted}) GROUP BY {grouped}"
     rated = f"SELECT {listed}, {_RATINGS} FROM ({ratings}) AS results {where} GROUP BY {grouped}"
     return f"SELECT * FROM ({counted}) AS counted LEFT JOIN ({rated}) AS rated USING ({grouped})"
 
@@ -116,7 +115,7 @@ def _rated(history: History, chosen: Chosen, standing: Standing | None, question
     has to be where a rating found no call in its own run.
     """
     sources, given = once(chosen, None if question.moments else standing, *question.also)
-    given |= standing.given() if standing else {}
+    given |= standing._asdict() if standing else {}
 
     def statement(runs: str) -> str:
         ratings = ratings_within(runs, each(standing))
@@ -134,11 +133,11 @@ _SAID = "FROM feedback WHERE isNull(question) AND isNotNull(rating)"
 _RATING_RUNS = f"""
 SELECT {{run:String}} AS rating_run
 UNION DISTINCT
-SELECT toString(run_id) {_SAID} AND subject_id IN (
-    SELECT subject_id FROM results WHERE run_id = {{run:String}} AND subject_id IN (SELECT subject_id {_SAID})
-    UNION ALL
-    SELECT assumeNotNull(conversation_id) FROM results
-    WHERE run_id = {{run:String}} AND conversation_id IN (SELECT subject_id {_SAID} AND subject_kind = 'conversation'))
+SELECT toString(run_id) {_SAID} AND (
+    subject_id IN (SELECT subject_id FROM results WHERE run_id = {{run:String}})
+    OR subject_kind = 'conversation' AND subject_id IN (
+        SELECT assumeNotNull(conversation_id) FROM results
+        WHERE run_id = {{run:String}} AND isNotNull(conversation_id)))
 """
 """The run, and every run with a rating of what the run has calls of."""
 

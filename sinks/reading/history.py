@@ -63,9 +63,9 @@ class History:
         """The run minute by minute, oldest first, as its snapshots said; a finished run's ends with its last result."""
         return [Point(**row) for row in self.rows(_COURSE, {"run": run_id})]
 
-    def parts(self) -> list[tuple[str, str, int]]:
-        """Run, part and the rows that it has there, repeats too: for every run and part of `results`."""
-        return [(row["run_id"], row["part"], row["count"]) for row in self.rows(_PARTS)]
+    def parts(self) -> list[tuple[str, str]]:
+        """Every run with results, and a part that some of them stand in."""
+        return [(row["run_id"], row["part"]) for row in self.rows(_PARTS)]
 
     def runs(self, limit: int = 1_000) -> list[Run]:
         """Runs with a result, a plan or a snapshot, the one with the latest record first."""
@@ -93,7 +93,7 @@ MOST_NAMED = 100
 """Runs that a question names; where more are unsettled, all are counted anew."""
 _SUMS = """count() AS results, countIf(status = 'failed') AS failed, ifNull(sum(cost_nano_usd), 0) AS cost_nano_usd,
         min(effective_ms) AS first_ms, max(effective_ms) AS last_ms"""
-_PARTS = "SELECT run_id, _part AS part, count() AS count FROM results GROUP BY run_id, part"
+_PARTS = "SELECT run_id, _part AS part FROM results GROUP BY run_id, part"
 _LEVEL = 3
 
 

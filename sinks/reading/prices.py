@@ -32,13 +32,13 @@ def prices(history: History, chosen: Chosen = Chosen()) -> Prices:  # noqa: B008
 def _by_band(history: History, chosen: Chosen, standing: Standing | None) -> list[dict[str, Any]]:
     sources, given = once(chosen, standing, "results.tier > 1", f"{PRICED_BAND} != ''")
     counted = " UNION ALL ".join(
-        f"SELECT {sign} AS sign, {PRICED_BAND} AS band, count(cost_nano_usd) AS n_priced, "  # noqa: S608 - constants
+        f"SELECT {PRICED_BAND} AS band, count(cost_nano_usd) AS n_priced, "  # noqa: S608 - constants
         "sum(cost_nano_usd) AS nano_usd, count(confidence_ppm) AS n_sure, sum(confidence_ppm) AS ppm "
         f"FROM {source} GROUP BY band"
-        for sign, source in sources
+        for source in sources
     )
     return history.rows(
-        "SELECT band, sum(sign * n_priced) AS n, sum(sign * nano_usd) / n AS mean, sum(sign * n_sure) AS sure, "  # noqa: S608 - as above
-        f"sum(sign * ppm) / sure / 1e6 AS confidence FROM ({counted}) GROUP BY band",
+        "SELECT band, sum(n_priced) AS n, sum(nano_usd) / n AS mean, sum(n_sure) AS sure, "  # noqa: S608 - as above
+        f"sum(ppm) / sure / 1e6 AS confidence FROM ({counted}) GROUP BY band",
         given,
     )

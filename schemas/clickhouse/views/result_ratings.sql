@@ -27,13 +27,12 @@ FROM (
             SELECT run_id, source_partition, event_id, model, provider, task_type, effective_ms, tier, component_type, task_complexity, variant, user_type, status, source_offset, about.1 AS subject_kind, about.2 AS subject_id
             FROM (
                 SELECT run_id, source_partition, event_id, model, provider, task_type, effective_ms, tier, component_type, task_complexity, variant, user_type, status, source_offset,
-                    arrayJoin([(toString(results.subject_kind), results.subject_id),
-                        ('conversation', ifNull(conversation_id, ''))]) AS about
+                    arrayJoin(arrayConcat([(toString(results.subject_kind), results.subject_id)],
+                        if(isNull(conversation_id), [], [('conversation', assumeNotNull(conversation_id))]))) AS about
                 FROM results FINAL
                 WHERE (subject_id IN (SELECT subject_id FROM feedback WHERE isNull(question) AND isNotNull(rating))
                     OR conversation_id IN (SELECT subject_id FROM feedback WHERE isNull(question) AND isNotNull(rating) AND subject_kind = 'conversation'))
             )
-            WHERE about IN (SELECT toString(subject_kind), subject_id FROM feedback WHERE isNull(question) AND isNotNull(rating))
         ) AS call ON call.subject_kind = toString(word.subject_kind) AND call.subject_id = word.subject_id
         GROUP BY rating, rated_ms, rated_at
     )
