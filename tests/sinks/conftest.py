@@ -26,6 +26,14 @@ def store(migrated: Store) -> Iterator[Store]:
 
 
 @pytest.fixture
+def resting(store: Store) -> Iterator[Store]:
+    """The store without merges but those that a test asks for."""
+    store.client.command("SYSTEM STOP MERGES results")
+    yield store
+    store.client.command("SYSTEM START MERGES results")
+
+
+@pytest.fixture
 def own_store(clickhouse: Addresses) -> Store:
     """A database of the test's own, for tests that break it."""
     return new_store(clickhouse)

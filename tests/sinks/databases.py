@@ -35,3 +35,10 @@ def empty(store: Store) -> None:
     """Its tables stay."""
     for source in SOURCES:
         store.client.command(f"TRUNCATE TABLE {source.table}")
+
+
+def merge(store: Store) -> None:
+    """Its results into one part, in a store whose merges are stopped."""
+    store.client.command("SYSTEM START MERGES results")
+    store.client.command("OPTIMIZE TABLE results FINAL")
+    store.client.command("SYSTEM STOP MERGES results")

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from databases import Store, merge
 from sinking import image, snapshot, stored
 
 from metrics.views.questions.watching import WATCHING
@@ -42,24 +43,22 @@ def test_runs_with_and_without_a_plan(store: Any) -> None:
     assert [run.run_id for run in store.history.runs(2)] == ["r", "s"]
 
 
-def test_a_run_s_results_count_once_whether_they_stand_in_one_part_or_in_several(store: Any) -> None:
+def test_a_run_s_results_count_once_whether_they_stand_in_one_part_or_in_several(resting: Store) -> None:
     """What a merged part alone holds is taken as it was added up with the part; everything else is counted anew."""
     asked = "SELECT run_id, results, failed, cost_nano_usd FROM run_totals ORDER BY run_id"
 
     def agree() -> list[tuple[str, int, int, int]]:
-        found = [(run.run_id, run.results, run.failed, run.cost_nano_usd) for run in store.history.runs()]
-        assert sorted(found) == [tuple(row.values()) for row in store.history.rows(asked)]
+        found = [(run.run_id, run.results, run.failed, run.cost_nano_usd) for run in resting.history.runs()]
+        assert sorted(found) == [tuple(row.values()) for row in resting.history.rows(asked)]
         return sorted(found)
 
-    store.client.command("SYSTEM STOP MERGES results")
     rested = [image("a", cost_usd=0.002), image("b", status="failed"), image("c", run_id="s", cost_usd=0.001)]
-    stored(store.client, "results", [*rested, image("a", cost_usd=0.5)])  # a repeat within a part
-    stored(store.client, "results", [image("b", cost_usd=0.3)], first_offset=9)  # and one in a part of its own
+    stored(resting.client, "results", [*rested, image("a", cost_usd=0.5)])  # a repeat within a part
+    stored(resting.client, "results", [image("b", cost_usd=0.3)], first_offset=9)  # and one in a part of its own
     assert agree() == [("r", 2, 1, 2_000_000), ("s", 1, 0, 1_000_000)]
-    store.client.command("SYSTEM START MERGES results")
-    store.client.command("OPTIMIZE TABLE results FINAL")
+    merge(resting)
     assert agree() == [("r", 2, 1, 2_000_000), ("s", 1, 0, 1_000_000)]
-    stored(store.client, "results", [image("c", run_id="s", cost_usd=0.7), image("d", run_id="t")], first_offset=20)
+    stored(resting.client, "results", [image("c", run_id="s", cost_usd=0.7), image("d", run_id="t")], first_offset=20)
     assert agree() == [("r", 2, 1, 2_000_000), ("s", 1, 0, 1_000_000), ("t", 1, 0, 0)]
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from databases import Store
+from databases import Store, merge
 from sinking import image, stored
 
 from metrics.intelligence.models import NO_CALLS, Calls
@@ -111,21 +111,6 @@ def stands(store: Store) -> Standing:
     found = settled._standing(store.history.parts())
     assert found is not None
     return found
-
-
-def merge(store: Store) -> None:
-    for what in ("START", "STOP"):
-        store.client.command(f"SYSTEM {what} MERGES results")
-        if what == "START":
-            store.client.command("OPTIMIZE TABLE results FINAL")
-
-
-@pytest.fixture
-def resting(store: Store) -> Any:
-    """The store without merges but those that a test asks for."""
-    store.client.command("SYSTEM STOP MERGES results")
-    yield store
-    store.client.command("SYSTEM START MERGES results")
 
 
 def test_however_the_rows_lie(resting: Store) -> None:
