@@ -45,13 +45,20 @@ def _columns_with_values(batches: Sequence[pa.RecordBatch]) -> list[str]:
 
 
 def identity(client: Client, table: str) -> str:
-    """What this table is known by, which no table made again under its name is; empty where there is none. Blocks."""
+    """What this table is known by, which no table made again under its name is. Blocks.
+
+    Raises:
+        SchemaMissing: there is none.
+        ClickHouseError: ClickHouse does not answer, or denies it.
+    """
     with translated(address(client)):
         found = client.query(
             "SELECT toString(uuid) FROM system.tables WHERE database = currentDatabase() AND name = {table:String}",
             {"table": table},
         ).result_rows
-    return str(found[0][0]) if found else ""
+    if not found:
+        raise _missing(client, [table])
+    return str(found[0][0])
 
 
 def require_tables(client: Client, tables: Sequence[str]) -> None:
@@ -67,5 +74,9 @@ def require_tables(client: Client, tables: Sequence[str]) -> None:
             if not client.command(f"EXISTS TABLE {table}"):
                 missing.append(table)
     if missing:
-        place = f"database {client.database} of ClickHouse at {address(client)}"
-        raise SchemaMissing(f"{place} has no table {', '.join(missing)}: run `imageledger migrate`")
+        raise _missing(client, missing)
+
+
+def _missing(client: Client, tables: Sequence[str]) -> SchemaMissing:
+    place = f"database {client.database} of ClickHouse at {address(client)}"
+    return SchemaMissing(f"{place} has no table {', '.join(tables)}: run `imageledger migrate`")

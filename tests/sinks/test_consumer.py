@@ -170,6 +170,10 @@ async def committed(kafka: str, prefix: str, topic: str, partition: int, group: 
         return offset
 
 
+async def _is_committed(kafka: str, prefix: str, topic: str, partition: int, offset: int) -> bool:
+    return await committed(kafka, prefix, topic, partition) == offset
+
+
 async def test_two_sinks_share_the_partitions_and_take_over(kafka: str, topics: str, store: Any) -> None:
     """Rebalances while records flow: whoever reads, each event is there once and the last offset is committed."""
     produced = 0
@@ -236,7 +240,7 @@ async def test_a_table_that_disappears_ends_the_sink_and_commits_nothing(
     )
     try:
         await publish(kafka, topics + "results", [image("1")], partition=0)
-        await until(lambda: _has(own_store, "results", 1), "the first row")
+        await until(lambda: _is_committed(kafka, topics, "results", 0, 1), "the first row, and its offset")
         migrator = connect(clickhouse.migrator, database=own_store.database)
         await asyncio.to_thread(migrator.command, "DROP TABLE results")
         await publish(kafka, topics + "results", [image("2")], partition=0)
