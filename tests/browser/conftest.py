@@ -6,27 +6,14 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
+from chromium import launched
+from playwright.sync_api import Browser, BrowserContext
 
 # The dashboard tests' helpers serve here too.
 sys.path.insert(0, str(Path(__file__).parents[1] / "dashboard"))
 
 from serving import Served, new_prefix, served, wait_for
-from windows import PATIENCE_MS, window
-
-CHROMIUM = Path("/usr/bin/chromium")
-ARGUMENTS = [
-    "--headless=new",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--renderer-process-limit=1",  # a page takes over the process of the one before it
-]
-
+from windows import window
 
 _OPEN = ExitStack()
 
@@ -34,13 +21,7 @@ _OPEN = ExitStack()
 @pytest.fixture(scope="session")
 def chromium() -> Browser:
     """The browser, for all tests of this folder."""
-    if not CHROMIUM.exists():
-        pytest.skip(f"{CHROMIUM} is missing: apt-get install chromium")
-    expect.set_options(timeout=PATIENCE_MS)
-    playwright = _OPEN.enter_context(sync_playwright())
-    browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
-    _OPEN.callback(browser.close)
-    return browser
+    return _OPEN.enter_context(launched())
 
 
 @pytest.hookimpl(wrapper=True)

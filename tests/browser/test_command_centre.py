@@ -8,10 +8,11 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
+from chromium import PATIENCE_MS
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, ViewportSize, expect
 from sample_runs import TOTAL, result, snapshot
 from serving import Served, new_prefix, served, wait_for
-from windows import DESKTOP, FITS, PATIENCE_MS, PHONE, SCHEMES, Scheme, window
+from windows import DESKTOP, FITS, PHONE, SCHEMES, Scheme, window
 
 from dashboard.pages.formats import FORMATS
 from events.snapshots import Budget, Eta, Progress, RunMetrics, State

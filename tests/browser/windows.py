@@ -8,14 +8,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
+from chromium import PATIENCE_MS
 from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize
 
 Scheme = Literal["dark", "light"]
 SCHEMES: tuple[Scheme, ...] = ("dark", "light")
 DESKTOP: ViewportSize = {"width": 1440, "height": 900}
 PHONE: ViewportSize = {"width": 390, "height": 844}
-PATIENCE_MS = 60_000
-"""What is waited for comes at once, but on a busy machine."""
 FITS = "() => document.documentElement.scrollWidth <= innerWidth"
 _AXE = Path(__file__).with_name("vendor") / "axe.min.js"
 _LEVELS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.browser
 @pytest.fixture
 def steered(stack: Stack) -> Iterator[None]:
     """A backfill that is under way."""
-    words = ["--data", str(stack.data), "backfill", "--run", RUN, "--speed", "15"]
+    words = ["--data", str(stack.data), "backfill", "--run", RUN, "--speed", "3"]
     process = subprocess.Popen([sys.executable, "-m", "imageledger", *words], env=environment())
     eventually(lambda: stack.metrics(RUN)["totals"].get("results"), "the run has figures")
     yield

@@ -9,26 +9,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from chromium import PATIENCE_MS, launched
 from live_stack import BACKFILL, Stack, environment, eventually
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
 from dashboard.pages.directory import PAGES
 from dashboard.pages.page import Page as PageLine
 
-CHROMIUM = Path("/usr/bin/chromium")
-FLAGS = "--headless=new --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
 RUN = "on-the-page"
 COMPONENTS = "components"
-PATIENCE_MS = 90_000
 pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(scope="module")
 def page(request: pytest.FixtureRequest) -> Iterator[Page]:
-    if not CHROMIUM.exists():
-        pytest.skip(f"{CHROMIUM} is missing: apt-get install chromium")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS.split())
+    with launched() as browser:
         sharp = 2 if request.config.getoption("--screenshot") else 1
         page = browser.new_page(
             viewport={"width": 1440, "height": 1100},
@@ -36,17 +31,15 @@ def page(request: pytest.FixtureRequest) -> Iterator[Page]:
             reduced_motion="reduce",
             device_scale_factor=sharp,
         )
-        # What is waited for comes at once, but on a busy machine.
         page.set_default_timeout(PATIENCE_MS)
-        expect.set_options(timeout=PATIENCE_MS)
         yield page
-        browser.close()
 
 
 @pytest.fixture
-def moving(stack: Stack) -> Iterator[None]:
-    """A backfill that is under way."""
-    words = ["--data", str(stack.data), "backfill", "--run", RUN, "--speed", "90"]
+def moving(stack: Stack, request: pytest.FixtureRequest) -> Iterator[None]:
+    """A backfill that is under way, slowly: what costs is each transaction of the worker's."""
+    speed = 90 if request.config.getoption("--screenshot") else 5
+    words = ["--data", str(stack.data), "backfill", "--run", RUN, "--speed", str(speed)]
     process = subprocess.Popen([sys.executable, "-m", "imageledger", *words], env=environment())
     yield
     process.terminate()

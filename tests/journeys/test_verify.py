@@ -26,7 +26,7 @@ def test_everything_is_equal_to_the_row(stack: Stack, backfilled: dict[str, Any]
 
 
 def test_everything_is_equal_under_load(stack: Stack, backfilled: dict[str, Any]) -> None:
-    words = ("backfill", "--run", LOAD, "--speed", "15", "--seed", "5")
+    words = ("backfill", "--run", LOAD, "--speed", "3", "--seed", "5")
     load = subprocess.Popen(
         [sys.executable, "-m", "imageledger", "--data", str(stack.data), *words],
         env=environment(),

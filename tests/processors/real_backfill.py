@@ -1,5 +1,6 @@
 """`imageledger backfill` as a process of its own on a real Kafka, and what is in the log after it."""
 
+import asyncio
 import json
 import os
 import signal
@@ -87,10 +88,13 @@ class Backfill:
             first.setdefault(entry.event.event_id, entry.event)
         return list(first.values())
 
-    async def until(self, holds: Callable[[list[Any]], Any], kind: Kind, what: str, deadline_s: float = 60) -> Any:
-        """Reads the topic until the answer is truthy, and returns it."""
+    async def until(self, holds: Callable[[list[Any]], Any], kind: Kind, what: str, deadline_s: float = 120) -> Any:
+        """Reads the topic until the answer is truthy, and returns it; rests for twice as long as reading takes."""
         end = time.monotonic() + deadline_s
-        while not (answer := holds(await self.log(kind))):
+        while True:
+            asked = time.monotonic()
+            if answer := holds(await self.log(kind)):
+                return answer
             assert time.monotonic() < end, f"not within {deadline_s:.0f} s: {what}"
             assert self.process is None or self.process.poll() in {None, 0}, self.process.stderr
-        return answer
+            await asyncio.sleep(2 * (time.monotonic() - asked))
