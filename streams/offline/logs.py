@@ -3,7 +3,8 @@
 Nothing here takes a fence: a running worker goes on writing.
 """
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, Iterable
+from contextlib import aclosing
 from typing import NamedTuple
 
 from aiokafka import ConsumerRecord, TopicPartition
@@ -12,7 +13,8 @@ from events.topics import Name
 from streams.cluster import Cluster
 from streams.recovery import started
 
-_READ_TIMEOUT_MS = 500
+_READ_TIMEOUT_MS = 50
+"""Most partitions end with a transaction marker, of which the client says nothing: so long it is waited for in vain."""
 
 
 class At(NamedTuple):
@@ -32,7 +34,7 @@ class Unreadable(NamedTuple):
 
 async def records(
     cluster: Cluster, topic: Name, number: int, *, last: int | None = None
-) -> AsyncIterator[ConsumerRecord]:
+) -> AsyncGenerator[ConsumerRecord]:
     """The committed records of a partition up to its present end; only about the `last` ones where that is given.
 
     What stands behind an open transaction is not waited for: it is no witness's word yet.
@@ -70,11 +72,9 @@ async def log_begins(cluster: Cluster, topic: Name, partitions: int) -> dict[int
     """Of each partition."""
     found = {}
     async with started(reader := cluster.reader()):
-        for number in range(partitions):
-            at = TopicPartition(cluster.topic(topic), number)
-            reader.assign([at])
-            begin = (await reader.beginning_offsets([at]))[at]
-            await reader.seek_to_beginning(at)
-            records = (await reader.getmany(at, timeout_ms=_READ_TIMEOUT_MS, max_records=1)).get(at, [])
-            found[number] = Begin(begin, records[0].timestamp if records else None)
+        places = [TopicPartition(cluster.topic(topic), number) for number in range(partitions)]
+        for at, begin in (await reader.beginning_offsets(places)).items():
+            async with aclosing(records(cluster, topic, at.partition)) as committed:
+                first = await anext(committed, None)
+            found[at.partition] = Begin(begin, first.timestamp if first else None)
     return found

@@ -27,7 +27,7 @@ from streams.recovery import EXPIRING, started
 from streams.runs import run_of
 
 _RECORDS = 5_000
-_READ_TIMEOUT_MS = 500
+_READ_TIMEOUT_MS = 50  # as in `logs`
 _PATIENCE_S = 60.0
 _LOOK_S = 0.1
 WORTH_A_PROCESS = 50_000

@@ -29,7 +29,7 @@ MALFORMED = [
     b'{"event_id": "1", "event_type": "image.result", "event_time": "2026-11-01T00:00:00Z", "status": "success"}',
 ]
 _SLICE_S = 0.02
-_TRICKLE = 20
+_TRICKLE = 5
 _TEMPLATES = 2_000
 _REMEMBERED = 20_000
 _DEAR_USD = 1.0

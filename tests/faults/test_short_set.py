@@ -8,9 +8,9 @@ from load import Load
 from site_under_test import Site, eventually, sleep_and_wake
 from verdict import require_equal
 
-RATE = 50
+RATE = 25
 AWAY_S = 60.0
-JUDGED = 3_000
+JUDGED = 1_500
 """At the rate for so many records, which lasts over the kills, and then a trickle: the judge is slow and plain."""
 
 

@@ -13,10 +13,12 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import clickhouse_connect
+import forked
 import httpx
 import psutil
 from clickhouse_connect.driver.client import Client
 
+from imageledger.cli.main import main
 from servers import endpoints
 
 DEADLINE_S = 120.0
@@ -42,14 +44,7 @@ def environment() -> dict[str, str]:
 
 def imageledger(*words: str, **more: str) -> subprocess.CompletedProcess[str]:
     """Run one command of the product to its end."""
-    return subprocess.run(
-        [sys.executable, "-m", "imageledger", *words],
-        env=environment() | more,
-        capture_output=True,
-        text=True,
-        timeout=DEADLINE_S,
-        check=False,
-    )
+    return forked.run(main, words, environment() | more)
 
 
 class Followed(NamedTuple):

@@ -3,10 +3,11 @@
 import json
 import socket
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
-from live_stack import Stack, imageledger
+from live_stack import DEADLINE_S, Stack, environment, imageledger
 
 NOWHERE = "127.0.0.1:1"
 
@@ -93,5 +94,12 @@ def test_an_installation_without_the_local_servers(tmp_path: Path, command: str)
         "            raise ModuleNotFoundError(f'No module named {name!r}', name=name)\n"
         "sys.meta_path.insert(0, Without())\n"
     )
-    done = imageledger(command, "--data", str(tmp_path / "data"), PYTHONPATH=str(tmp_path))
+    done = subprocess.run(  # from nothing: what is imported may not be
+        [sys.executable, "-m", "imageledger", command, "--data", str(tmp_path / "data")],
+        env=environment() | {"PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE_S,
+        check=False,
+    )
     one_line(done, "imageledger[servers]", "IMAGELEDGER_KAFKA", "IMAGELEDGER_CLICKHOUSE")

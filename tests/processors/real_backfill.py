@@ -5,15 +5,18 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import forked
+from forked import Forked
+
 from events.codec import Kind
 from events.sdk.publisher import Publisher
 from events.sdk.reader import Reader
+from imageledger.cli.main import main
 
 SPEED = 3_000.0
 TOTAL_NANO_USD = 13_672_400_000
@@ -24,52 +27,41 @@ class Backfill:
 
     def __init__(self, kafka: str, prefix: str, data: Path, run_id: str) -> None:
         self.kafka, self.prefix, self.run_id = kafka, prefix, run_id
-        self.process: subprocess.Popen[str] | None = None
+        self.process: Forked | None = None
         self._data = data
         ours = {name: value for name, value in os.environ.items() if not name.startswith("IMAGELEDGER_")}
         self._environment = ours | {"IMAGELEDGER_KAFKA": kafka, "IMAGELEDGER_PREFIX": prefix}
+        self._out, self._err = data / f"{run_id}.out", data / f"{run_id}.err"
 
     def command(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Any command of the product, to its end."""
-        return subprocess.run(
-            [sys.executable, "-m", "imageledger", "--data", str(self._data), *words],
-            env=self._environment,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
+        return forked.run(main, ["--data", str(self._data), *words], self._environment)
 
     def start(self, *words: str, speed: float = SPEED) -> None:
         arguments = ["backfill", "--run", self.run_id, "--speed", str(speed), "--json", *words]
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "imageledger", "--data", str(self._data), *arguments],
-            env=self._environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        for file in (self._out, self._err):
+            file.write_text("")
+        self.process = Forked(main, ["--data", str(self._data), *arguments], self._environment, self._out, self._err)
 
     def kill(self) -> bool:
         """SIGKILL; whether it was still at work."""
         assert self.process is not None
-        self.process.send_signal(signal.SIGKILL)
-        self.process.communicate()
-        return self.process.returncode == -signal.SIGKILL
+        self.process.kill()
+        return self.process.wait() == -signal.SIGKILL
 
     def stop(self) -> str:
         assert self.process is not None
         self.process.send_signal(signal.SIGTERM)
-        return self.wait()[0]
+        return self.wait()
 
-    def wait(self) -> tuple[str, str]:
+    def wait(self) -> str:
+        """What it said."""
         assert self.process is not None
-        out, err = self.process.communicate(timeout=120)
-        assert self.process.returncode == 0, err
-        return out, err
+        assert self.process.wait() == 0, self._err.read_text()
+        return self._out.read_text()
 
     def summary(self) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads(self.wait()[0])
+        found: dict[str, Any] = json.loads(self.wait())
         return found
 
     def publish(self, *events: Any) -> None:
@@ -96,5 +88,5 @@ class Backfill:
             if answer := holds(await self.log(kind)):
                 return answer
             assert time.monotonic() < end, f"not within {deadline_s:.0f} s: {what}"
-            assert self.process is None or self.process.poll() in {None, 0}, self.process.stderr
+            assert self.process is None or self.process.poll() in {None, 0}, self._err.read_text()
             await asyncio.sleep(2 * (time.monotonic() - asked))

@@ -1,15 +1,14 @@
 """A worker as a process of its own, which a test may kill, stop and wake.
 
-Run as a program it is that process: `worker_process.py BOOTSTRAP DATA PREFIX SLOT STAGES PATIENCE_MS CLOCK_AHEAD_MS`.
-STAGES are `real`, `sealing` (the real ones, with runs sealed after SEAL_MS and then at rest), the small `tally`, or
-the tally with a fault built in: `lossy`, `mute`, `uncommitted`, `stuck`.
+`main` is that process, told BOOTSTRAP DATA PREFIX SLOT STAGES PATIENCE_MS CLOCK_AHEAD_MS. STAGES are `real`, `sealing`
+(the real ones, with runs sealed after SEAL_MS and then at rest), the small `tally`, or the tally with a fault built in:
+`lossy`, `mute`, `uncommitted`, `stuck`.
 """
 
 import asyncio
 import logging
 import os
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from faust.types import TP
+from forked import Forked
 
 from streams import status
 from streams.app import WorkerSettings, run_worker
@@ -50,13 +50,10 @@ class WorkerProcess:
         self._arguments = [bootstrap, str(data), prefix, slot, stages, str(patience_ms), str(clock_ahead_ms)]
         self._status = status.path_of(data, slot)
         self.log = data / f"{slot}.log"
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: Forked | None = None
 
     def start(self) -> None:
-        with self.log.open("ab") as output:
-            self.process = subprocess.Popen(
-                [sys.executable, __file__, *self._arguments], stdout=output, stderr=output, stdin=subprocess.DEVNULL
-            )
+        self.process = Forked(main, self._arguments, os.environ, self.log, self.log)
 
     def keep_running(self) -> None:
         """What the supervisor does."""
@@ -217,7 +214,3 @@ def main() -> None:
         run_worker(settings, _stages(stages))
     except StreamError as error:
         sys.exit(str(error))
-
-
-if __name__ == "__main__":
-    main()
