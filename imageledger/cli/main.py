@@ -88,6 +88,7 @@ for room in (
 def main() -> None:
     """Run the command line; an error that we know is one line with its remedy."""
     logging.configure("INFO")
+    _leave_out_all_but(_asked(sys.argv[1:]))
     try:
         app()
     except ModuleNotFoundError as error:
@@ -101,6 +102,29 @@ def main() -> None:
         if not isinstance(error, _known_errors()):
             raise
         _end(error)
+
+
+def _asked(words: list[str]) -> str | None:
+    """The command's name; None where there is none."""
+    left = iter(words)
+    for word in left:
+        if word == "--data":
+            next(left, None)
+        elif not word.startswith("-"):
+            return word
+    return None
+
+
+def _leave_out_all_but(asked: str | None) -> None:
+    """Typer makes every command before it runs one, and fifty are a third of what a short one takes in all.
+
+    Help and a name that is none are about all of them.
+    """
+    named = ((info.name or getattr(info.callback, "__name__", None), info) for info in app.registered_commands)
+    commands = [info for name, info in named if name == asked]
+    groups = [info for info in app.registered_groups if info.name == asked]
+    if commands or groups:
+        app.registered_commands, app.registered_groups = commands, groups
 
 
 def _end(why: object) -> NoReturn:
