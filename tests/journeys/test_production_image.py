@@ -107,9 +107,10 @@ def test_they_do_their_work_and_say_so(container: Container, running: dict[str, 
         call.cost(0.25)
     url = f"http://127.0.0.1:{container.port}"
     metrics = f"{url}/api/runs/in%20a%20container/metrics"
-    eventually(lambda: httpx.get(metrics, timeout=60).is_success, "the result is in a snapshot")
-    assert httpx.get(metrics, timeout=60).json()["totals"]["cost_nano_usd"] == 250_000_000
-    eventually(lambda: httpx.get(f"{url}/readyz", timeout=60).is_success, "everything is ready")
+    with httpx.Client(timeout=60) as client:
+        eventually(lambda: client.get(metrics).is_success, "the result is in a snapshot")
+        assert client.get(metrics).json()["totals"]["cost_nano_usd"] == 250_000_000
+        eventually(lambda: client.get(f"{url}/readyz").is_success, "everything is ready")
     code, shown, complaints = container.run("watch", "--once", "--run", RUN)
     assert (code, complaints) == (0, "")
     assert "Spent: $0.25" in shown
