@@ -9,7 +9,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
 from events.topics import DEFAULT_PREFIX, MAX_REQUEST_BYTES, Name, full_name
 
-_BATCH_BYTES = 1 << 20  # the default of 16 kB sends the batches of a transaction one after the other
+BATCH_BYTES = 1 << 20  # the default of 16 kB sends the batches of a transaction one after the other
 _TRANSACTION_TIMEOUT_MS = 30_000
 
 # aiokafka waits this long (20 ms) before the first write of a transaction while Kafka still puts down the markers of
@@ -41,7 +41,7 @@ class Cluster:
             transactional_id=transactional_id,
             enable_idempotence=True,
             acks="all",
-            max_batch_size=_BATCH_BYTES,
+            max_batch_size=BATCH_BYTES,
             max_request_size=MAX_REQUEST_BYTES,
             **own,
             **self.security,
