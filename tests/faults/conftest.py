@@ -26,7 +26,7 @@ from site_under_test import Site, say  # noqa: E402
 _BEGAN = time.monotonic()
 _NOT_RUN = "Failed: not run: "
 ORDER = (
-    "kills", "hundred_thousand_hostile", "sleeper", "kafka", "clock", "switched", "three_one", "killed_between",
+    "kills", "hostile_records", "sleeper", "kafka", "clock", "switched", "three_one", "killed_between",
     "million", "more_of_everything", "state_folder", "stopped_for_ten", "undisturbed", "soak",
 )  # fmt: skip
 """What is worth most comes first: an hour may be over before the last."""

@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import json
+import math
 import random
 import time
 from collections.abc import Iterator
@@ -24,14 +25,21 @@ from events.snapshots import RunMetrics
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(800)]
 
 MEMORY_MB = 1_000
-CLEAN, GOOD, EVIL = 100_000, 200_000, 200_000
+_A_TIME = 50
+"""Records between two looks at the time."""
+LEAST_SHARE = 0.5
+"""Of what is counted without hostile ones."""
+CLEAN_S = 20
+EVIL, WAITING = 200_000, 50_000
 LZ4 = {"compression.type": "lz4"}
 RUN = "many"
 BASE = {"event_type": "image.result", "status": "success", "run_id": RUN}
 
 
-def send(site: Site, records: Iterator[tuple[bytes | None, bytes | None]], **settings: Any) -> None:
-    """To `results`, as fast as it goes, hashed as others do where there is a key."""
+def send(
+    site: Site, records: Iterator[tuple[bytes | None, bytes | None]], *, a_second: float = math.inf, **settings: Any
+) -> None:
+    """To `results`, hashed as others do where there is a key; so many `a_second`, by default as fast as it goes."""
     producer = Producer(
         {
             "bootstrap.servers": site.bootstrap,
@@ -42,7 +50,10 @@ def send(site: Site, records: Iterator[tuple[bytes | None, bytes | None]], **set
             **settings,
         }
     )
+    began = time.monotonic()
     for number, (key, value) in enumerate(records):
+        if number % _A_TIME == 0:
+            time.sleep(max(0.0, began + number / a_second - time.monotonic()))
         while True:
             try:
                 producer.produce(PREFIX + "results", value, key)
@@ -92,39 +103,79 @@ def hostile(chance: random.Random, count: int) -> Iterator[tuple[bytes | None, b
 
 
 def test_two_hundred_thousand_hostile_records_and_one_of_100_mib(
-    site: Site, chance: random.Random, scale: float
+    site: Site, chance: random.Random, rate: int, scale: float
 ) -> None:
-    """What the good ones are, and what their rate is measured among: docs/decisions/0047."""
-    site.migrate()
-    clean, good, evil = (int(count * scale) for count in (CLEAN, GOOD, EVIL))
-    load = Load(site.bootstrap, PREFIX, chance, 100, runs=[RUN])
-    send(site, itertools.islice(load.results(), clean))
-    clean_rate = rate(site, clean)
-    say(f"{clean:,} clean records: {clean_rate:,.0f} a second")
-    send(site, mixed(itertools.islice(load.results(), good), hostile(chance, evil)), **LZ4)
-    asyncio.run(send_huge(site))
-    among_rate = rate(site, clean + good)
-    say(f"{good:,} good ones among {evil:,} hostile: {among_rate:,.0f} a second, {among_rate / clean_rate:.0%}")
+    """Beside the steady load, as many a second as it has itself; what is compared with what: docs/decisions/0047."""
+    evil = int(EVIL * scale)
     site.up()
-    load.start().stop()
+    load = Load(site.bootstrap, PREFIX, chance, rate, runs=[RUN], judged=10**9).start()
+    try:
+        eventually(lambda: folded(site), "the first results")
+        clean = Watched(site, load)
+        time.sleep(CLEAN_S)
+        clean.end()
+        among = Watched(site, load)
+        send(site, hostile(chance, evil // 2), a_second=rate, **LZ4)
+        asyncio.run(send_huge(site))
+        send(site, hostile(chance, evil - evil // 2), a_second=rate, **LZ4)
+        among.end()
+    finally:
+        load.stop()
+    say(f"clean {clean}; beside {evil:,} hostile ones {among}")
     expected = require_equal(site)
     assert sum(expected.refused.values()) > evil
     worker_mb, sink_mb = figures.peak_mb(site.worker_pid()), figures.peak_mb(int(site.pids()["sink"]))
     figures.keep(
         "hostile",
-        clean=clean,
-        good=good,
         hostile=evil,
-        clean_rate=round(clean_rate),
-        good_rate=round(among_rate),
+        hostile_rate=round(evil / among.took_s),
+        clean_rate=round(clean.rate),
+        good_rate=round(among.rate),
+        good_share=round(among.share / clean.share, 2),
         worker_peak_mb=worker_mb,
         sink_peak_mb=sink_mb,
     )
+    assert among.share >= LEAST_SHARE * clean.share
     assert worker_mb < MEMORY_MB
     assert sink_mb < MEMORY_MB
 
 
-def rate(site: Site, count: int) -> float:
+class Watched:
+    """A stretch of a load: results a second that live snapshots count in it, and their share of what was published."""
+
+    def __init__(self, site: Site, load: Load) -> None:
+        self._site, self._load = site, load
+        self._began = self._now()
+
+    def end(self) -> None:
+        """It ends here."""
+        results, published, took_s = (after - before for before, after in zip(self._began, self._now(), strict=True))
+        self.took_s, self.rate, self.share = took_s, results / took_s, results / published
+
+    def _now(self) -> tuple[float, float, float]:
+        return folded(self._site), self._load.published, time.monotonic()
+
+    def __str__(self) -> str:
+        return f"{self.rate:,.0f} results a second, {self.share:.0%} of what was published, in {self.took_s:.0f} s"
+
+
+def test_as_many_hostile_records_as_good_ones_in_a_backlog(site: Site, chance: random.Random, scale: float) -> None:
+    """What a worker does at its limit, alone: kept as a figure. What the good ones are: docs/decisions/0047."""
+    site.migrate()
+    waiting = int(WAITING * scale)
+    load = Load(site.bootstrap, PREFIX, chance, 100, runs=[RUN])
+    send(site, itertools.islice(load.results(), waiting))
+    clean_rate = worked_off(site, waiting)
+    send(site, mixed(itertools.islice(load.results(), waiting), hostile(chance, waiting)), **LZ4)
+    good_rate = worked_off(site, 2 * waiting)
+    say(f"clean {clean_rate:,.0f} a second, good ones among as many hostile {good_rate:,.0f}")
+    figures.keep("hostile_backlog", waiting=waiting, clean_rate=round(clean_rate), good_rate=round(good_rate))
+    site.up()
+    load.start().stop()
+    require_equal(site)
+
+
+def worked_off(site: Site, count: int) -> float:
     """Results a second of a worker that finds them all in the log, alone, from ready to the snapshot that has all."""
     worker = site.worker(0)
     eventually(site.is_ready, "the worker", pause_s=0.02)
