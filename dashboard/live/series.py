@@ -45,7 +45,7 @@ class Series:
     def __init__(self) -> None:
         self._at_ms = array("q")
         self._rate = array("d")
-        self._spent = array("q")
+        self._spent = array("d")  # a sum of nano-dollars may pass 64 bits
         self.step_ms = 1_000
 
     def take(self, glance: Glance) -> None:

@@ -74,11 +74,12 @@ class Tail:
             await asyncio.sleep(BACKOFF_S[min(failures, len(BACKOFF_S) - 1)])
 
     def _lose(self, error: Exception) -> None:
-        why = str(error) or type(error).__name__
+        is_away = isinstance(error, KafkaError | OSError | TimeoutError)
+        what = f"Kafka at {self._bootstrap} does not answer for" if is_away else "this process cannot take what is in"
+        detail = f"{what} {self.topic}: {str(error) or type(error).__name__}"
         if self.state != "away":
-            log.warning("Kafka at %s does not answer for %s: %s", self._bootstrap, self.topic, why)
-        self.state = "away"
-        self.detail = f"Kafka at {self._bootstrap} does not answer for {self.topic}: {why}"
+            log.warning("%s", detail, exc_info=None if is_away else error)
+        self.state, self.detail = "away", detail
 
     def _consumer(self) -> AIOKafkaConsumer:
         return AIOKafkaConsumer(

@@ -154,6 +154,7 @@ def _told(counters: witness.Counters, bounded: set[str]) -> dict[str, Any]:
 
 def _comparable(counters: Mapping[str, Any], bounded: set[str]) -> dict[str, Any]:
     """Counters that SQL knows; of a family with more names than are shown, only how much it is in all."""
+    counters = _within_int64(counters)
     found: dict[str, Any] = {name: value for name, value in counters.items() if name in witness.TOLD_BY_SQL}
     for family in FAMILIES:
         named = counters.get(family, {})
@@ -163,6 +164,20 @@ def _comparable(counters: Mapping[str, Any], bounded: set[str]) -> dict[str, Any
         elif named:
             found[family] = named
     return found
+
+
+def _within_int64(counters: Mapping[str, Any]) -> dict[str, Any]:
+    """Without the sums of money that SQL does not hold: it says NULL of them, which is read as nothing."""
+    within = {name: value for name, value in counters.items() if not isinstance(value, int) or _held(value)}
+    if costs := counters.get("stage_costs"):
+        within["stage_costs"] = {
+            stage: one | {"nano_usd_sum": _held(one["nano_usd_sum"])} for stage, one in costs.items()
+        }
+    return within
+
+
+def _held(amount: int) -> int:
+    return amount if amount <= witness.MOST_IN_SQL else 0
 
 
 def _summed(groups: Mapping[str, Mapping[str, Any]]) -> dict[str, int]:

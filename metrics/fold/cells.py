@@ -71,7 +71,7 @@ class Cells(NamedTuple):
             lists = [results[at].answers for at in owners]
             answers = [answer for said in lists for answer in said]
             columns += _columns(OF_ANSWERS, answers, np.repeat(cells[owners], [len(said) for said in lists]))
-        small = all(np.abs(values, dtype=np.float64).max() * len(values) < 1 << 62 for _, values, _ in columns)
+        small = all(_within_64_bits(values) for _, values, _ in columns)
         sums = np.zeros((WIDTH, len(self.labels)), dtype=np.int64 if small else object)
         for name, values, into in columns:
             np.add.at(sums[POSITIONS[name]], into, values)
@@ -121,16 +121,22 @@ class Spread(NamedTuple):
         counts = np.diff(self.bounds)[cells]
         nth = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
         rows = self.rows[np.repeat(self.bounds[cells], counts) + nth]
-        per_cell = np.zeros(len(merged), dtype=np.int64)
+        exact = np.int64 if _within_64_bits(amounts) else object
+        per_cell = np.zeros(len(merged), dtype=exact)
         np.add.at(per_cell, into, amounts)
         merged, into = np.unique(rows * size + np.repeat(names, counts), return_inverse=True)
-        totals = np.zeros(len(merged), dtype=np.int64)
+        totals = np.zeros(len(merged), dtype=exact)
         np.add.at(totals, into, np.repeat(per_cell, counts))
         found: dict[int, dict[int, int]] = {}
         for row_and_name, total in zip(merged.tolist(), totals.tolist(), strict=True):
             row, name = divmod(row_and_name, size)
             found.setdefault(row, {})[name] = total
         return found
+
+
+def _within_64_bits(amounts: Integers) -> bool:
+    """Whether no sum of some of them can pass 64 bits."""
+    return bool(np.abs(amounts, dtype=np.float64).sum() < 1 << 62)
 
 
 def _columns(

@@ -68,7 +68,12 @@ OF_RESULTS: tuple[Column, ...] = (
         lambda rs: [r.will_retry and r.status == "failed" for r in rs],
     ),
     Column(
-        Metric("cost_nano_usd", "nano_usd", "What the results cost, where known.", "sum(ifNull(r.cost_nano_usd, 0))"),
+        Metric(
+            "cost_nano_usd",
+            "nano_usd",
+            "What the results cost, where known.",
+            "sum(toInt128(ifNull(r.cost_nano_usd, 0)))",
+        ),
         lambda rs: rounded([r.cost_usd for r in rs], 1e9),
     ),
     Column(

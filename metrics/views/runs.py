@@ -7,6 +7,8 @@ log, so it is counted on its own, in the partitions of a run that span more than
 
 # ruff: noqa: S608 - these texts are made of this package's own constants; no input reaches them
 
+from collections.abc import Iterable
+
 from metrics.figures import confidence
 from metrics.fold import bands, buckets
 from metrics.fold.counters import ADDITIVE, SUBJECT_COUNTERS
@@ -40,7 +42,7 @@ _FAMILIES = (
     Column("stages_count", _counted_names("r.stages"), "How many results say the time of each stage."),
     Column(
         "stage_costs_nano_usd_sum",
-        "sumMap(mapApply((name, usd) -> (name, toInt64(roundBankers(usd * 1e9))), r.stage_costs))",
+        "sumMap(mapApply((name, usd) -> (name, toInt128(roundBankers(usd * 1e9))), r.stage_costs))",
         "Cost of each stage, by its name.",
         "nano-USD",
     ),
@@ -66,6 +68,20 @@ _LATE = Column(
 )
 _COUNTED = [*(column for column in of_metrics(ADDITIVE) if column.name != _LATE.name), *_FAMILIES]
 _SUBJECTS = of_metrics(SUBJECT_COUNTERS)
+
+
+def _told(columns: Iterable[Column]) -> list[Column]:
+    """As clients get them: a sum of money is Int64, or NULL where it is more (docs/decisions/0091)."""
+    of_maps = "mapApply((name, nano) -> (name, accurateCastOrNull(nano, 'Int64')), {})"
+    casts = {"cost_nano_usd": "accurateCastOrNull({}, 'Int64')", "stage_costs_nano_usd_sum": of_maps}
+    return [
+        column._replace(
+            sql=casts[column.name].format(column.sql), docs=f"{column.docs} NULL: over 9.2 billion USD, see 0091."
+        )
+        if column.name in casts
+        else column
+        for column in taken("counted", columns)
+    ]
 
 
 def views() -> list[View]:
@@ -181,7 +197,7 @@ def _run_subjects() -> View:
 
 def _run_totals() -> View:
     validated = [column.name for column in VALIDATED]
-    counted = [column for column in taken("counted", _COUNTED) if column.name not in validated]
+    counted = [column for column in _told(_COUNTED) if column.name not in validated]
     both = [
         column._replace(sql=f"counted.{column.name} + words.{column.name}")
         for column in _COUNTED
@@ -242,7 +258,7 @@ LEFT JOIN (
         (
             RUN_ID,
             Column(label, "value", f"The {words}."),
-            *taken("counted", _COUNTED),
+            *_told(_COUNTED),
             _LATE,
             *taken("subjects", subjects),
         ),

@@ -30,11 +30,11 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Point(NamedTuple):
-    """A run at a moment: images a minute over the 60 s before it, spent so far."""
+    """A run at a moment: images a minute over the 60 s before it, spent so far, to draw."""
 
     at_ms: int
     images_per_minute: float
-    spent_nano_usd: int
+    spent_nano_usd: float
 
 
 class History:
@@ -82,7 +82,7 @@ class History:
 _COURSE = """
 SELECT toUnixTimestamp64Milli(if(state = 'finished', least(as_of, ifNull(ended, as_of)), as_of)) AS at_ms,
     JSONExtractFloat(metrics, 'window_60s', 'images_per_minute') AS images_per_minute,
-    JSONExtractInt(metrics, 'projection', 'spent_nano_usd') AS spent_nano_usd
+    JSONExtractFloat(metrics, 'projection', 'spent_nano_usd') AS spent_nano_usd
 FROM (
     SELECT as_of, state, metrics,
         parseDateTime64BestEffortOrNull(JSONExtractString(metrics, 'last_event_at'), 6, 'UTC') AS ended

@@ -31,6 +31,8 @@ TOLD_BY_SQL = frozenset(
     metric.name for metric in ADDITIVE + SUBJECT_COUNTERS + FEEDBACK_COUNTERS if metric.sql is not None
 )
 """Counters that SQL knows; scores, stages, findings and records beside them."""
+MOST_IN_SQL = (1 << 63) - 1
+"""A sum of money beyond is NULL (docs/decisions/0091)."""
 _TOPICS: tuple[Literal["results", "feedback"], ...] = ("results", "feedback")
 _READS = re.compile(r"\b(FROM|JOIN)\s+(\w+)(\s+FINAL\b)?")
 _RUNS_A_QUERY = 200
@@ -109,7 +111,7 @@ def _flat(row: Mapping[str, Any]) -> dict[str, int]:
     for family, unit in SUMMED.items():
         for name, n in row[f"{family}_count"].items():
             flat[f"{family}.{name}.count"] = int(n)
-            flat[f"{family}.{name}.{unit}"] = int(row[f"{family}_{unit}"].get(name, 0))
+            flat[f"{family}.{name}.{unit}"] = int(row[f"{family}_{unit}"].get(name) or 0)
     return flat
 
 

@@ -3,6 +3,8 @@
 import itertools
 from datetime import UTC, datetime, timedelta
 
+import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -51,3 +53,15 @@ def test_what_was_before_it_was_seen_goes_before_it() -> None:
     assert (whole.images_per_minute[9], whole.images_per_minute[10]) == (1, 0)
     assert whole.at == sorted(whole.at)
     assert len(whole.at) <= MAX_POINTS
+
+
+def test_a_sum_that_no_int64_holds_is_drawn() -> None:
+    series = Series()
+    for second, nano in enumerate((2**63 - 1, 2**63, 10**20)):
+        series.take(msgspec.json.decode(glance(second, nano), type=Glance))
+    assert series.body().total_spent == [pytest.approx(nano / 1e9) for nano in (2**63 - 1, 2**63, 10**20)]
+
+
+def glance(second: int, spent_nano_usd: int) -> bytes:
+    said = {"as_of": BEGAN + timedelta(seconds=second), "projection": {"spent_nano_usd": spent_nano_usd}}
+    return msgspec.json.encode(said)

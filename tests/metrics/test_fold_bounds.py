@@ -139,6 +139,13 @@ def test_a_sum_of_a_chunk_may_pass_63_bits() -> None:
     assert sums[POSITIONS["cost_nano_usd"]] == 10**19
 
 
+def test_a_stage_s_cost_may_pass_63_bits() -> None:
+    dear = [replaced(result(n, NOW), stage_costs={"call": 1e6}) for n in range(10_000)]
+    [segment] = Fold().apply(dear).values()
+    [totals] = [row for row in segment.rows if row.width_ms == TOTAL and row.group == "totals"]
+    assert totals.counters["stage_costs.call.nano_usd_sum"] == 10**19
+
+
 def test_names_go_on_from_what_is_stored(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(groups, "NAMED_PER_PARTITION", 1)
     said = {"scores": {"a.b": 1.0}, "stages": {"a.b": 1.0}, "tables": {"a.b": 1}, "model": "m", "variant": "v"}

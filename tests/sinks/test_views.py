@@ -11,7 +11,12 @@ from clickhouse_connect.driver.client import Client
 from databases import Store
 from sinking import BY_TOPIC, FakeRecord, image, snapshot
 
+from events.codec import decode
 from events.profiles import VehicleProfiled
+from imageledger.proof.sql import _different as differences
+from metrics.fold.partition import Fold, Record
+from metrics.registers import RunRegisters
+from metrics.snapshot import snapshot as snapshot_of
 from metrics.views.catalogue import VIEWS
 from metrics.views.view import View
 from processors.backfill.context import context_score
@@ -19,6 +24,8 @@ from servers.clickhouse.users import Addresses
 from sinks.client import connect
 from sinks.loading.writer import insert
 from sinks.reading import analytics, vehicles
+from sinks.reading.chosen import Chosen
+from sinks.reading.witness import Sql
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 REQUIRED = {
@@ -438,3 +445,42 @@ def test_minutes_of_a_run(store: Store) -> None:
         store.client, "SELECT label, label_value, metric_name, value FROM aggregated_metrics WHERE value = 6"
     )
     assert counted == [{"label": "model", "label_value": "large", "metric_name": "results", "value": 6}]
+
+
+def test_a_sum_of_money_over_int64_is_null_and_verify_knows(store: Store) -> None:
+    """9,223 results at the most that one may cost just fit (docs/decisions/0091)."""
+    dear = [
+        image(f"{run_id}{n}", event_time=ago(minutes=1), run_id=run_id, cost_usd=1e6, stage_costs={"call": 1e6})
+        for run_id, count in (("fits", 9_223), ("over", 9_224))
+        for n in range(count)
+    ]
+    stored(store.client, "results", dear)
+    for view in ("run_totals", "run_by_tier"):
+        found = {row["run_id"]: row for row in rows(store.client, f"SELECT * FROM {view}")}
+        for run_id, nano in (("fits", 9_223 * 10**15), ("over", None)):
+            assert found[run_id]["cost_nano_usd"] == nano
+            assert found[run_id]["stage_costs_nano_usd_sum"] == {"call": nano}
+    arrived_ms = int(NOW.timestamp() * 1_000)
+    fold = Fold().apply(
+        [Record("results", n, arrived_ms, decode("results", msgspec.json.encode(e))) for n, e in enumerate(dear)]
+    )
+    told = Sql(store.client, "t.").counters(
+        {
+            run_id: {topic: {"0": end} for topic, end in segment.source_offsets.items()}
+            for run_id, segment in fold.items()
+        }
+    )
+    for run_id, segment in fold.items():
+        registers = RunRegisters(run_id)
+        registers.take_partials(segment.partials(run_id, 0, 1))
+        live = snapshot_of(registers, arrived_ms)
+        assert live.totals["cost_nano_usd"] == live.totals["results"] * 10**15
+        assert differences(live, live, told[run_id]) == []
+        wrapped = told[run_id] | {("totals", ""): told[run_id]["totals", ""] | {"cost_nano_usd": 1}}
+        assert [one.figure for one in differences(live, live, wrapped)] == ["totals.cost_nano_usd"]
+
+
+def test_analytics_add_up_what_no_int64_holds(store: Store) -> None:
+    stored(store.client, "results", [image(str(n), event_time=ago(minutes=1), cost_usd=1e6) for n in range(9_224)])
+    [counters] = analytics.by_model(store.history, Chosen()).values()
+    assert counters["cost_nano_usd"] == 9_224 * 10**15
