@@ -100,16 +100,15 @@ def steps_of(history: History, subjects: Collection[Subject]) -> list[Step]:
 def _elsewhere(history: History, records: Sequence[Row]) -> Sequence[Row]:
     """Where else the same events stand: a first record about another subject makes the event that one's.
 
-    A part that was merged has an event once. Where all records stand in one such, as in a store at rest, only the other
-    parts are looked at, which hold next to nothing of the same time.
+    A part that was merged has an event once. One that was seen to hold all of them is not looked at again, which in a
+    store at rest leaves parts that hold next to nothing of the same time.
     """
     if not records:
         return []
-    parts = {row["_part"] for row in records}
-    given: dict[str, Any] = {
-        "events": sorted({_identity(row) for row in records}),
-        "parts": list(filter(merged, parts)) if len(parts) == 1 else [],
-    }
+    seen: defaultdict[tuple[str, int, str], set[str]] = defaultdict(set)
+    for row in records:
+        seen[_identity(row)] |= {row["_part"]} if merged(row["_part"]) else set()
+    given: dict[str, Any] = {"events": sorted(seen), "parts": sorted(set.intersection(*seen.values()))}
     return history.rows(_ELSEWHERE, given)
 
 
@@ -172,7 +171,7 @@ _NO_VERDICT: dict[str, str | None] = {"verdict": None, "verdict_by": None}
 
 _OF_SUBJECTS = "identity(subject_id) IN {ids:Array(String)}"
 """Through `identity`: for the bare name the bloom filter of every granule would be read, beside the projection."""
-# Every column of it stands in the projection `calls_of_subjects`, or that is not used.
+# Every column of it stands in the projection `steps_of_subjects`, or that is not used.
 CALLS = f"""
 SELECT {", ".join(_OF_CALL)}, effective_ms, error_type, error_message, answers, _part
 FROM results WHERE {_OF_SUBJECTS} ORDER BY effective_ms, source_partition, source_offset LIMIT {MOST_CALLS}

@@ -1,12 +1,14 @@
 """What the reader may and may not do. Each refusal was tried against the bare engine, where it works."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
 
 from servers.clickhouse.reader import CEILINGS, LIMITS
 from servers.clickhouse.users import Addresses
+from servers.processes import wait_until
 
 ALLOWED = """
 select 1
@@ -103,7 +105,13 @@ select 1; drop table rows
 
 
 @pytest.fixture(scope="module")
-def reader(clickhouse: Addresses) -> Iterator[httpx.Client]:
+def migrator(clickhouse: Addresses) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=clickhouse.migrator, timeout=300) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def reader(clickhouse: Addresses, migrator: httpx.Client) -> Iterator[httpx.Client]:
     for statement in (
         "CREATE DATABASE IF NOT EXISTS imageledger",
         "CREATE TABLE imageledger.rows (a UInt64, s String) ENGINE = MergeTree ORDER BY a",
@@ -111,11 +119,11 @@ def reader(clickhouse: Addresses) -> Iterator[httpx.Client]:
         "CREATE VIEW imageledger.chosen AS SELECT a FROM imageledger.rows WHERE a = {x:UInt64}",
         "INSERT INTO imageledger.rows VALUES (1, 'x')",
     ):
-        assert httpx.post(clickhouse.migrator, content=statement).text == ""
-    with httpx.Client(base_url=clickhouse.reader, timeout=60) as client:
+        assert migrator.post("/", content=statement).text == ""
+    with httpx.Client(base_url=clickhouse.reader, timeout=300) as client:
         yield client
     for statement in ("VIEW imageledger.chosen", "VIEW imageledger.plain", "TABLE imageledger.rows"):
-        httpx.post(clickhouse.migrator, content=f"DROP {statement}")
+        migrator.post("/", content=f"DROP {statement}")
 
 
 @pytest.mark.parametrize("query", ALLOWED)
@@ -175,7 +183,7 @@ def test_the_database_asked_for(reader: httpx.Client) -> None:
 
 
 def test_memory_and_time_are_bounded(reader: httpx.Client) -> None:
-    much = reader.post("/", content="SELECT groupArray(repeat(toString(number), 100)) FROM numbers(100000000)")
+    much = reader.post("/", content="SELECT groupArray(repeat(toString(number), 100000)) FROM numbers(1000000)")
     assert much.headers["x-clickhouse-exception-code"] == "241"
     long = reader.post("/", params={"max_execution_time": "1"}, content="SELECT count() FROM system.numbers")
     assert long.headers["x-clickhouse-exception-code"] in {"158", "159"}
@@ -192,6 +200,32 @@ def test_a_statement_asked_again_is_answered_under_its_own_parameters_and_settin
     assert without.headers["x-clickhouse-exception-code"] == "456"  # no value of an earlier request's stands in
 
 
+def test_a_session_whose_query_was_killed_is_not_used_again(migrator: httpx.Client, reader: httpx.Client) -> None:
+    """The kill may come late, and would end the next query. A session is known by its `log_comment`."""
+    own = {"max_result_rows": "76543"}
+
+    def session() -> str:
+        return reader.post("/", params=own, content="SELECT getSetting('log_comment')").text.strip()
+
+    def running() -> str:
+        query = (
+            "SELECT Settings['log_comment'] FROM system.processes "
+            "WHERE query LIKE '%1000001%' AND Settings['max_result_rows'] = '76543'"
+        )
+        return migrator.post("/", content=query).text.strip()
+
+    used = session()
+    assert wait_until(lambda: session() == used, 60)  # others are
+    with ThreadPoolExecutor(1) as beside:
+        endless = "SELECT max(a.number * b.number) FROM numbers(1000001) AS a, numbers(1000001) AS b"
+        answer = beside.submit(reader.post, "/", params={**own, "query_id": "to be killed"}, content=endless)
+        assert wait_until(lambda: running() != "", 60)
+        its_own = running()
+        migrator.post("/", content="KILL QUERY WHERE query_id = 'to be killed' SYNC")
+        assert answer.result().headers["x-clickhouse-exception-code"] == "394"
+    assert its_own not in {session() for _ in range(20)}  # each that waits is asked in turn, eight at most
+
+
 def test_what_is_refused_is_refused_again_under_settings_that_were_used_before(reader: httpx.Client) -> None:
     for _ in range(2):
         assert reader.post("/", content="SELECT a FROM rows").text == "1\n"
@@ -199,20 +233,20 @@ def test_what_is_refused_is_refused_again_under_settings_that_were_used_before(r
         assert reader.get("/", params={"query": "SELECT a FROM rows"}).text == "1\n"
 
 
-def test_a_view_that_is_called_is_looked_for_every_time(clickhouse: Addresses, reader: httpx.Client) -> None:
+def test_a_view_that_is_called_is_looked_for_every_time(migrator: httpx.Client, reader: httpx.Client) -> None:
     called = "SELECT * FROM passing(x=1)"
     made = "CREATE VIEW imageledger.passing AS SELECT a FROM imageledger.rows WHERE a = {x:UInt64}"
     for statement, status in [(made, 200), ("DROP VIEW imageledger.passing", 403), (made, 200)]:
-        assert httpx.post(clickhouse.migrator, content=statement).text == ""
+        assert migrator.post("/", content=statement).text == ""
         assert [reader.post("/", content=called).status_code for _ in range(2)] == [status, status]
-    httpx.post(clickhouse.migrator, content="DROP VIEW imageledger.passing")
+    migrator.post("/", content="DROP VIEW imageledger.passing")
 
 
-def test_a_known_statement_sees_what_its_tables_have_become(clickhouse: Addresses, reader: httpx.Client) -> None:
+def test_a_known_statement_sees_what_its_tables_have_become(migrator: httpx.Client, reader: httpx.Client) -> None:
     query = "SELECT * FROM changing"
     for value in ("1", "'text'"):
         made = f"CREATE OR REPLACE VIEW imageledger.changing AS SELECT {value} AS x"
-        assert httpx.post(clickhouse.migrator, content=made).text == ""
+        assert migrator.post("/", content=made).text == ""
         assert [reader.post("/", content=query).text for _ in range(2)] == [value.strip("'") + "\n"] * 2
-    httpx.post(clickhouse.migrator, content="DROP VIEW imageledger.changing")
+    migrator.post("/", content="DROP VIEW imageledger.changing")
     assert reader.post("/", content=query).headers["x-clickhouse-exception-code"] == "60"

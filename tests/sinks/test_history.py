@@ -100,3 +100,4 @@ def test_the_last_ten_minutes_count_each_event_by_its_first_record(store: Any) -
         WHERE run_id = {run:String} AND fromUnixTimestamp64Milli(effective_ms, 'UTC') >= '2026-11-02 10:20:00'"""
     [found] = store.history.rows(asked, {"run": "r"})
     assert found == store.history.rows(by_view, {"run": "r"})[0] == {"calls": 3, "failed": 1, "usd": 1.5}
+    assert store.history.rows(asked, {"run": "unknown"}) == [{"calls": 0, "failed": 0, "usd": None}]

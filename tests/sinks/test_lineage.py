@@ -113,14 +113,22 @@ def test_what_is_not_known_is_an_error_with_its_remedy(told: Any, id_: str) -> N
 
 
 @pytest.mark.parametrize("merged", [False, True])
-def test_an_event_is_about_whom_its_first_record_names(store: Any, merged: bool) -> None:
+@pytest.mark.parametrize("again", [False, True])
+def test_an_event_is_about_whom_its_first_record_names(store: Any, merged: bool, again: bool) -> None:
     """A repeat about another subject counts for nobody, as in every view; also where a merge has not met the first."""
     stored(store.client, "results", [{**FIRST, "image_id": "two"}, OTHER], first_offset=9)
     if merged:
         store.client.command("OPTIMIZE TABLE results FINAL")
+    if again:  # so that it stands in two parts, one of which may have been merged
+        stored(store.client, "results", [{**FIRST, "image_id": "two"}], first_offset=12)
     stored(store.client, "results", [FIRST])
     assert [step.event_id for step in lineage.of_image(store.history, "two").steps] == ["d"]
     assert {step.event_id for step in lineage.of_image(store.history, "im:1 ü").steps} == {"a"}
+
+
+def test_a_part_that_was_not_merged_can_have_an_event_twice(resting: Any) -> None:
+    stored(resting.client, "results", [FIRST, OTHER, {**FIRST, "image_id": "two"}])
+    assert [step.event_id for step in lineage.of_image(resting.history, "two").steps] == ["d"]
 
 
 def test_the_latest_word_is_not_an_earlier_one_come_again(told: Any, store: Any) -> None:
@@ -139,7 +147,7 @@ def test_a_subject_s_calls_are_read_in_the_order_of_subjects(store: Any) -> None
         " 'failed', number FROM numbers(20000)"
     )
     plan = store.client.query(f"EXPLAIN {steps.CALLS}", {"ids": ["7"]}).result_rows
-    assert any("calls_of_subjects" in line for (line,) in plan)
+    assert any("steps_of_subjects" in line for (line,) in plan)
 
 
 class _Taken:

@@ -53,13 +53,14 @@ FROM run_results WHERE run_id = {run:String} ORDER BY effective_ms DESC, source_
         Question(
             "The last ten minutes up to the newest result: calls, failures, money",
             """
-WITH (SELECT max(effective_ms) FROM results WHERE run_id = {run:String}) - 600000 AS since_ms
+WITH (SELECT effective_ms FROM results WHERE run_id = {run:String} ORDER BY effective_ms DESC LIMIT 1) AS newest_ms,
+    newest_ms - 600000 AS since_ms
 SELECT count() AS calls, countIf(status = 'failed') AS failed, sum(cost_nano_usd) / 1e9 AS usd
 FROM (
     SELECT effective_ms, status, cost_nano_usd FROM results
     WHERE run_id = {run:String} AND (source_partition, event_id) IN (
         SELECT source_partition, event_id FROM results WHERE run_id = {run:String} AND effective_ms >= since_ms)
-    ORDER BY source_partition, event_id, source_offset LIMIT 1 BY source_partition, event_id)
+    ORDER BY source_offset LIMIT 1 BY source_partition, event_id)
 WHERE effective_ms >= since_ms
 """,
         ),
