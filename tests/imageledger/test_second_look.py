@@ -14,6 +14,7 @@ def test_nothing_and_too_many_stay_red_unasked(failed: list[str], capfd: pytest.
 def test_what_is_asked_again_is_named_where_it_passes(
     tmp_path: Path, capfd: pytest.CaptureFixture[str], holds: bool, code: int
 ) -> None:
+    (tmp_path / "pytest.ini").write_text("[pytest]\naddopts = --disable-plugin-autoload\n")  # as ours has it
     once = tmp_path / "test_once.py"
     once.write_text(f"def test_it():\n    assert {holds}\n")
     assert again([f"{once}::test_it"]) == code
