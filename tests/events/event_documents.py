@@ -1,5 +1,6 @@
 """Any valid event as the JSON document that a producer would write, generated from the types themselves."""
 
+import functools
 from datetime import datetime
 from typing import Any
 
@@ -26,6 +27,7 @@ small_json: st.SearchStrategy[Any] = st.recursive(
 )
 
 
+@functools.cache
 def documents(event: type[Event]) -> st.SearchStrategy[dict[str, Any]]:
     """Documents of one event type: required fields always, the others sometimes."""
     strategy = _struct(mi.type_info(event))  # type: ignore[arg-type]
