@@ -17,7 +17,6 @@ from events.envelope import epoch_ms
 from events.snapshots import State
 from servers.clickhouse.users import Addresses
 from sinks.client import connect
-from sinks.schema.migrations import migrate
 
 AS_OF = datetime(2026, 11, 21, 12, 0, 0, 123456, tzinfo=UTC)
 
@@ -309,9 +308,8 @@ def test_without_clickhouse_live_runs_go_on_and_only_history_is_missing(kafka: s
         assert (page.status_code, "History is not available" in page.text) == (503, True)
 
 
-def test_with_clickhouse_stored_runs_are_listed_too(kafka: str, clickhouse: Addresses) -> None:
-    migrate(connect(clickhouse.migrator))
-    with served(kafka, new_prefix(kafka), clickhouse_url=clickhouse.reader) as dashboard:
+def test_with_clickhouse_stored_runs_are_listed_too(kafka: str, tables: Addresses) -> None:
+    with served(kafka, new_prefix(kafka), clickhouse_url=tables.reader) as dashboard:
         dashboard.publish("metrics", "live", snapshot("live"))
         wait_for(lambda: dashboard.get("/readyz").status_code == 200)
         assert dashboard.get("/readyz").json()["parts"]["clickhouse"] == {"ready": True, "detail": "answers"}
@@ -322,7 +320,7 @@ def test_with_clickhouse_stored_runs_are_listed_too(kafka: str, clickhouse: Addr
         assert dashboard.get("/api/runs/never-heard-of/metrics").status_code == 404
         assert dashboard.get("/api/runs/never-heard-of/series").status_code == 404
         earlier = [snapshot("live", share=n / 10, as_of=AS_OF + timedelta(minutes=n)) for n in range(3)]
-        stored(connect(clickhouse.writer), "metrics", earlier)
+        stored(connect(tables.writer), "metrics", earlier)
         course = dashboard.get("/api/runs/live/series").json()
         assert course["at"][:3] == [epoch_ms(AS_OF) / 1_000 + 60 * n for n in range(3)]
         assert (len(course["at"]), course["totalSpent"][0], 16 < course["imagesPerMinute"][2] < 21) == (4, 0, True)

@@ -17,8 +17,6 @@ from serving import Served, served
 from dashboard.definitions.catalogue import DEFINITIONS
 from dashboard.definitions.live import LIVE
 from servers.clickhouse.users import Addresses
-from sinks.client import connect
-from sinks.schema.migrations import migrate
 
 RUN = "explained"
 SHOWN = {"models": "/api/analytics/models", "quality": "/api/quality", "vehicles": "/api/metrics/vehicles"}
@@ -43,13 +41,10 @@ def rows() -> list[dict[str, Any]]:
 
 
 @pytest.fixture(scope="module")
-def page(clickhouse: Addresses) -> Iterator[Served]:
-    migrator = connect(clickhouse.migrator)
-    migrate(migrator)
-    insert(clickhouse.writer, "results", rows())
-    with served("127.0.0.1:9", "none.", clickhouse_url=clickhouse.reader) as running:
+def page(tables: Addresses) -> Iterator[Served]:
+    insert(tables.writer, "results", rows())
+    with served("127.0.0.1:9", "none.", clickhouse_url=tables.reader) as running:
         yield running
-    migrator.command("DROP DATABASE imageledger")
 
 
 class Question(NamedTuple):

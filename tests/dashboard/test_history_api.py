@@ -17,7 +17,6 @@ from events.feedback import FeedbackRecorded
 from imageledger.cli.main import app
 from servers.clickhouse.users import Addresses
 from sinks.client import connect
-from sinks.schema.migrations import migrate
 
 NOW = datetime.now(UTC)
 
@@ -104,15 +103,12 @@ PLAN = {
 
 
 @pytest.fixture(scope="module")
-def page(clickhouse: Addresses, kafka: str) -> Iterator[Served]:
-    migrator = connect(clickhouse.migrator)
-    migrate(migrator)
-    writer = connect(clickhouse.writer)
+def page(tables: Addresses, kafka: str) -> Iterator[Served]:
+    writer = connect(tables.writer)
     for topic, events in {"results": RESULTS, "feedback": RATINGS, "profiles": PROFILES, "runs": [PLAN]}.items():
         stored(writer, topic, events)
-    with served(kafka, new_prefix(kafka), clickhouse_url=clickhouse.reader) as running:
+    with served(kafka, new_prefix(kafka), clickhouse_url=tables.reader) as running:
         yield running
-    migrator.command("DROP DATABASE imageledger")
 
 
 def ok(page: Served, path: str, **params: Any) -> Any:

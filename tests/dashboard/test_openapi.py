@@ -13,7 +13,6 @@ from storing import store as stored
 from dashboard.examples import EXAMPLES, REQUESTS
 from servers.clickhouse.users import Addresses
 from sinks.client import connect
-from sinks.schema.migrations import migrate
 
 Document = dict[str, Any]
 CHECKS = ["not_a_server_error", "status_code_conformance", "content_type_conformance", "response_schema_conformance"]
@@ -37,15 +36,12 @@ def operations(document: Document) -> Iterator[tuple[str, str, dict[str, Any]]]:
 
 
 @pytest.fixture(scope="module")
-def page(clickhouse: Addresses, kafka: str) -> Iterator[Served]:
-    migrator = connect(clickhouse.migrator)
-    migrate(migrator)
-    stored(connect(clickhouse.writer), "results", [result(n, "fuzz") for n in range(30)])
-    with served(kafka, new_prefix(kafka), clickhouse_url=clickhouse.reader) as running:
+def page(tables: Addresses, kafka: str) -> Iterator[Served]:
+    stored(connect(tables.writer), "results", [result(n, "fuzz") for n in range(30)])
+    with served(kafka, new_prefix(kafka), clickhouse_url=tables.reader) as running:
         running.publish("metrics", "fuzz", snapshot("fuzz"))
         wait_for(lambda: running.get("/readyz").status_code == 200 and len(running.parts.live))
         yield running
-    migrator.command("DROP DATABASE imageledger")
 
 
 def test_every_operation_has_an_example_and_its_problems(document: Document, subtests: pytest.Subtests) -> None:

@@ -13,8 +13,6 @@ from sample_history import START_MS, component, insert, result, written
 from serving import Served, served
 
 from servers.clickhouse.users import Addresses
-from sinks.client import connect
-from sinks.schema.migrations import migrate
 
 ODD = "a/b \"ü\" <script>alert('1')</script> 🚗 א?#%2F"
 ROWS = 120
@@ -63,21 +61,19 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def page(clickhouse: Addresses, pictures: Path) -> Iterator[Served]:
+def page(tables: Addresses, pictures: Path) -> Iterator[Served]:
     """A dashboard with ClickHouse and no Kafka: the history does not need it."""
-    migrate(connect(clickhouse.migrator))
     rows = some_rows()
-    insert(clickhouse.writer, "results", rows)
+    insert(tables.writer, "results", rows)
     uris = [f"file://{pictures}/pixel.png", "text.png", "../secret.png", "link.png", "https://example.com/pixel.png"]
-    insert(clickhouse.writer, "results", [result(n, "uris", image_uri=uri) for n, uri in enumerate(uris)])
-    insert(clickhouse.writer, "results", some_components())
-    insert(clickhouse.writer, "results", [result(0, "formulas", subject_id=FORMULA, vehicle_id="@x")])
+    insert(tables.writer, "results", [result(n, "uris", image_uri=uri) for n, uri in enumerate(uris)])
+    insert(tables.writer, "results", some_components())
+    insert(tables.writer, "results", [result(0, "formulas", subject_id=FORMULA, vehicle_id="@x")])
     word = {"event_id": "f", "event_type": "feedback.recorded", "event_time": written(START_MS), "run_id": "history"}
     word |= {"subject_kind": "image", "subject_id": ODD, "rating": -1, "source_topic": "f", "source_offset": 0}
-    insert(clickhouse.writer, "feedback", [word])
-    with served("127.0.0.1:9", "none.", clickhouse_url=clickhouse.reader, pictures=pictures) as running:
+    insert(tables.writer, "feedback", [word])
+    with served("127.0.0.1:9", "none.", clickhouse_url=tables.reader, pictures=pictures) as running:
         yield running
-    connect(clickhouse.migrator).command("DROP DATABASE imageledger")
 
 
 def listed(page: Served, **params: Any) -> list[dict[str, Any]]:

@@ -22,19 +22,17 @@ from servers.clickhouse.users import Addresses
 from sinks.client import connect
 from sinks.errors import NoLineage, NoSuchView, StatementRefused
 from sinks.reading import export
-from sinks.schema.migrations import migrate
 
 NEVER = Path("/tmp/never")
 ROWS = 120_000
 
 
 @pytest.fixture(scope="module")
-def store(clickhouse: Addresses) -> Iterator[Addresses]:
-    migrator = connect(clickhouse.migrator)
-    migrate(migrator)
+def store(tables: Addresses) -> Iterator[Addresses]:
+    migrator = connect(tables.migrator)
     migrator.command("CREATE TABLE secrets (a UInt64) ENGINE = MergeTree ORDER BY a")
     migrator.command("INSERT INTO secrets VALUES (1)")
-    connect(clickhouse.writer).command(
+    connect(tables.writer).command(
         "INSERT INTO results (event_id, event_type, event_time, run_id, subject_kind, subject_id, status, tier, model,"
         " cost_usd, attributes, answers, recorded_at, effective_ms, source_topic, source_partition, source_offset)"
         " SELECT toString(number), 'image.result', fromUnixTimestamp64Milli(1793613600000 + number * 10, 'UTC'), 'big',"
@@ -43,8 +41,8 @@ def store(clickhouse: Addresses) -> Iterator[Addresses]:
         " now64(3), 1793613600000 + number * 10, 't', number % 4, intDiv(number, 4)"
         f" FROM numbers({ROWS})"
     )
-    yield clickhouse
-    migrator.command("DROP DATABASE imageledger")
+    yield tables
+    migrator.command("DROP TABLE secrets")
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,6 @@ from imageledger.cli.main import app
 from imageledger.doctor import Check
 from servers.clickhouse.users import Addresses
 from sinks.client import connect
-from sinks.schema.migrations import migrate
 from streams import status
 
 Found = dict[str, Check]
@@ -45,9 +44,8 @@ def states(found: Found) -> dict[str, str]:
 
 
 @pytest.fixture
-def store(clickhouse: Addresses) -> Client:
-    client = connect(clickhouse.migrator)
-    migrate(client)
+def store(tables: Addresses) -> Client:
+    client = connect(tables.migrator)
     client.command("TRUNCATE TABLE results")
     return client
 

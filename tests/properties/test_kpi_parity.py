@@ -1,6 +1,5 @@
 """`kpi_results` says of stored snapshots what is on them: value, target, attainment, status, trend, and the scores."""
 
-from collections.abc import Iterator
 from random import Random
 from typing import Any
 
@@ -20,12 +19,9 @@ from metrics.fold.buckets import moment
 from metrics.fold.lifecycle import Stamp
 from metrics.fold.partition import Record
 from metrics.snapshot import snapshot
-from metrics.views import kpis as views
 from servers.clickhouse.users import Addresses
 from sinks.client import connect
-from sinks.schema.migrations import migrate
 
-DATABASE = "kpis"
 PLANS: list[dict[str, Any]] = [
     {},
     {
@@ -97,19 +93,14 @@ def snapshots(pipeline: Pipeline, nth: int, plan: dict[str, Any]) -> dict[str, R
 
 
 @pytest.fixture(scope="module")
-def client(clickhouse: Addresses, shown: dict[str, RunMetrics]) -> Iterator[Client]:
-    migrator = connect(clickhouse.migrator, database=DATABASE)
-    migrate(migrator)
-    for view in views.views():
-        migrator.command(view.statement())
-    writer = connect(clickhouse.writer, database=DATABASE)
+def client(tables: Addresses, shown: dict[str, RunMetrics]) -> Client:
+    writer = connect(tables.writer)
     stored = [
         [run_id, metrics.as_of, metrics.as_of, metrics.state, msgspec.json.encode(metrics).decode(), metrics.as_of]
         for run_id, metrics in shown.items()
     ]
     writer.insert("snapshots", stored, ["run_id", "minute", "as_of", "state", "metrics", "recorded_at"])
-    yield writer
-    migrator.command(f"DROP DATABASE {DATABASE}")
+    return writer
 
 
 def test_every_indicator(client: Client, shown: dict[str, RunMetrics]) -> None:

@@ -1,6 +1,5 @@
 """`run_plans` says of any events of a run's life what `metrics.fold.lifecycle` says."""
 
-from collections.abc import Iterator
 from random import Random
 from typing import Any
 
@@ -28,7 +27,6 @@ from sinks.client import connect
 from sinks.loading import rows
 from sinks.loading.chunks import Chunk
 from sinks.loading.writer import insert
-from sinks.schema.migrations import migrate
 
 KINDS: list[type[Any]] = [RunDeclared, RunUpdated, RunUpdated, RunPaused, RunResumed, RunFinished, CommandAcknowledged]
 FIELDS: dict[str, list[Any]] = {
@@ -68,11 +66,8 @@ def told(seed: int, count: int) -> list[tuple[Stamp, AnyRunEvent]]:
 
 
 @pytest.fixture
-def client(clickhouse: Addresses) -> Iterator[Client]:
-    migrator = connect(clickhouse.migrator, database="plans")
-    migrate(migrator)
-    yield connect(clickhouse.writer, database="plans")
-    migrator.command("DROP DATABASE plans")
+def client(tables: Addresses) -> Client:
+    return connect(tables.writer)
 
 
 def test_the_plan_as_it_stands(client: Client) -> None:

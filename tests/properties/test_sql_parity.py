@@ -1,6 +1,6 @@
 """SQL = the naive fold, before any merge: every counter of every view of a run, on the real ClickHouse engine."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from random import Random
 from typing import Any
 
@@ -15,16 +15,13 @@ from events.envelope import EPOCH
 from events.runs import RunDeclared
 from metrics.figures.ratios import of_group
 from metrics.fold.counters import ADDITIVE, FEEDBACK_COUNTERS, SUBJECT_COUNTERS
-from metrics.views import catalogue
 from servers.clickhouse.users import Addresses
 from sinks.client import connect
 from sinks.loading import results, rows
 from sinks.loading.chunks import Chunk
 from sinks.loading.writer import insert
-from sinks.schema.migrations import migrate
 
 COUNTERS = [metric.name for metric in ADDITIVE + SUBJECT_COUNTERS + FEEDBACK_COUNTERS if metric.sql is not None]
-DATABASE = "parity"
 PLAN = RunDeclared(
     event_id="plan",
     event_time=EPOCH,
@@ -41,13 +38,9 @@ def log() -> list[Logged]:
 
 
 @pytest.fixture(scope="module")
-def client(clickhouse: Addresses, log: list[Logged]) -> Iterator[Client]:
-    """The log as the sink stores it, some of it twice, and the views of today's metrics."""
-    migrator = connect(clickhouse.migrator, database=DATABASE)
-    migrate(migrator)
-    for statement in catalogue.statements().values():
-        migrator.command(statement)
-    writer = connect(clickhouse.writer, database=DATABASE)
+def client(tables: Addresses, log: list[Logged]) -> Client:
+    """The log as the sink stores it, some of it twice."""
+    writer = connect(tables.writer)
     for topic, batches in (("results", results.batches), ("feedback", rows.feedback)):
         for partition in (0, 1):
             mine = [r for r in log if r.topic == topic and r.partition == partition]
@@ -63,8 +56,7 @@ def client(clickhouse: Addresses, log: list[Logged]) -> Iterator[Client]:
                 for batch in batches(chunk):
                     insert(writer, topic, [batch])
     insert(writer, "runs", rows.runs(Chunk("imageledger.runs", 0, [PLAN], [0], [0], [msgspec.json.encode(PLAN)])))
-    yield writer
-    migrator.command(f"DROP DATABASE {DATABASE}")
+    return writer
 
 
 @pytest.fixture(scope="module")

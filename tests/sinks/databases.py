@@ -1,17 +1,17 @@
-"""Migrated databases on the session's ClickHouse."""
+"""Stores on the session's ClickHouse, and parts of our schema."""
 
-import itertools
+import shutil
+from collections.abc import Collection
+from pathlib import Path
 from typing import NamedTuple
 
 from clickhouse_connect.driver.client import Client
 
 from servers.clickhouse.users import Addresses
-from sinks.client import connect
+from sinks.client import DATABASE, connect
 from sinks.loading.sources import SOURCES
 from sinks.reading.history import History
-from sinks.schema.migrations import migrate
-
-_NAMES = (f"test{n}" for n in itertools.count(1))
+from sinks.schema.migrations import SCHEMAS
 
 
 class Store(NamedTuple):
@@ -23,18 +23,29 @@ class Store(NamedTuple):
     history: History
 
 
-def new_store(clickhouse: Addresses) -> Store:
-    """A database of its own."""
-    database = next(_NAMES)
-    migrate(connect(clickhouse.migrator, database=database))
+def store_of(clickhouse: Addresses, database: str) -> Store:
+    """A database that is there."""
     client = connect(clickhouse.writer, database=database)
     return Store(client, clickhouse.writer, database, History(client))
 
 
-def empty(store: Store) -> None:
-    """Its tables stay."""
+def make_own_tables(migrator: Client) -> None:
+    """The client's database, as the one that all share has its tables."""
+    migrator.command(f"CREATE DATABASE {migrator.database}", use_database=False)
     for source in SOURCES:
-        store.client.command(f"TRUNCATE TABLE {source.table}")
+        migrator.command(f"CREATE TABLE {source.table} AS {DATABASE}.{source.table}")
+
+
+def ours(folder: Path, *, last: str, views: Collection[str] = ()) -> Path:
+    """Our schema up to this number and with these views: all of it takes 4 s to make."""
+    (folder / "down").mkdir(parents=True)
+    (folder / "views").mkdir()
+    for path in (*SCHEMAS.glob("*.sql"), *SCHEMAS.glob("down/*.sql")):
+        if path.name[:4] <= last:
+            shutil.copy(path, folder / path.relative_to(SCHEMAS))
+    for name in views:
+        shutil.copy(SCHEMAS / "views" / f"{name}.sql", folder / "views")
+    return folder
 
 
 def merge(store: Store) -> None:

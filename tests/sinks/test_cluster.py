@@ -7,10 +7,10 @@ import pytest
 from clickhouse_connect.driver.client import Client
 
 from servers.clickhouse.users import Addresses
-from sinks.client import connect
+from sinks.client import DATABASE, connect
 from sinks.errors import MigrationError
 from sinks.schema.cluster import ddl
-from sinks.schema.migrations import SCHEMAS, migrate, statements, table_files, view_files
+from sinks.schema.migrations import SCHEMAS, statements, table_files, view_files
 
 TABLES = ["results", "runs", "feedback", "profiles", "alerts", "snapshots"]
 
@@ -25,8 +25,9 @@ def client(clickhouse: Addresses) -> Iterator[Client]:
 def test_every_statement_parses(client: Client) -> None:
     found = [text for text in statements(ddl("main")) if not text.startswith("USE ")]
     client.command("CREATE DATABASE clustered", use_database=False)
-    for text in found:
-        assert client.query("SELECT formatQuery({text:String}) AS text", {"text": text}).result_rows, text
+    asked = "SELECT formatQueryOrNull(arrayJoin({texts:Array(String)})) AS text"
+    formatted = [text for (text,) in client.query(asked, {"texts": found}).result_rows]
+    assert [text for text, said in zip(found, formatted, strict=True) if not said] == []
     made = "\n".join(found)
     assert made.count("CREATE OR REPLACE VIEW") == made.count("VIEW") == len(view_files(SCHEMAS))
     assert all(" ON CLUSTER 'main'" in text for text in found if re.search(r"^(CREATE|ALTER) ", text, re.MULTILINE))
@@ -45,20 +46,24 @@ def test_a_table_is_replicated_and_distributed_by_the_log_s_partition(table: str
     assert f"{table} ON CLUSTER 'main' AS {table}_local\n{distributed}" in text
 
 
-def test_its_tables_have_the_columns_and_engines_of_one_server(client: Client) -> None:
+def test_its_tables_have_the_columns_and_engines_of_one_server(client: Client, migrated: Addresses) -> None:
     """Made without its cluster, which the embedded engine has none of, it is the schema that `migrate` makes."""
-    migrate(client)
+    client.command("CREATE DATABASE clustered", use_database=False)
     for text in statements(ddl("main", database="clustered")):
         if "_local ON CLUSTER" in text:
             alone = re.sub(r"Replicated(\w+)\('[^']*', '[^']*'(, )?", r"\1(", text.replace(" ON CLUSTER 'main'", ""))
             client.command(alone)
     described = """
         SELECT name, type, default_kind, default_expression FROM system.columns
-        WHERE database = 'clustered' AND table = {table:String}"""
-    engine = "SELECT engine, sorting_key FROM system.tables WHERE database = 'clustered' AND name = {table:String}"
+        WHERE database = {database:String} AND table = {table:String}"""
+    engine = """
+        SELECT engine, sorting_key FROM system.tables WHERE database = {database:String} AND name = {table:String}"""
     for table in TABLES:
         for question in (described, engine):
-            one, local = (client.query(question, {"table": name}).result_rows for name in (table, f"{table}_local"))
+            one, local = (
+                client.query(question, {"database": database, "table": name}).result_rows
+                for database, name in ((DATABASE, table), ("clustered", f"{table}_local"))
+            )
             assert one == local != []
 
 

@@ -13,7 +13,6 @@ from sinks.client import connect
 from sinks.errors import AccessDenied
 from sinks.reading import history as reading
 from sinks.reading.history import History
-from sinks.schema.migrations import migrate
 
 PLAN = {
     "event_type": "run.declared", "event_id": "d", "event_time": "2026-11-02T09:00:00Z", "run_id": "r",
@@ -75,9 +74,8 @@ def test_a_run_s_totals_are_read_as_they_were_added_up(store: Any) -> None:
     assert any("totals_of_runs" in line for (line,) in plan)
 
 
-def test_the_reader_is_enough(clickhouse: Addresses) -> None:
-    migrate(connect(clickhouse.migrator))
-    client = connect(clickhouse.reader)
+def test_the_reader_is_enough(migrated: Addresses) -> None:
+    client = connect(migrated.reader)
     history = History(client)
     assert history.newest_snapshot_json("nobody") is None
     assert isinstance(history.runs(), list)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from clickhouse_connect.driver.client import Client
+from databases import ours
 
 from servers.clickhouse.users import Addresses
 from sinks.client import connect
@@ -47,9 +48,8 @@ def identities(client: Client) -> dict[str, str]:
     return {str(name): str(identity) for name, identity in client.query(statement).result_rows}
 
 
-def test_the_project_s_own_schema_twice_is_a_no_op(client: Client) -> None:
-    planned = migrate(client, dry_run=True)
-    assert migrate(client) == planned
+def test_the_project_s_own_schema_twice_is_a_no_op(migrated: Addresses) -> None:
+    client = connect(migrated.migrator)
     made = names(client)
     assert {"results", "runs", "feedback", "profiles", "alerts", "snapshots"} <= made
     assert {path.stem for path in (SCHEMAS / "views").glob("*.sql")} <= made
@@ -148,37 +148,40 @@ def test_a_failing_file_is_named_and_tried_again(client: Client, schemas: Path) 
     assert migrate(client, schemas=schemas) == ["views/a_top.sql", "views/z_base.sql"]
 
 
-def test_down_and_up_again_leaves_the_data(client: Client) -> None:
-    made = migrate(client)
+def test_down_and_up_again_leaves_the_data(client: Client, tmp_path: Path) -> None:
+    views = ("run_results", "feedback_ratings", "result_ratings", "model_performance_metrics")
+    schemas = ours(tmp_path / "ours", last="9999", views=views)
+    made = migrate(client, schemas=schemas)
     client.command("INSERT INTO results (event_id, run_id, conversation_id) VALUES ('e', 'r', 'talk')")
-    undone = {name for name in down(client, "0007", dry_run=True) if not name.startswith("views/")}
+    undone = {name for name in down(client, "0007", dry_run=True, schemas=schemas) if not name.startswith("views/")}
     assert "by_conversation" in str(client.command("SHOW CREATE TABLE results"))
-    assert undone <= set(down(client, "0007"))
+    assert undone <= set(down(client, "0007", schemas=schemas))
     assert "by_conversation" not in str(client.command("SHOW CREATE TABLE results"))
     assert names(client) == {"results", "runs", "feedback", "profiles", "alerts", "snapshots"}
-    assert set(migrate(client)) == undone | {name for name in made if name.startswith("views/")}
+    assert set(migrate(client, schemas=schemas)) == undone | {name for name in made if name.startswith("views/")}
     assert "by_conversation" in str(client.command("SHOW CREATE TABLE results"))
     assert client.query("SELECT id, conversation_id FROM model_performance_metrics").result_rows == [("e", "talk")]
-    assert migrate(client) == []
+    assert migrate(client, schemas=schemas) == []
 
 
-def test_down_does_not_lose_rows_unless_told_to(client: Client) -> None:
-    migrate(client)
+def test_down_does_not_lose_rows_unless_told_to(client: Client, tmp_path: Path) -> None:
+    schemas = ours(tmp_path / "ours", last="0006", views=["feedback_ratings"])
+    migrate(client, schemas=schemas)
     client.command("INSERT INTO runs (event_id, run_id) VALUES ('e', 'r')")
     for dry_run in (True, False):
         with pytest.raises(
             MigrationError, match=r"0002_runs\.sql would lose data of table runs with its 1 rows.*--drop-data"
         ):
-            down(client, "0002", dry_run=dry_run)
-    assert "run_totals" in names(client)  # nothing was changed
-    down(client, "0002", drop_data=True)
+            down(client, "0002", dry_run=dry_run, schemas=schemas)
+    assert "feedback_ratings" in names(client)  # nothing was changed
+    down(client, "0002", drop_data=True, schemas=schemas)
     assert names(client) == {"results"}
-    down(client, "0001")  # nothing in it
+    down(client, "0001", schemas=schemas)  # nothing in it
     assert names(client) == set()
     with pytest.raises(MigrationError, match="no migration 0001 or later to undo"):
-        down(client, "0001")
-    assert "0001_results.sql" in migrate(client)
-    assert {path.stem for path in view_files(SCHEMAS).values()} <= names(client)
+        down(client, "0001", schemas=schemas)
+    assert "0001_results.sql" in migrate(client, schemas=schemas)
+    assert {path.stem for path in view_files(schemas).values()} <= names(client)
 
 
 def test_what_cannot_be_undone_is_said_before_anything_changes(client: Client, schemas: Path) -> None:

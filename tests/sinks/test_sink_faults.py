@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from databases import ours
 from sinking import BY_TOPIC, FakeRecord, image, process, sink, until
 from stamina.instrumentation import RetryDetails, set_on_retry_hooks
 
@@ -135,9 +136,9 @@ async def test_dead_letters_wait_for_their_topic_as_rows_wait_for_clickhouse(
 
 async def test_clickhouse_away_for_a_while_is_waited_for(kafka: str, topics: str, tmp_path: Path) -> None:
     log = Log(topics + "results", 1)
-    server = clickhouse_server.start(tmp_path)
+    server = clickhouse_server.start(tmp_path / "data")
     port = int(server.addresses.writer.rpartition(":")[2])
-    migrate(connect(server.addresses.migrator))
+    migrate(connect(server.addresses.migrator), schemas=ours(tmp_path / "schema", last="9999"))
     history = History(connect(server.addresses.reader))
     try:
         async with AIOKafkaProducer(bootstrap_servers=kafka, linger_ms=5) as producer:
@@ -162,7 +163,7 @@ async def test_clickhouse_away_for_a_while_is_waited_for(kafka: str, topics: str
                 await log.publish(producer, 1_500)
                 await until(away, "a status that says so")
                 await until(held_back, "topics held back, the rest unread")
-                server = clickhouse_server.start(tmp_path, port)
+                server = clickhouse_server.start(tmp_path / "data", port)
                 await until(complete, "rows after the outage")
 
                 async def back() -> bool:

@@ -102,17 +102,25 @@ def rating(event_id: str, **fields: Any) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def reader(clickhouse: Addresses, migrated: Store) -> Client:
-    return connect(clickhouse.writer, database=migrated.database)
+def columns(migrated: Addresses) -> dict[str, list[str]]:
+    """View → its columns. Who only wants their names need not ask the view, which is planned then."""
+    client = connect(migrated.reader)
+    listed = "SELECT table, name FROM system.columns WHERE database = currentDatabase() ORDER BY table, position"
+    found: dict[str, list[str]] = {}
+    for table, name in client.query(listed).result_rows:
+        found.setdefault(table, []).append(name)
+    values = {"String": "'x'", "UInt32": "1"}
+    for view in (view for view in VIEWS if view.parameters):  # these have columns only when they are asked
+        given = ", ".join(f"{name} = {values[kind]}" for name, kind in view.parameters.items())
+        found[view.name] = list(client.query(f"SELECT * FROM {view.name}({given}) LIMIT 0").column_names)
+    return found
 
 
 @pytest.mark.parametrize("view", VIEWS, ids=[view.name for view in VIEWS])
-def test_a_view_has_the_documented_columns_and_they_are_explained(reader: Client, view: View) -> None:
-    values = {"String": "'x'", "UInt32": "1"}
-    given = ", ".join(f"{name} = {values[kind]}" for name, kind in view.parameters.items())
-    found = reader.query(f"SELECT * FROM {view.name}" + (f"({given})" if given else "") + " LIMIT 0").column_names
+def test_a_view_has_the_documented_columns_and_they_are_explained(columns: dict[str, list[str]], view: View) -> None:
+    found = columns[view.name]
     documented = [column.name for column in view.columns if column.name != "*"]
-    assert list(found[-len(documented) :]) == documented
+    assert found[-len(documented) :] == documented
     assert set(REQUIRED.get(view.name, "").split()) <= set(found)
     assert view.purpose
     assert view.grain
