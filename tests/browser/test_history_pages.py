@@ -15,8 +15,6 @@ from windows import FITS, PHONE, faults_on_a_desk, window
 from dashboard.pages.directory import PAGES
 from events import codec
 from servers.clickhouse.users import Addresses
-from sinks.client import connect
-from sinks.schema.migrations import migrate
 
 pytestmark = pytest.mark.browser
 HOSTILE = '<img src=x onerror="window.hit=1"><script>window.hit=1</script>\'"&'
@@ -46,21 +44,19 @@ def rows() -> list[dict[str, Any]]:
 
 
 @pytest.fixture(scope="module")
-def history(clickhouse: Addresses) -> Iterator[Served]:
+def history(tables: Addresses) -> Iterator[Served]:
     """A dashboard over a small store, without Kafka."""
-    migrate(connect(clickhouse.migrator))
-    insert(clickhouse.writer, "results", rows())
+    insert(tables.writer, "results", rows())
     at = written(START_MS)
     place = {"minute": at[:19], "as_of": at, "recorded_at": at, "source_topic": "metrics", "state": "finished"}
     for offset, run in enumerate(("history", "hostile", "components")):
         named = {"name": HOSTILE, "by_model": {HOSTILE: {"results": 3}}, "by_tier": {}} if run == "hostile" else {}
         metrics = codec.encode(snapshot(run, state="finished", **named)).decode()
-        insert(clickhouse.writer, "snapshots", [place | {"run_id": run, "metrics": metrics, "source_offset": offset}])
+        insert(tables.writer, "snapshots", [place | {"run_id": run, "metrics": metrics, "source_offset": offset}])
     profile = {"vehicle_id": "car-1", "event_id": "p", "event_time": at, "has_spid": True, "recorded_at": at}
-    insert(clickhouse.writer, "profiles", [profile | {"source_topic": "profiles"}])
-    with served("127.0.0.1:9", "none.", clickhouse_url=clickhouse.reader) as running:
+    insert(tables.writer, "profiles", [profile | {"source_topic": "profiles"}])
+    with served("127.0.0.1:9", "none.", clickhouse_url=tables.reader) as running:
         yield running
-    connect(clickhouse.migrator).command("DROP DATABASE imageledger")
 
 
 @pytest.fixture(scope="module")
