@@ -70,6 +70,13 @@ def ratings_within(runs: str, results: Sequence[tuple[str, str]] = _ONCE) -> str
 
 
 _USER_RATING = "argMax(rating, (rated_ms, rated_at))"
+_FIRST_CHOICE = """bitOr(
+                bitShiftLeft(toUInt256(bitOr(bitOr(4 * (call.run_id = word.run_id),
+                    2 * (call.effective_ms <= word.effective_ms)), call.status != 'failed')), 160), bitOr(
+                bitShiftLeft(toUInt256(call.effective_ms + 4611686018427387904), 96), bitOr(
+                bitShiftLeft(toUInt256(call.source_offset), 32), toUInt256(call.source_partition))))"""
+"""By which of its subject's calls a rating is about the one with the most: the rating's own run, no later than it, not
+failed, the newest. One number, as `metrics.views.images` has it; 2^62 keeps times before 1970 positive."""
 
 
 def _rated(runs: str, call: Sequence[str] = _CALL, results: Sequence[tuple[str, str]] = _ONCE) -> str:
@@ -77,9 +84,10 @@ def _rated(runs: str, call: Sequence[str] = _CALL, results: Sequence[tuple[str, 
     chosen = ", ".join(f"call.{name}" for name in call)
     picked = ", ".join(f"picked.{n} AS {name}" for n, name in enumerate(call, 1))
     words, said, of_runs = "feedback_ratings", "FROM feedback WHERE isNull(question) AND isNotNull(rating)", ""
-    subject = "subject_id"
+    subject, found = "subject_id", "subject_id"
+    if "source_offset" in call:  # out of all or of known runs: bloom filters would cost more than they spare
+        subject, found = "subject_hash", "toUInt32(cityHash64(subject_id))"
     if runs:
-        subject = "identity(subject_id)"  # in known runs the bloom filters cost more than they spare
         words, said, of_runs = f"(SELECT * FROM {words} WHERE {runs})", f"{said} AND {runs}", f"{runs} AND "
     order = "status" if "source_offset" in call else "status, source_offset"
     calls = " UNION ALL ".join(
@@ -88,7 +96,7 @@ def _rated(runs: str, call: Sequence[str] = _CALL, results: Sequence[tuple[str, 
                     arrayJoin(arrayConcat([(toString(results.subject_kind), results.subject_id)],
                         if(isNull(conversation_id), [], [('conversation', assumeNotNull(conversation_id))]))) AS about
                 FROM {table}
-                WHERE {"" if holds == "1" else f"{holds} AND "}{of_runs}({subject} IN (SELECT subject_id {said})
+                WHERE {"" if holds == "1" else f"{holds} AND "}{of_runs}({subject} IN (SELECT {found} {said})
                     OR conversation_id IN (SELECT subject_id {said} AND subject_kind = 'conversation'))"""
         for table, holds in results
     )
@@ -98,14 +106,14 @@ FROM (
     FROM (
         SELECT word.rating AS rating, word.effective_ms AS rated_ms,
             (word.run_id, word.source_partition, word.subject_kind, word.subject_id) AS rated_at,
-            argMax(({chosen}), (call.run_id = word.run_id, call.effective_ms <= word.effective_ms,
-                call.status != 'failed', call.effective_ms, call.source_offset, call.source_partition)) AS picked
-        FROM {words} AS word
-        INNER JOIN (
+            argMax(({chosen}), {_FIRST_CHOICE}) AS picked
+        FROM (
             SELECT {", ".join(call)}, {order}, about.1 AS subject_kind, about.2 AS subject_id
             FROM ({calls}
             )
-        ) AS call ON call.subject_kind = toString(word.subject_kind) AND call.subject_id = word.subject_id
+        ) AS call
+        INNER JOIN {words} AS word
+            ON call.subject_kind = toString(word.subject_kind) AND call.subject_id = word.subject_id
         GROUP BY rating, rated_ms, rated_at
     )
 )

@@ -2,18 +2,21 @@
 
 # ruff: noqa: S608 - these texts are made of this package's own constants; values are parameters
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
+
+import msgspec
 
 from metrics.intelligence.experiments import Sample, Share
 from metrics.intelligence.models import NO_CALLS, Calls
-from metrics.views.calls import ratings_within
 
 from .chosen import NAMED, OTHER, Chosen
 from .history import History
-from .settled import HOUR, Standing, each, exact, once
+from .rated import Ratings, ratings
+from .settled import HOUR, Standing, exact, once
 
 # Aliases of their own names: ClickHouse would take `latency_ms` in one column for the sum of another.
 _SUMS = {
@@ -29,9 +32,9 @@ _SUMS = {
 }
 _COUNTS = ", ".join(f"{sql} AS n_{name}" for name, sql in _SUMS.items())
 _ADDED = ", ".join(f"sum(n_{name}) AS n_{name}" for name in _SUMS)
-_RATINGS = (
-    "countIf(user_rating = 1) AS n_thumbs_up, countIf(user_rating = -1) AS n_thumbs_down, countIf(astray) AS n_astray"
-)
+
+K = TypeVar("K")
+Rows = list[dict[str, Any]]
 
 
 class Key(NamedTuple):
@@ -60,89 +63,57 @@ def calls(history: History, chosen: Chosen) -> dict[Key, Calls]:
 
     Raises ClickHouseError.
     """
-    found = exact(history, lambda standing: _rated(history, chosen, standing, _CALLS))
-    return {Key(*(row[name] for name in Key._fields)): _calls(row) for row in found}
+
+    def ask(standing: Standing | None) -> list[dict[str, Any]]:
+        sources, given = once(chosen, standing)
+        return history.rows(_by_key(sources), given)
+
+    found, rated = _beside_ratings(history, chosen, lambda: exact(history, ask))
+    counted = {Key(*(row[name] for name in Key._fields)): _calls(row) for row in found}
+    named = {name: {getattr(key, name) for key in counted} for name in Key._fields[1:]}
+
+    def key(some: Ratings) -> Key:
+        of = some.of
+        texts = (of.task_type, of.model, of.provider, of.task_complexity or "", of.user_type)
+        return Key(of.day, *(text if text in named[name] else OTHER for name, text in zip(named, texts, strict=True)))
+
+    return _with_thumbs(counted, ((key(some), some) for some in rated), chosen)
 
 
-class _Question(NamedTuple):
-    """`shape`: a statement over `{counted}`, the chosen calls by `keys` with their ratings; `also`: which of them.
-
-    `moments`: what else is told of their figures, where sums are not enough.
-    """
-
-    shape: str
-    keys: Mapping[str, str]
-    also: Sequence[str] = ()
-    moments: str = ""
+def _beside_ratings(history: History, chosen: Chosen, ask: Callable[[], Rows]) -> tuple[Rows, list[Ratings]]:
+    """What `ask` answers, and at the same time the ratings of the run or of all."""
+    with ThreadPoolExecutor(1) as pool:
+        rated = pool.submit(ratings, history, chosen.run)
+        return ask(), rated.result()
 
 
-def _by_key() -> str:
-    """What is asked of the counted calls: of each text those with the most calls by name, and the rest as OTHER."""
+def _with_thumbs(counted: dict[K, Calls], rated: Iterable[tuple[K, Ratings]], chosen: Chosen) -> dict[K, Calls]:
+    """Adds up the chosen of the ratings by what is counted."""
+    up, down = Counter[K](), Counter[K]()
+    for key, some in rated:
+        thumbs = {1: up, -1: down}.get(some.of.rating)
+        if thumbs is not None:
+            thumbs[key] += some.within(chosen)
+    return {
+        key: msgspec.structs.replace(some, thumbs_up=up[key], thumbs_down=down[key]) for key, some in counted.items()
+    }
+
+
+def _by_key(sources: Sequence[str]) -> str:
+    """The calls by Key: of each text those with the most calls by name, and the rest as OTHER."""
     texts = Key._fields[1:]
     weights = ", ".join(f"sum(n_calls) OVER (PARTITION BY by_{name}) AS of_{name}" for name in texts)
     places = ", ".join(f"dense_rank() OVER (ORDER BY of_{name} DESC, by_{name}) AS place_of_{name}" for name in texts)
     known = ", ".join(f"if(place_of_{name} <= {NAMED}, by_{name}, '{OTHER}') AS {name}" for name in texts)
-    sums = ", ".join(f"sum(n_{name}) AS {name}" for name in Calls.__struct_fields__)
-    return (
-        f"SELECT by_day AS day, {known}, {sums}, sum(n_astray) AS astray "
-        f"FROM (SELECT *, {places} FROM (SELECT *, {weights} FROM ({{counted}}))) GROUP BY {', '.join(Key._fields)}"
-    )
-
-
-_CALLS = _Question(_by_key(), _KEYS)
-
-
-def _counted(question: _Question, where: str, ratings: str, sources: Sequence[str]) -> str:
-    """A SELECT of the calls by what the question groups by (as by_…), counted (as n_…); beside each group its ratings.
-
-    Both sides are grouped before they meet: a million calls are never joined with their ratings one by one.
-    """
-    listed = ", ".join(f"{sql} AS by_{name}" for name, sql in question.keys.items())
-    grouped = ", ".join(f"by_{name}" for name in question.keys)
-    counted = " UNION ALL ".join(
-        f"SELECT {listed}, {_COUNTS}{question.moments} FROM {source} GROUP BY {grouped}" for source in sources
-    )
+    listed = ", ".join(f"{sql} AS by_{name}" for name, sql in _KEYS.items())
+    grouped = ", ".join(f"by_{name}" for name in _KEYS)
+    counted = " UNION ALL ".join(f"SELECT {listed}, {_COUNTS} FROM {source} GROUP BY {grouped}" for source in sources)
     if len(sources) > 1:
         counted = f"SELECT {grouped}, {_ADDED} FROM ({counted}) GROUP BY {grouped}"
-    rated = f"SELECT {listed}, {_RATINGS} FROM ({ratings}) AS results {where} GROUP BY {grouped}"
-    return f"SELECT * FROM ({counted}) AS counted LEFT JOIN ({rated}) AS rated USING ({grouped})"
-
-
-def _rated(history: History, chosen: Chosen, standing: Standing | None, question: _Question) -> list[dict[str, Any]]:
-    """The question's rows.
-
-    A run's ratings are sought in it and in the runs that rated the same: in all runs takes twenty times as long, and
-    has to be where a rating found no call in its own run.
-    """
-    sources, given = once(chosen, None if question.moments else standing, *question.also)
-    given |= standing._asdict() if standing else {}
-
-    def statement(runs: str, standing: Standing | None) -> str:
-        ratings = ratings_within(runs, each(standing))
-        return question.shape.format(counted=_counted(question, chosen.where(*question.also), ratings, sources))
-
-    if chosen.run is not None:
-        rating_runs = [row["rating_run"] for row in history.rows(_RATING_RUNS, given)]
-        within = None  # one read of a few runs through FINAL costs less than two beside each other
-        if standing is not None and set(rating_runs).isdisjoint(standing.unsettled):
-            within = standing._replace(unsettled=[])
-        found = history.rows(statement("run_id IN {runs:Array(String)}", within), given | {"runs": rating_runs})
-        if not any(row["astray"] for row in found):
-            return found
-    return history.rows(statement("", standing), given)
-
-
-_SAID = "FROM feedback WHERE isNull(question) AND isNotNull(rating)"
-_RATING_RUNS = f"""
-SELECT {{run:String}} AS rating_run
-UNION DISTINCT
-SELECT toString(run_id) {_SAID} AND (
-    subject_id IN (SELECT subject_id FROM results WHERE run_id = {{run:String}})
-    OR subject_kind = 'conversation' AND subject_id IN (
-        SELECT assumeNotNull(conversation_id) FROM results
-        WHERE run_id = {{run:String}} AND isNotNull(conversation_id)))
-"""
-"""The run, and every run with a rating of what the run has calls of."""
+    return (
+        f"SELECT by_day AS day, {known}, {_ADDED} FROM (SELECT *, {places} FROM (SELECT *, {weights} "
+        f"FROM ({counted}))) GROUP BY {', '.join(Key._fields)}"
+    )
 
 
 def by(counted: Mapping[Key, Calls], *fields: str) -> dict[tuple[str, ...], Calls]:
@@ -154,7 +125,7 @@ def by(counted: Mapping[Key, Calls], *fields: str) -> dict[tuple[str, ...], Call
 
 
 def _calls(row: Mapping[str, int]) -> Calls:
-    return Calls(**{name: row[name] for name in Calls.__struct_fields__})
+    return Calls(**{name: row[f"n_{name}"] for name in _SUMS})
 
 
 class Variant(NamedTuple):
@@ -172,20 +143,14 @@ MOST_VARIANTS = 200
 _MEASURES = {"latency_ms": "latency_ms", "confidence": "confidence_ppm / 1e4", "cost_usd": "cost_nano_usd / 1e9"}
 
 
-_MOMENTS = "".join(
-    f", count({sql}) AS {name}_sample, avg({sql}) AS {name}_mean, varSamp({sql}) AS {name}_variance"
-    for name, sql in _MEASURES.items()
-)
-_MOST_CALLED = (
-    "SELECT *, by_task AS task, by_name AS name, "
-    f"{', '.join(f'n_{name} AS {name}' for name in Calls.__struct_fields__)}, n_astray AS astray "
-    f"FROM ({{counted}}) ORDER BY calls DESC, task, name LIMIT {MOST_VARIANTS}"
-)
-_VARIANTS = _Question(
-    _MOST_CALLED,
-    {"task": "toString(results.task_type)", "name": "assumeNotNull(toString(results.variant))"},
-    ["isNotNull(results.variant)"],
-    _MOMENTS,
+_VARIANTS = (
+    "SELECT toString(results.task_type) AS task, assumeNotNull(toString(results.variant)) AS name, "
+    f"{_COUNTS}"
+    + "".join(
+        f", count({sql}) AS {name}_sample, avg({sql}) AS {name}_mean, varSamp({sql}) AS {name}_variance"
+        for name, sql in _MEASURES.items()
+    )
+    + f" FROM {{source}} GROUP BY task, name ORDER BY n_calls DESC, task, name LIMIT {MOST_VARIANTS}"
 )
 
 
@@ -194,13 +159,18 @@ def variants(history: History, chosen: Chosen) -> dict[str, dict[str, Variant]]:
 
     Raises ClickHouseError.
     """
+
+    sql = _VARIANTS.format(source=f"results FINAL {chosen.where('isNotNull(results.variant)')}")
+    rows, rated = _beside_ratings(history, chosen, lambda: history.rows(sql, chosen.parameters()))
+    of_variants = (((some.of.task_type, some.of.variant), some) for some in rated if some.of.variant is not None)
+    counted = _with_thumbs({(row["task"], row["name"]): _calls(row) for row in rows}, of_variants, chosen)
     found: defaultdict[str, dict[str, Variant]] = defaultdict(dict)
-    for row in exact(history, lambda standing: _rated(history, chosen, standing, _VARIANTS)):
-        counted = _calls(row)
+    for row in rows:
+        some = counted[row["task"], row["name"]]
         found[row["task"]][row["name"]] = Variant(
-            counted,
-            Share(counted.succeeded, counted.calls),
-            Share(counted.thumbs_up, counted.ratings),
+            some,
+            Share(some.succeeded, some.calls),
+            Share(some.thumbs_up, some.ratings),
             *(_sample(row, name) for name in _MEASURES),
         )
     return dict(found)

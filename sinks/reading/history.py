@@ -1,8 +1,9 @@
 """Questions to ClickHouse, answered as rows; and the runs that it knows."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Hashable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
+from uuid import UUID
 
 import msgspec
 from clickhouse_connect.driver.client import Client
@@ -10,6 +11,10 @@ from clickhouse_connect.driver.client import Client
 from events.snapshots import State
 from sinks.client import address
 from sinks.errors import translated
+
+from .kept import Kept
+
+T = TypeVar("T")
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,6 +50,7 @@ class History:
 
     def __init__(self, client: Client) -> None:
         self._client = client
+        self._kept = Kept()
 
     def rows(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
         """A query's rows as dicts; `{name:Type}` in `sql` takes its value from `parameters`."""
@@ -66,6 +72,17 @@ class History:
     def parts(self) -> list[tuple[str, str]]:
         """Every run with results, and a part that some of them stand in."""
         return [(row["run_id"], row["part"]) for row in self.rows(_PARTS)]
+
+    def kept(self, about: Hashable, ask: Callable[[], T], *others: str) -> T:
+        """What `ask` answers out of `results` and `others`; kept while their parts are the same (`kept.Kept`).
+
+        Nobody may change an answer.
+        """
+        return self._kept.answer(about, lambda: self._contents(others), ask)
+
+    def _contents(self, others: tuple[str, ...]) -> set[UUID]:
+        tables = [_CONTENTS, *(f"SELECT '' AS run_id, _part_uuid AS uuid FROM {name} GROUP BY uuid" for name in others)]  # noqa: S608 - names of tables
+        return {row["uuid"] for row in self.rows(" UNION ALL ".join(tables))}
 
     def runs(self, limit: int = 1_000) -> list[Run]:
         """Runs with a result, a plan or a snapshot, the one with the latest record first."""
@@ -94,6 +111,8 @@ MOST_NAMED = 100
 _SUMS = """count() AS results, countIf(status = 'failed') AS failed, ifNull(sum(cost_nano_usd), 0) AS cost_nano_usd,
         min(effective_ms) AS first_ms, max(effective_ms) AS last_ms"""
 _PARTS = "SELECT run_id, _part AS part FROM results GROUP BY run_id, part"
+_CONTENTS = "SELECT toString(run_id) AS run_id, _part_uuid AS uuid FROM results GROUP BY run_id, uuid"
+"""By runs as well, so that a projection has it."""
 _LEVEL = 3
 
 

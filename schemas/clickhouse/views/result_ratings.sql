@@ -20,10 +20,12 @@ FROM (
     FROM (
         SELECT word.rating AS rating, word.effective_ms AS rated_ms,
             (word.run_id, word.source_partition, word.subject_kind, word.subject_id) AS rated_at,
-            argMax((call.run_id, call.source_partition, call.event_id, call.model, call.provider, call.task_type, call.effective_ms, call.tier, call.component_type, call.task_complexity, call.variant, call.user_type), (call.run_id = word.run_id, call.effective_ms <= word.effective_ms,
-                call.status != 'failed', call.effective_ms, call.source_offset, call.source_partition)) AS picked
-        FROM feedback_ratings AS word
-        INNER JOIN (
+            argMax((call.run_id, call.source_partition, call.event_id, call.model, call.provider, call.task_type, call.effective_ms, call.tier, call.component_type, call.task_complexity, call.variant, call.user_type), bitOr(
+                bitShiftLeft(toUInt256(bitOr(bitOr(4 * (call.run_id = word.run_id),
+                    2 * (call.effective_ms <= word.effective_ms)), call.status != 'failed')), 160), bitOr(
+                bitShiftLeft(toUInt256(call.effective_ms + 4611686018427387904), 96), bitOr(
+                bitShiftLeft(toUInt256(call.source_offset), 32), toUInt256(call.source_partition))))) AS picked
+        FROM (
             SELECT run_id, source_partition, event_id, model, provider, task_type, effective_ms, tier, component_type, task_complexity, variant, user_type, status, source_offset, about.1 AS subject_kind, about.2 AS subject_id
             FROM (
                 SELECT run_id, source_partition, event_id, model, provider, task_type, effective_ms, tier, component_type, task_complexity, variant, user_type, status, source_offset,
@@ -33,7 +35,9 @@ FROM (
                 WHERE (subject_id IN (SELECT subject_id FROM feedback WHERE isNull(question) AND isNotNull(rating))
                     OR conversation_id IN (SELECT subject_id FROM feedback WHERE isNull(question) AND isNotNull(rating) AND subject_kind = 'conversation'))
             )
-        ) AS call ON call.subject_kind = toString(word.subject_kind) AND call.subject_id = word.subject_id
+        ) AS call
+        INNER JOIN feedback_ratings AS word
+            ON call.subject_kind = toString(word.subject_kind) AND call.subject_id = word.subject_id
         GROUP BY rating, rated_ms, rated_at
     )
 )
