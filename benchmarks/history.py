@@ -19,7 +19,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -30,7 +30,7 @@ from benchmarks.history_rows import EVENT_MS, FIRST_MS, Shape, fill, fresh
 from metrics.views.questions.watching import WATCHING
 from servers.clickhouse import server as clickhouse
 from sinks.client import connect
-from sinks.reading import advice, analytics, calls, explorer, lineage, vehicles
+from sinks.reading import advice, analytics, calls, explorer, lineage, rated, vehicles
 from sinks.reading.chosen import Chosen
 from sinks.reading.explorer import Like
 from sinks.reading.history import History
@@ -63,7 +63,7 @@ def questions(shape: Shape) -> list[Question]:
     """
     run = f"backfill-{shape.runs - 1}"
     one = Chosen(run=run)
-    month = Chosen(start=datetime.fromtimestamp(FIRST_MS / 1_000 + (shape.runs - 30) * 86_400, UTC))
+    month_ago = datetime.fromtimestamp(FIRST_MS / 1_000 + (shape.runs - 30) * 86_400, UTC)
     end_ms = FIRST_MS + (shape.runs - 1) * 86_400_000 + shape.a_run * EVENT_MS
 
     def step(turn: int) -> int:
@@ -77,6 +77,10 @@ def questions(shape: Shape) -> list[Question]:
 
     def vehicle(turn: int) -> str:
         return f"vehicle-{turn * 101 % (shape.runs // 2 * shape.images // 20)}"
+
+    def lately(turn: int, run: str | None = None) -> Chosen:
+        """As pages ask: of the last days from now, so never twice from the same moment."""
+        return Chosen(run=run, start=month_ago + timedelta(seconds=turn))
 
     def sql(name: str, target_ms: int | None, text: str) -> Question:
         given = {"run": run, "from": end_ms - 600_000}
@@ -127,8 +131,10 @@ def questions(shape: Shape) -> list[Question]:
         page("advice_documented", lambda history: advice.documented(history, one)),
         page("advice_batches", lambda history: advice.batches(history, one)),
         page("advice_minutes", lambda history: advice.minutes(history, one)),
-        page("calls_of_a_run", lambda history: calls.calls(history, one)),
-        page("calls_of_the_last_month", lambda history: calls.calls(history, month)),
+        Question("calls_of_a_run", 300, lambda history, turn: calls.calls(history, lately(turn, run))),
+        Question("calls_of_the_last_month", 300, lambda history, turn: calls.calls(history, lately(turn))),
+        said("ratings_of_a_run_the_first_time", lambda history: rated.sought(history, run)),
+        said("ratings_of_all_the_first_time", lambda history: rated.sought(history, None)),
         page("vehicles", lambda history: vehicles.page(history, 51)),
         sql("model_avg_response_time", None, "SELECT * FROM model_avg_response_time"),
         sql("model_success_rate", None, "SELECT * FROM model_success_rate"),

@@ -1,5 +1,6 @@
 """S0's endpoints that rest on history: analytics, and what is known of a vehicle."""
 
+import asyncio
 import re
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
@@ -84,20 +85,16 @@ async def vehicle_metrics(
 
     The id is percent-encoded. 404 where no result and no profile of it is stored.
     """
-    body = await parts.store().ask(lambda history: _vehicle(history, unquote(vehicle_id)))
-    return stored_answer(request, body)
-
-
-def _vehicle(history: History, vehicle_id: str) -> VehicleBody:
-    found = vehicles.vehicle(history, vehicle_id)
-    if found is None:
-        raise VehicleUnknown(f"nothing is stored about vehicle {vehicle_id!r}: /api/metrics/vehicles lists those known")
-    return vehicle_body(
-        found,
-        vehicles.profile(history, vehicle_id),
-        vehicles.detailed(history, vehicle_id),
-        prices(history).by_band_nano_usd,
+    known, store = unquote(vehicle_id), parts.store()
+    found, profile, images, priced = await asyncio.gather(
+        store.ask(lambda history: vehicles.vehicle(history, known)),
+        store.ask(lambda history: vehicles.profile(history, known)),
+        store.ask(lambda history: vehicles.detailed(history, known)),
+        store.ask(prices),
     )
+    if found is None:
+        raise VehicleUnknown(f"nothing is stored about vehicle {known!r}: /api/metrics/vehicles lists those known")
+    return stored_answer(request, vehicle_body(found, profile, images, priced.by_band_nano_usd))
 
 
 @get("/api/metrics/vehicles", tags=["metrics"], responses={200: ResponseSpec(VehiclesBody, generate_examples=False)})

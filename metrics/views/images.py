@@ -176,16 +176,27 @@ def of_vehicles(names: Sequence[str], results: str) -> str:
     """A SELECT of these columns of `vehicle_processing_summary` for known vehicles, `{vehicles:Array(String)}`.
 
     `results`: where theirs are read, RESULTS_OF_VEHICLES or FIRST_RESULTS_OF_VEHICLES. Reads what they need and no
-    more: neither all vehicles' names and profiles nor, without `validated_items`, what people said.
+    more: neither all vehicles' names and profiles nor what people said, so that `validated_items` lacks what
+    `confirmed_of_vehicles` counts: a statement of its own, to be asked at the same time.
     """
     view = _vehicle_processing_summary()
     profiled = _PROFILED.replace("profiles FINAL", "profiles FINAL WHERE vehicle_id IN {vehicles:Array(String)}")
-    said = _SAID.replace("feedback_verdicts", f"({verdicts_of(f'SELECT subject_id FROM results WHERE {KNOWN}')})")
-    joined = "\n".join((_SEEN, profiled, *([said] if "validated_items" in names else [])))
+    columns = listed(column for column in view.columns if column.name in names).replace("said.confirmed", "0")
     return f"""SELECT
-{listed(column for column in view.columns if column.name in names)}
+{columns}
 FROM (SELECT arrayJoin({{vehicles:Array(String)}}) AS vehicle_id) AS vehicles
-{joined.replace("results FINAL", f"{results} AS results")}"""
+{_of_known(_SEEN, results)}
+{profiled}"""
+
+
+def confirmed_of_vehicles(results: str) -> str:
+    """A SELECT of `vehicle_id` and how many answers people `confirmed`, of known vehicles, as `of_vehicles`."""
+    said = _of_known(_CONFIRMED, results)
+    return said.replace("feedback_verdicts", f"({verdicts_of(f'SELECT subject_id FROM results WHERE {KNOWN}')})")
+
+
+def _of_known(sql: str, results: str) -> str:
+    return sql.replace("results FINAL", f"{results} AS results")
 
 
 KEY = "run_id, source_partition, event_id"
@@ -208,11 +219,12 @@ FIRST_RESULTS_OF_VEHICLES = f"""(
 """The same without exception, out of all granules: every record of these events, and of each event the first."""
 
 
-_AT = (
+AT = (
     "bitOr(bitShiftLeft(toUInt256(effective_ms + 4611686018427387904), 96),"
     " bitOr(bitShiftLeft(toUInt256(source_partition), 64), toUInt256(source_offset)))"
 )
-"""(effective_ms, source_partition, source_offset) as one number, as _NEWEST; 2^62 keeps times before 1970 positive."""
+"""(effective_ms, source_partition, source_offset) of `results` as one number, as _NEWEST; 2^62 keeps times before 1970
+positive."""
 _HELD = {
     "validated": _VALIDATED,
     "consensus": "consensus_agreed",
@@ -238,10 +250,10 @@ LEFT JOIN (
         FROM (
             SELECT assumeNotNull(results.vehicle_id) AS vehicle_id, subject_id, tier,
                 max(final AND status != 'failed') AS done, sum(ifNull(cost_nano_usd, 0)) AS cost,
-                argMaxIf(context_score, {_AT}, isNotNull(context_score)) AS score,
-                maxIf({_AT}, isNotNull(context_score)) AS scored_at,
+                argMaxIf(context_score, {AT}, isNotNull(context_score)) AS score,
+                maxIf({AT}, isNotNull(context_score)) AS scored_at,
                 sum(ifNull(confidence_ppm, 0)) AS ppm, count(confidence_ppm) AS ppm_count,
-                {", ".join(f"argMaxIf({sql}, {_AT}, status != 'failed') AS {name}" for name, sql in _HELD.items())},
+                {", ".join(f"argMaxIf({sql}, {AT}, status != 'failed') AS {name}" for name, sql in _HELD.items())},
                 max(event_time) AS last_event, max(results.recorded_at) AS last_recorded
             FROM results FINAL
             WHERE event_type = 'image.result' AND isNotNull(results.vehicle_id)
@@ -260,8 +272,7 @@ LEFT JOIN (
     FROM profiles FINAL
 ) AS profile USING (vehicle_id)
 """.strip("\n")
-_SAID = """
-LEFT JOIN (
+_CONFIRMED = """
     SELECT images.vehicle_id AS vehicle_id, count() AS confirmed
     FROM (
         SELECT DISTINCT assumeNotNull(results.vehicle_id) AS vehicle_id, run_id, subject_id
@@ -270,6 +281,10 @@ LEFT JOIN (
     INNER JOIN feedback_verdicts AS verdicts USING (run_id, subject_id)
     WHERE verdicts.subject_kind = 'image' AND verdicts.verdict = 'confirmed'
     GROUP BY vehicle_id
-) AS said USING (vehicle_id)
 """.strip("\n")
 """What people said of its images."""
+_SAID = f"""
+LEFT JOIN (
+{_CONFIRMED}
+) AS said USING (vehicle_id)
+""".strip("\n")

@@ -10,6 +10,7 @@ import msgspec
 
 from events.profiles import VehicleProfiled
 from metrics.intelligence.advice import Batch, Minute
+from metrics.views.images import AT
 
 from .chosen import Chosen
 from .history import History
@@ -84,7 +85,7 @@ INNER JOIN (
     SELECT vehicle_id, count() AS images, avg(score) AS asked_at
     FROM (
         SELECT assumeNotNull(results.vehicle_id) AS vehicle_id, subject_id,
-            argMaxIf(context_score, (effective_ms, source_partition, source_offset), isNotNull(context_score)) AS score
+            argMaxIf(context_score, {AT}, isNotNull(context_score)) AS score
         FROM results FINAL {where}
         GROUP BY vehicle_id, subject_id
     )

@@ -22,7 +22,16 @@ class Prices(NamedTuple):
 
 
 def prices(history: History, chosen: Chosen = Chosen()) -> Prices:  # noqa: B008 - immutable
-    """Of the chosen results that did not fail. Raises ClickHouseError."""
+    """Of the chosen results that did not fail. Raises ClickHouseError.
+
+    Of all results, as the page of a vehicle asks, they are kept while none come.
+    """
+    if chosen == Chosen():
+        return history.kept("prices", lambda: _asked(history, chosen))
+    return _asked(history, chosen)
+
+
+def _asked(history: History, chosen: Chosen) -> Prices:
     found = exact(history, lambda standing: _by_band(history, chosen, standing))
     measured: dict[BandName, int] = {row["band"]: round(row["mean"]) for row in found if row["n"] >= FEWEST}
     confidence: dict[BandName, float] = {row["band"]: row["confidence"] for row in found if row["sure"] >= FEWEST}

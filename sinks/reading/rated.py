@@ -53,9 +53,12 @@ def ratings(history: History, run: str | None) -> list[Ratings]:
 
     Kept while neither results nor words come: to find what was rated among ten million calls takes a second.
     """
-    return history.kept(
-        ("ratings", run), lambda: exact(history, lambda standing: _asked(history, run, standing)), "feedback"
-    )
+    return history.kept(("ratings", run), lambda: sought(history, run), "feedback")
+
+
+def sought(history: History, run: str | None) -> list[Ratings]:
+    """The same as the tables have them at this moment. Raises ClickHouseError."""
+    return exact(history, lambda standing: _asked(history, run, standing))
 
 
 def _asked(history: History, run: str | None, standing: Standing | None) -> list[Ratings]:

@@ -18,6 +18,7 @@ from metrics.views.images import (
     KEY,
     KNOWN,
     RESULTS_OF_VEHICLES,
+    confirmed_of_vehicles,
     of_vehicles,
 )
 
@@ -69,7 +70,8 @@ class _Question(NamedTuple):
 
 def vehicle(history: History, vehicle_id: str) -> Vehicle | None:
     """One vehicle over all its runs; None where nothing is known of it. Raises ClickHouseError."""
-    [found] = _asked(history, _WHOLE, [vehicle_id])
+    [found], confirmed = _asked(history, [vehicle_id], _WHOLE, _CONFIRMED)
+    found["validated_items"] += sum(row["confirmed"] for row in confirmed)
     known = found["total_images"] or found["profile_completeness_score"] is not None
     return _read(found, Vehicle) if known else None
 
@@ -82,15 +84,15 @@ def profile(history: History, vehicle_id: str) -> VehicleProfiled | None:
 
 def detailed(history: History, vehicle_id: str) -> int:
     """Its images with a result past tier 1: what costs by the band. Raises ClickHouseError."""
-    return int(_asked(history, _IMAGES, [vehicle_id])[0]["images"])
+    [[found]] = _asked(history, [vehicle_id], _IMAGES)
+    return int(found["images"])
 
 
 def page(history: History, limit: int, after: After | None = None, tier: str | None = None) -> list[Listed]:
     """Vehicles, the costliest first, behind `after`. Raises ClickHouseError."""
-    found = None
     if (likely := _likely(history, limit, after, tier)) is not None:
-        found = _unless_astray(history, _LISTED.usual, *likely)
-    if found is None:
+        found = history.rows(_LISTED.usual, {"vehicles": likely})
+    else:
         given = {"limit": limit, "tier": tier or "", "begin": tuple(_begin(after))}
         order = _places(history.rows(_COSTLIEST.format(banded=_BANDED if tier else "1"), given))
         found = history.rows(_LISTED.careful, {"vehicles": [place.vehicle_id for place in order]}) if order else []
@@ -104,37 +106,34 @@ class _Place(NamedTuple):
     vehicle_id: str
 
 
-class _Likely(NamedTuple):
-    """A page's vehicles, and those ahead of it that could belong to it, if repeats tell of other vehicles."""
-
-    shown: list[str]
-    ahead: list[str]
-
-
 _LOOKED_AT = 1_000
 _SPARE = 2
 """So many pages' vehicles are looked at for one: repeats that no merge has removed yet put some too far ahead."""
 
 
-def _likely(history: History, limit: int, after: After | None, tier: str | None) -> _Likely | None:
+def _likely(history: History, limit: int, after: After | None, tier: str | None) -> list[str] | None:
     """The page without adding up all vehicles; None deep in the list, and while a whole replay waits to be merged.
 
     What each can have cost at most stands in a projection, which counts repeats too and so never says too little. Of
-    the first by that the costs are asked: they are the page, if its last costs more than the next one can have.
+    the first by that the costs are asked: they are the page, if its last costs more than the next one can have. None
+    too if an event of one of these is told of another vehicle.
     """
     begin, many = _begin(after), _LOOKED_AT if after else _SPARE * limit + 1
     given = {"limit": many, "tier": tier or ""}
-    most = _places(history.rows(_AT_MOST, given)) if tier is None else []
+    most = [] if tier else history.kept(("at most", many), lambda: _places(history.rows(_AT_MOST, given)))
     if len(most) < many:
         most = _places(history.rows(_AT_MOST_WITH_PROFILES.format(banded=_BANDED if tier else "1"), given))
     seen = most[: bisect_right(most, begin) + _SPARE * limit]
-    costs = _places(history.rows(_COSTS, {"vehicles": [place.vehicle_id for place in seen]}))
+    found = _unless_astray(history, [place.vehicle_id for place in seen], _COSTS)
+    if found is None:
+        return None
+    costs = _places(found[0])
     first = bisect_right(costs, begin)
     shown = costs[first : first + limit]
     every = len(seen) == len(most) < many
     if not every and (len(seen) == len(most) or len(shown) < limit or shown[-1] > most[len(seen)]):
         return None
-    return _Likely([place.vehicle_id for place in shown], [place.vehicle_id for place in costs[:first]])
+    return [place.vehicle_id for place in shown]
 
 
 def _begin(after: After | None) -> _Place:
@@ -145,19 +144,17 @@ def _places(rows: Sequence[Mapping[str, Any]]) -> list[_Place]:
     return sorted(_Place(-row["total_cost"], row["vehicle_id"]) for row in rows)
 
 
-def _asked(history: History, question: _Question, ids: Sequence[str]) -> list[dict[str, Any]]:
-    found = _unless_astray(history, question.usual, ids)
-    return history.rows(question.careful, {"vehicles": ids}) if found is None else found
+def _asked(history: History, ids: Sequence[str], *questions: _Question) -> list[list[dict[str, Any]]]:
+    """The answers to all, asked at the same time."""
+    found = _unless_astray(history, ids, *(question.usual for question in questions))
+    return [history.rows(question.careful, {"vehicles": ids}) for question in questions] if found is None else found
 
 
-def _unless_astray(
-    history: History, sql: str, ids: Sequence[str], also: Sequence[str] = ()
-) -> list[dict[str, Any]] | None:
-    """The answer for these vehicles; None if an event of theirs, or of `also`, is told of another vehicle too."""
-    with ThreadPoolExecutor(1) as pool:
-        answer = pool.submit(history.rows, sql, {"vehicles": ids})
-        astray = _astray(history, [*ids, *also])
-        return None if astray else answer.result()
+def _unless_astray(history: History, ids: Sequence[str], *sql: str) -> list[list[dict[str, Any]]] | None:
+    """The answers for these vehicles; None if an event of theirs is told of another vehicle too."""
+    with ThreadPoolExecutor(len(sql)) as pool:
+        answers = [pool.submit(history.rows, one, {"vehicles": ids}) for one in sql]
+        return None if _astray(history, ids) else [answer.result() for answer in answers]
 
 
 def _astray(history: History, ids: Sequence[str]) -> bool:
@@ -180,6 +177,7 @@ FROM profiles FINAL
 """
 _READ_FROM = _Question(RESULTS_OF_VEHICLES, FIRST_RESULTS_OF_VEHICLES)
 _WHOLE = _Question(*(of_vehicles(Vehicle.__struct_fields__, results) for results in _READ_FROM))
+_CONFIRMED = _Question(*map(confirmed_of_vehicles, _READ_FROM))
 _LISTED = _Question(
     *(f"{of_vehicles(Listed.__struct_fields__, r)} ORDER BY total_cost DESC, vehicle_id" for r in _READ_FROM)
 )
