@@ -12,7 +12,7 @@ from sinking import image, stored
 
 from servers.clickhouse.users import Addresses
 from sinks.client import connect
-from sinks.reading import explorer, vehicles
+from sinks.reading import explorer, history, vehicles
 from sinks.reading.vehicles import After, Listed, Vehicle
 from sinks.schema.migrations import migrate
 
@@ -110,12 +110,14 @@ def test_they_are_read_in_their_own_order(store: Store) -> None:
     asked = {
         vehicles._LISTED.usual: "results_of_vehicles",
         vehicles._WHOLE.usual: "results_of_vehicles",
+        vehicles._CONFIRMED.usual: "results_of_vehicles",
         vehicles._IMAGES.usual: "results_of_vehicles",
         vehicles._COSTS: "results_of_vehicles",
         vehicles._PARTS: "results_of_vehicles",
         vehicles._AT_MOST: "costs_of_vehicles",
         vehicles._AT_MOST_WITH_PROFILES.format(banded="1"): "costs_of_vehicles",
         explorer._CHOICES.format(""): "labels_of_runs",
+        history._CONTENTS: "_of_runs",
     }
     for sql, projection in asked.items():
         plan = store.client.query(f"EXPLAIN {sql}", given).result_rows
