@@ -1,6 +1,6 @@
 """Answers that are kept: asked once for what the tables hold, and never given for what they do not."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -58,31 +58,39 @@ def test_the_answer_that_was_wanted_longest_ago_makes_room() -> None:
     assert (kept.answer(0, set, ask), kept.answer(1, set, ask)) == (1, MOST_KEPT + 2)
 
 
-def test_ratings_are_sought_once_and_again_when_something_came(resting: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    history, sought = History(resting.client), []
+@pytest.fixture
+def still(resting: Store) -> Iterator[Store]:
+    """A store whose words do not merge either."""
+    resting.client.command("SYSTEM STOP MERGES feedback")
+    yield resting
+    resting.client.command("SYSTEM START MERGES feedback")
+
+
+def test_ratings_are_sought_once_and_again_when_something_came(still: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    history, sought = History(still.client), []
     ask = rated._asked
     monkeypatch.setattr(rated, "_asked", lambda *given: sought.append(given) or ask(*given))
 
     def thumbs() -> tuple[int, int]:
         found = sum(calls(history, Chosen()).values(), NO_CALLS)
         assert found == sum(calls(history, Chosen(tier=1)).values(), NO_CALLS) + of_tier_2(history)
-        assert found == sum(calls(History(resting.client), Chosen()).values(), NO_CALLS)  # who kept nothing
+        assert found == sum(calls(History(still.client), Chosen()).values(), NO_CALLS)  # who kept nothing
         return found.thumbs_up, found.thumbs_down
 
-    stored(resting.client, "results", [image(str(n), image_id=f"i{n}", run_id="r", tier=1 + n % 2) for n in range(6)])
-    stored(resting.client, "feedback", [said("a", "i0", 1), said("b", "i1", -1)])
+    stored(still.client, "results", [image(str(n), image_id=f"i{n}", run_id="r", tier=1 + n % 2) for n in range(6)])
+    stored(still.client, "feedback", [said("a", "i0", 1), said("b", "i1", -1)])
     assert thumbs() == (1, 1)
     assert len(sought) == 2  # by each history once, whatever was chosen
-    stored(resting.client, "feedback", [said("c", "i1", 1)], first_offset=10)
+    stored(still.client, "feedback", [said("c", "i1", 1)], first_offset=10)
     assert thumbs() == (2, 0)
-    stored(resting.client, "results", [image("9", image_id="i0", run_id="r", tier=2, status="failed")], first_offset=20)
-    stored(resting.client, "feedback", [said("d", "i3", -1)], first_offset=11)
+    stored(still.client, "results", [image("9", image_id="i0", run_id="r", tier=2, status="failed")], first_offset=20)
+    stored(still.client, "feedback", [said("d", "i3", -1)], first_offset=11)
     assert thumbs() == (2, 1)
-    merge(resting)
+    merge(still)
     assert thumbs() == (2, 1)
     assert len(sought) == 8
     for table in ("results", "feedback"):
-        resting.client.command(f"TRUNCATE TABLE {table}")
+        still.client.command(f"TRUNCATE TABLE {table}")
     assert thumbs() == (0, 0)
 
 
