@@ -90,13 +90,14 @@ def detailed(history: History, vehicle_id: str) -> int:
 
 def page(history: History, limit: int, after: After | None = None, tier: str | None = None) -> list[Listed]:
     """Vehicles, the costliest first, behind `after`. Raises ClickHouseError."""
+    answer = None
     if (likely := _likely(history, limit, after, tier)) is not None:
-        found = history.rows(_LISTED.usual, {"vehicles": likely})
-    else:
+        answer = _unless_astray(history, likely.shown, [_LISTED.usual], likely.ahead)
+    if answer is None:
         given = {"limit": limit, "tier": tier or "", "begin": tuple(_begin(after))}
         order = _places(history.rows(_COSTLIEST.format(banded=_BANDED if tier else "1"), given))
-        found = history.rows(_LISTED.careful, {"vehicles": [place.vehicle_id for place in order]}) if order else []
-    return [_read(row, Listed) for row in found]
+        answer = [history.rows(_LISTED.careful, {"vehicles": [place.vehicle_id for place in order]})] if order else [[]]
+    return [_read(row, Listed) for row in answer[0]]
 
 
 class _Place(NamedTuple):
@@ -106,17 +107,23 @@ class _Place(NamedTuple):
     vehicle_id: str
 
 
+class _Likely(NamedTuple):
+    """A page's vehicles, and those ahead of it that could belong to it, if repeats tell of other vehicles."""
+
+    shown: list[str]
+    ahead: list[str]
+
+
 _LOOKED_AT = 1_000
 _SPARE = 2
 """So many pages' vehicles are looked at for one: repeats that no merge has removed yet put some too far ahead."""
 
 
-def _likely(history: History, limit: int, after: After | None, tier: str | None) -> list[str] | None:
+def _likely(history: History, limit: int, after: After | None, tier: str | None) -> _Likely | None:
     """The page without adding up all vehicles; None deep in the list, and while a whole replay waits to be merged.
 
     What each can have cost at most stands in a projection, which counts repeats too and so never says too little. Of
-    the first by that the costs are asked: they are the page, if its last costs more than the next one can have. None
-    too if an event of one of these is told of another vehicle.
+    the first by that the costs are asked: they are the page, if its last costs more than the next one can have.
     """
     begin, many = _begin(after), _LOOKED_AT if after else _SPARE * limit + 1
     given = {"limit": many, "tier": tier or ""}
@@ -124,16 +131,13 @@ def _likely(history: History, limit: int, after: After | None, tier: str | None)
     if len(most) < many:
         most = _places(history.rows(_AT_MOST_WITH_PROFILES.format(banded=_BANDED if tier else "1"), given))
     seen = most[: bisect_right(most, begin) + _SPARE * limit]
-    found = _unless_astray(history, [place.vehicle_id for place in seen], _COSTS)
-    if found is None:
-        return None
-    costs = _places(found[0])
+    costs = _places(history.rows(_COSTS, {"vehicles": [place.vehicle_id for place in seen]}))
     first = bisect_right(costs, begin)
     shown = costs[first : first + limit]
     every = len(seen) == len(most) < many
     if not every and (len(seen) == len(most) or len(shown) < limit or shown[-1] > most[len(seen)]):
         return None
-    return [place.vehicle_id for place in shown]
+    return _Likely([place.vehicle_id for place in shown], [place.vehicle_id for place in costs[:first]])
 
 
 def _begin(after: After | None) -> _Place:
@@ -146,15 +150,17 @@ def _places(rows: Sequence[Mapping[str, Any]]) -> list[_Place]:
 
 def _asked(history: History, ids: Sequence[str], *questions: _Question) -> list[list[dict[str, Any]]]:
     """The answers to all, asked at the same time."""
-    found = _unless_astray(history, ids, *(question.usual for question in questions))
+    found = _unless_astray(history, ids, [question.usual for question in questions])
     return [history.rows(question.careful, {"vehicles": ids}) for question in questions] if found is None else found
 
 
-def _unless_astray(history: History, ids: Sequence[str], *sql: str) -> list[list[dict[str, Any]]] | None:
-    """The answers for these vehicles; None if an event of theirs is told of another vehicle too."""
+def _unless_astray(
+    history: History, ids: Sequence[str], sql: Sequence[str], also: Sequence[str] = ()
+) -> list[list[dict[str, Any]]] | None:
+    """The answers for these vehicles; None if an event of theirs, or of `also`, is told of another vehicle too."""
     with ThreadPoolExecutor(len(sql)) as pool:
         answers = [pool.submit(history.rows, one, {"vehicles": ids}) for one in sql]
-        return None if _astray(history, ids) else [answer.result() for answer in answers]
+        return None if _astray(history, [*ids, *also]) else [answer.result() for answer in answers]
 
 
 def _astray(history: History, ids: Sequence[str]) -> bool:
