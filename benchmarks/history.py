@@ -41,7 +41,10 @@ RESULTS = Path(__file__).parent / "results"
 _FRESH_PARTS, _FRESH_ROWS = 5, 20_000
 _PATIENCE_S = 3_600
 _ENOUGH_S = 30
-_LAST_TEN_MINUTES = next(one.sql for one in WATCHING.questions if one.about.startswith("The last ten minutes"))
+_LAST_TEN_MINUTES, _MINUTES = (
+    next(one.sql for one in WATCHING.questions if one.about.startswith(about))
+    for about in ("The last ten minutes", "Its last ten minutes")
+)
 
 
 class Question(NamedTuple):
@@ -97,6 +100,7 @@ def questions(shape: Shape) -> list[Question]:
         sql("percentiles_by_model", 500, "SELECT model, quantilesExactInclusive(0.5, 0.95, 0.99)(latency_ms) "
             "FROM run_results WHERE latency_ms IS NOT NULL GROUP BY model"),
         sql("last_ten_minutes", 50, _LAST_TEN_MINUTES),
+        sql("last_ten_minutes_one_by_one", 50, _MINUTES),
         sql("last_ten_minutes_of_view", None, "SELECT count(), sum(cost_nano_usd), countIf(status = 'failed') "
             f"FROM run_results {of_run} AND effective_ms >= {{from:Int64}}"),
         Question("image_lineage", 50, lambda history, turn: lineage.of_image(history, image(turn))),

@@ -82,6 +82,8 @@ def test_liveness_and_final_stats(ask: Ask) -> None:
     [alive] = ask("Is the processor running")
     assert alive["state"] == "finished"
     assert alive["last_result_at"] is not None
+    newest, *_ = ask("Its last ten minutes")
+    assert (newest["state"], newest["processed_subjects"], newest["usd"]) == ("finished", 2_728, 13.6724)
     [final] = ask("Final stats")
     assert (final["phase"], final["images"], final["processed"], final["failed"]) == ("finished", 2_734, 2_728, 6)
     assert final["savings"] == pytest.approx(54.68 - 13.6724)

@@ -65,6 +65,13 @@ WHERE effective_ms >= since_ms
 """,
         ),
         Question(
+            "Its last ten minutes one by one, as they were seen (a run's history by the minute is its snapshots)",
+            """
+SELECT as_of, state, processed_subjects, results, failed, cost_nano_usd / 1e9 AS usd
+FROM system_snapshots WHERE run_id = {run:String} ORDER BY as_of DESC LIMIT 10
+""",
+        ),
+        Question(
             "Is the processor running: the newest snapshot and the newest result (S2, *Check if it's running*)",
             """
 SELECT state, processors, as_of, (SELECT max(effective_at) FROM results WHERE run_id = {run:String}) AS last_result_at
