@@ -19,7 +19,9 @@ REGISTER = """CREATE TABLE IF NOT EXISTS schema_migrations (
     applied_at DateTime64(6, 'UTC') DEFAULT now64(6)
 ) ENGINE = ReplacingMergeTree(applied_at) ORDER BY name"""
 _NUMBERED = re.compile(r"\d{4}_\w+\.sql")
-_LOSES_DATA = re.compile(r"(?:DROP|TRUNCATE)\s+TABLE\s+(?:IF\s+EXISTS\s+)?(\w+)|ALTER\s+TABLE\s+(\w+)\s+DROP\s+COLUMN")
+_EMPTIED = re.compile(r"(?:DROP|TRUNCATE)\s+TABLE\s+(?:IF\s+EXISTS\s+)?(\w+)")
+_ALTERED = re.compile(r"ALTER\s+TABLE\s+(\w+)")
+_DROPPED = re.compile(r"DROP\s+COLUMN\s+(?:IF\s+EXISTS\s+)?(\w+)")
 _READ = re.compile(r"\b(?:FROM|JOIN)\s+(\w+)")
 # A statement ends at a semicolon that is neither in a literal or quoted name nor in a comment.
 _PIECE = re.compile(
@@ -150,8 +152,7 @@ def view_files(schemas: Path) -> dict[str, Path]:
 
 def _refuse_loss(client: Client, name: str, path: Path) -> None:
     for statement in statements(path.read_text("utf-8")):
-        for found in _LOSES_DATA.finditer(statement):
-            table = found[1] or found[2]
+        for table in _losing(client, statement):
             with translated(address(client)):
                 rows = client.command(f"SELECT count() FROM {table}") if client.command(f"EXISTS TABLE {table}") else 0  # noqa: S608 - a name out of our own file
             if rows:
@@ -159,6 +160,19 @@ def _refuse_loss(client: Client, name: str, path: Path) -> None:
                     f"undoing {name} would lose data of table {table} with its {rows} rows in {_place(client)}: "
                     "export them first, or say --drop-data (the log still has what Kafka keeps)"
                 )
+
+
+def _losing(client: Client, statement: str) -> list[str]:
+    """Tables of which a statement takes what is nowhere else: all rows, or a column that is not made of others."""
+    tables = _EMPTIED.findall(statement)
+    altered, columns = _ALTERED.search(statement), _DROPPED.findall(statement)
+    if altered and columns:
+        stored = """SELECT count() FROM system.columns WHERE database = currentDatabase() AND table = {table:String}
+            AND name IN {columns:Array(String)} AND default_kind NOT IN ('MATERIALIZED', 'ALIAS')"""
+        with translated(address(client)):
+            if client.command(stored, {"table": altered[1], "columns": columns}):
+                tables.append(altered[1])
+    return tables
 
 
 def _applied(client: Client) -> dict[str, str]:
