@@ -42,13 +42,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--screenshot", metavar="FILE", help="where the browser test writes its picture of the live page")
 
 
-LONGEST = ("journeys", "faults", "processors", "test_exactness", "test_faults", "test_watchdog", "sinks", "servers")
+LONGEST = (
+    "journeys", "sinks", "dashboard", "faults", "browser", "servers", "properties", "test_exactness", "test_watchdog",
+    "metrics", "events", "test_copying", "test_faults", "test_real_commands", "test_local_model",
+    "test_processor_kills", "test_documented", "test_alert_decisions", "imageledger",
+)  # fmt: skip
 
 
 def _group(nodeid: str) -> str:
-    """A folder shares its servers, so it stays in one test process; those of streams take long and share little."""
+    """A folder shares its servers, so it stays in one test process; these take long and share little."""
     folder, _, module = nodeid.partition("::")[0].removesuffix(".py").removeprefix("tests/").partition("/")
-    return module if folder == "streams" else folder
+    return module if folder in {"streams", "processors"} else folder
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -209,7 +209,7 @@ RESULTS_OF_VEHICLES = f"""(
     FROM results WHERE {KNOWN} ORDER BY source_offset LIMIT 1 BY {KEY})"""
 """`results FINAL` of these vehicles, unless an event of theirs has an earlier record about another vehicle.
 
-In the order of vehicles: every column of it stands in the projection `results_of_vehicles`, or that is not used.
+In the order of vehicles: every column of it stands in the projection `results_by_vehicle`, or that is not used.
 """
 FIRST_RESULTS_OF_VEHICLES = f"""(
     SELECT * FROM (

@@ -108,12 +108,12 @@ def test_they_are_read_in_their_own_order(store: Store) -> None:
     )
     given = {"vehicles": ["7"], "limit": 3, "merged": "", "tier": ""}
     asked = {
-        vehicles._LISTED.usual: "results_of_vehicles",
-        vehicles._WHOLE.usual: "results_of_vehicles",
-        vehicles._CONFIRMED.usual: "results_of_vehicles",
-        vehicles._IMAGES.usual: "results_of_vehicles",
-        vehicles._COSTS: "results_of_vehicles",
-        vehicles._PARTS: "results_of_vehicles",
+        vehicles._LISTED.usual: "results_by_vehicle",
+        vehicles._WHOLE.usual: "results_by_vehicle",
+        vehicles._CONFIRMED.usual: "results_by_vehicle",
+        vehicles._IMAGES.usual: "results_by_vehicle",
+        vehicles._COSTS: "results_by_vehicle",
+        vehicles._PARTS: "results_by_vehicle",
         vehicles._AT_MOST: "costs_of_vehicles",
         vehicles._AT_MOST_WITH_PROFILES.format(banded="1"): "costs_of_vehicles",
         explorer._CHOICES.format(""): "labels_of_runs",
