@@ -38,7 +38,7 @@ run: setup
 
 test: setup
 	@command -v chromium >/dev/null || echo 'No chromium here: the browser tests are left out. On Debian: apt-get install chromium' >&2
-	$(BIN)/python -m pytest --numprocesses 5 || { test $$? -eq 1 && $(BIN)/python tests/second_look.py; }
+	$(BIN)/python -m pytest --numprocesses 4 || { test $$? -eq 1 && $(BIN)/python tests/second_look.py; }
 
 # Every fault under load: an hour on a quiet machine. `make test` has the short set.
 faults: setup
