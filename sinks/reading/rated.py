@@ -39,8 +39,8 @@ class Ratings(NamedTuple):
 
     def within(self, chosen: Chosen) -> int:
         """How many of these calls are among the chosen."""
-        for name in ("run", "tier", "component_type", "task_type", "model", "provider", "user_type"):
-            if getattr(chosen, name) not in {None, getattr(self.of, name)}:
+        for name, wanted in chosen._replace(start=None, end=None)._asdict().items():
+            if wanted is not None and wanted != getattr(self.of, name):
                 return 0
         given = chosen.parameters()
         first = bisect_left(self.moments_ms, given["start"]) if "start" in given else 0
@@ -51,7 +51,7 @@ class Ratings(NamedTuple):
 def ratings(history: History, run: str | None) -> list[Ratings]:
     """Of the run's calls, or of all: each rated call once, with its latest rating. Raises ClickHouseError.
 
-    Kept while neither results nor words come: to find what was rated among ten million calls takes a second.
+    Kept while neither results nor words come: to find what was rated among ten million calls takes two seconds.
     """
     return history.kept(("ratings", run), lambda: sought(history, run), "feedback")
 

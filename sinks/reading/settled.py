@@ -40,8 +40,8 @@ class Standing(NamedTuple):
 def exact(history: History, ask: Callable[[Standing | None], T]) -> T:
     """What `ask` answers, who is told where the runs stand; None where all results have to be counted through FINAL.
 
-    Asked again where a part that it was told of is gone by then: a part's name never comes back, so those that are
-    there before and after were there in between. Raises ClickHouseError.
+    Asked again where a part that it was told of is gone by then: a part's name comes back only where its table was
+    made anew, so those that are there before and after were there in between. Raises ClickHouseError.
     """
     rows = history.parts()
     for _ in range(_TRIES):
