@@ -105,19 +105,23 @@ def run_worker(settings: Settings, slot: int, *, wait_s: float = 0.0) -> None:
     from imageledger.kafka import cluster_of
     from streams.app import WorkerSettings, run_worker
     from streams.errors import KafkaUnreachable, TopicsMissing
-    from streams.topics import require_topics
 
     cluster = cluster_of(settings)
-    asyncio.run(_patiently(lambda: require_topics(cluster), (KafkaUnreachable, TopicsMissing), wait_s))
-    run_worker(
-        WorkerSettings(
-            bootstrap=cluster.bootstrap,
-            security=cluster.security,
-            data_dir=settings.data,
-            prefix=cluster.prefix,
-            slot=workers.slot_name(slot),
-        )
+    worker = WorkerSettings(
+        bootstrap=cluster.bootstrap,
+        security=cluster.security,
+        data_dir=settings.data,
+        prefix=cluster.prefix,
+        slot=workers.slot_name(slot),
     )
+    deadline = time.monotonic() + wait_s
+    while True:
+        try:
+            run_worker(worker)
+        except (KafkaUnreachable, TopicsMissing):
+            if time.monotonic() > deadline:
+                raise
+        time.sleep(_ASK_AGAIN_S)
 
 
 def run_sink(settings: Settings) -> None:

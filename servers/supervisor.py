@@ -171,7 +171,8 @@ class Supervisor:
         if watch.child.once and code == 0:
             watch.ready = watch.was_ready = True
             return
-        watch.failures += 1
+        # Somebody killed it while it served: that says nothing against starting it now, however often it happens.
+        watch.failures = 0 if was_ready and code == -signal.SIGKILL else watch.failures + 1
         pause_s = backoff_s(watch.failures)
         watch.since = now + pause_s
         how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
@@ -180,7 +181,7 @@ class Supervisor:
             how += f" before it was ready: {last} (see {watch.log})"
             if not watch.was_ready and watch.failures >= _START_ATTEMPTS:
                 raise StartError(f"{name} did not come up in {_START_ATTEMPTS} attempts: it {how}")
-        self.say(f"{name} {how}; starting it again in {pause_s:.1f} s")
+        self.say(f"{name} {how}; starting it again {f'in {pause_s:.1f} s' if pause_s else 'at once'}")
 
     def _stop_all(self) -> None:
         """The deepest first, those of one depth side by side, so that nobody loses what he needs while he finishes."""
@@ -253,7 +254,9 @@ class Supervisor:
 
 
 def backoff_s(failures: int) -> float:
-    """The pause before the next start after so many failures in a row, 1 or more."""
+    """The pause before the next start after so many failures in a row."""
+    if failures == 0:
+        return 0.0
     doublings = min(failures - 1, 10)  # an outage of a night has thousands, and 2 ** 1024 is no float any more
     return float(min(_FIRST_BACKOFF_S * 2**doublings, _LONGEST_BACKOFF_S))
 

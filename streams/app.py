@@ -45,7 +45,8 @@ _BROKER_EVERY_S = 10.0
 _LOG_APPEND_TIME = 1
 _COLLECTED_AFTER = 50_000
 """New objects: a chunk has thousands, none of them in a cycle; to look after each 700 cost a fifth of the time."""
-_NOISY = ("faust", "mode", "aiokafka", "streams.transport")  # the last is how Faust's own services log here
+_NOISY = ("faust", "mode", "aiokafka", "streams.transport", "streams.faust_app")
+"""The last two are how Faust's own services log here."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

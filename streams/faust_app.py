@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import faust
+from faust.tables.manager import TableManager
 from faust.types import TP, EventT
 
 from .cluster import Cluster
@@ -15,6 +16,13 @@ _HEARTBEATS_A_SESSION = 12
 """By the answer to one a worker learns that another has come or is gone."""
 _COMMIT_EVERY_S = 1.0
 _QUEUED_CHUNKS = 64  # of all partitions; an agent only passes them on
+
+
+class _NoTables(TableManager):
+    async def on_start(self) -> None:
+        """Without the second that Faust waits here for tables to be registered, before it joins the group."""
+        await self._update_channels()
+        await self.recovery.start()
 
 
 def build_app(cluster: Cluster, slot: str, session_timeout_s: float, folder: Path) -> faust.App:
@@ -30,6 +38,7 @@ def build_app(cluster: Cluster, slot: str, session_timeout_s: float, folder: Pat
         datadir=folder / "faust",
         # The assignor compares it: it must be the same when the slot's next process takes over.
         canonical_url=f"http://{slot}",
+        TableManager=_NoTables,
         web_enabled=False,
         autodiscover=False,
         topic_allow_declare=False,

@@ -24,7 +24,7 @@ from .errors import Fenced, WriteRefused
 from .ledger import Ledger, P
 from .positions import Chunk
 from .posting import all_of, post
-from .recovery import EXPIRING, by_run, records_to_end, require_same_topics, require_start, require_whole_log, started
+from .recovery import EXPIRING, by_run, require_same_topics, require_start, require_whole_log, taken_over
 from .setup import Outgoing, StageSetup, Step, Surroundings
 
 log = logging.getLogger(__name__)
@@ -115,7 +115,6 @@ class Partition(Generic[P]):
             self._shared.failed(error)
 
     async def _live(self) -> None:
-        await self._fence.start()
         try:
             await self._recover()
             self._shared.recoveries.end(self)
@@ -145,11 +144,13 @@ class Partition(Generic[P]):
             log.info("%s partition %d: its producer did not close: %r", self._setup.name, self.number, error)
 
     async def _recover(self) -> None:
-        cluster = self._shared.cluster
+        shared, setup, cluster = self._shared, self._setup, self._shared.cluster
         again: list[Outgoing] = []
-        async with started(reader := cluster.reader()):
-            ledger = TopicPartition(cluster.topic(self._setup.ledger), self.number)
-            async for batch in records_to_end(reader, ledger):
+        ledger = TopicPartition(cluster.topic(setup.ledger), self.number)
+        sources = {name: TopicPartition(cluster.topic(name), self.number) for name in setup.sources}
+        decisions = [TopicPartition(cluster.topic(name), n) for name in setup.recalls for n in range(shared.partitions)]
+        async with taken_over(self._fence, cluster.reader(), [ledger, *sources.values(), *decisions]) as logs:
+            async for batch in logs.records(ledger):
                 found = (self._ledger.read(record.key or b"", record.value, record.headers) for record in batch)
                 for run_id, segments in by_run(filter(None, found)):
                     self._state.restore(run_id, *segments)
@@ -158,18 +159,16 @@ class Partition(Generic[P]):
                 self._state.restore(run_id, segment)
                 if is_last:
                     again += self._state.again(run_id, segment, self._ledger.head.sequence)
-            if self._setup.recalls is not None and self._ledger.head.sequence == 0:
-                for number in range(self._shared.partitions):
-                    decisions = TopicPartition(cluster.topic(self._setup.recalls), number)
-                    async for batch in records_to_end(reader, decisions):
+            if self._ledger.head.sequence == 0:
+                for partition in decisions:
+                    async for batch in logs.records(partition):
                         self._state.recall(batch)
             require_same_topics(self._ledger.head, self._topic_ids, cluster)
-            sources = {name: TopicPartition(cluster.topic(name), self.number) for name in self._setup.sources}
-            await require_whole_log(reader, self._ledger.head, sources)
+            require_whole_log(self._ledger.head, {name: logs.extents[source] for name, source in sources.items()})
         await self._say(again)
         if not self._revoked:
             self.ready = True
-            log.info("%s partition %d: ready at %s", self._setup.name, self.number, self._ledger.head.applied)
+            log.info("%s partition %d: ready at %s", setup.name, self.number, self._ledger.head.applied)
 
     async def _open(self) -> None:
         for name in self._setup.sources:

@@ -2,8 +2,9 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from typing import NamedTuple
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 
@@ -22,18 +23,53 @@ EXPIRING: frozenset[Name] = frozenset({"heartbeats"})
 """Source topics whose records lose their meaning with age; that retention took some is no loss."""
 
 
-async def records_to_end(reader: AIOKafkaConsumer, partition: TopicPartition) -> AsyncIterator[list[ConsumerRecord]]:
-    """All committed records of a partition, batch by batch.
+class Extent(NamedTuple):
+    """A log's `topic` and `partition`, its first offset, and the one that its next record will have."""
 
-    The partition's fence must be up before: a read_committed reader's end offset is the last stable one, so what a
-    former owner has in an open transaction, and all that comes after it, would be missed.
+    topic: str
+    partition: int
+    start: int
+    end: int
+
+
+class Logs:
+    """What a partition reads when it is taken over; `extents`: how far each of the logs went when the fence was up."""
+
+    def __init__(self, reader: AIOKafkaConsumer, extents: Mapping[TopicPartition, Extent]) -> None:
+        self._reader = reader
+        self.extents = extents
+
+    async def records(self, partition: TopicPartition) -> AsyncIterator[list[ConsumerRecord]]:
+        """All committed records of one of the logs, batch by batch."""
+        extent = self.extents[partition]
+        if extent.start >= extent.end:
+            return
+        self._reader.assign([partition])
+        self._reader.seek(partition, extent.start)
+        while await self._reader.position(partition) < extent.end:
+            batches = await self._reader.getmany(partition, timeout_ms=_READ_TIMEOUT_MS)
+            yield batches.get(partition, [])
+
+
+@asynccontextmanager
+async def taken_over(
+    fence: AIOKafkaProducer, reader: AIOKafkaConsumer, partitions: Sequence[TopicPartition]
+) -> AsyncIterator[Logs]:
+    """Starts the fence, which stays up, and beside it a reader of `partitions`, which ends with the block.
+
+    How far the logs go is asked when the fence is up: a read_committed reader's end offset is the last stable one, so
+    what a former owner has in an open transaction, and all that comes after it, would be missed. It is asked of all at
+    once, and before any is read, since the broker answers one after the other, and a fetch may wait; by a reader that
+    was told of them before its start, since it waits a tenth of a second for each topic that is news to it.
     """
-    reader.assign([partition])
-    await reader.seek_to_beginning(partition)
-    end = (await reader.end_offsets([partition]))[partition]
-    while await reader.position(partition) < end:
-        batches = await reader.getmany(partition, timeout_ms=_READ_TIMEOUT_MS)
-        yield batches.get(partition, [])
+    reader.assign(partitions)
+    reader.pause(*partitions)
+    try:
+        await asyncio.gather(fence.start(), reader.start())
+        starts, ends = await asyncio.gather(reader.beginning_offsets(partitions), reader.end_offsets(partitions))
+        yield Logs(reader, {at: Extent(at.topic, at.partition, starts[at], ends[at]) for at in partitions})
+    finally:
+        await reader.stop()
 
 
 def by_run(finals: Iterable[tuple[str, P]]) -> Iterator[tuple[str, list[P]]]:
@@ -59,16 +95,14 @@ def require_same_topics(head: Head, topic_ids: Mapping[str, str], cluster: Clust
             )
 
 
-async def require_whole_log(reader: AIOKafkaConsumer, head: Head, sources: Mapping[Name, TopicPartition]) -> None:
+def require_whole_log(head: Head, sources: Mapping[Name, Extent]) -> None:
     """Raises LogTruncated if a source log begins after the record to be folded next, or ends before it."""
-    starts = await reader.beginning_offsets(list(sources.values()))
-    ends = await reader.end_offsets(list(sources.values()))
-    for name, partition in sources.items():
+    for name, extent in sources.items():
         expected = head.applied.get(name, -1) + 1
-        require_start(name, partition, expected, starts[partition])
-        if ends[partition] < expected:
+        require_start(name, extent, expected, extent.start)
+        if extent.end < expected:
             raise LogTruncated(
-                f"{partition.topic} partition {partition.partition} ends at offset {ends[partition]}, but offset "
+                f"{extent.topic} partition {extent.partition} ends at offset {extent.end}, but offset "
                 f"{expected - 1} is folded already: the cluster has lost records. Fold what is left into another "
                 "prefix with `imageledger replay --into PREFIX`"
             )

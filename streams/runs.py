@@ -277,5 +277,5 @@ RUNS: StageSetup[RunSegment] = StageSetup(
     lambda segment: bool(segment.packed),
     rests_on=("ledger.combine",),  # where the sequences of the partials come from
     reread=("runs", "heartbeats"),
-    recalls="alerts",
+    recalls=("alerts",),
 )

@@ -80,7 +80,7 @@ class StageSetup(NamedTuple, Generic[P]):
     is_sealed: Callable[[P], bool] = lambda _segment: False
     rests_on: tuple[Name, ...] = ()
     reread: tuple[Name, ...] = ()
-    recalls: Name | None = None
+    recalls: tuple[Name, ...] = ()
 
 
 class Surroundings(NamedTuple):
