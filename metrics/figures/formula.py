@@ -46,10 +46,10 @@ def n(name: str) -> Formula:
     return Formula(lambda figures: figures.get(name, 0), lambda column: column(name), (name,))
 
 
-def least(one: Formula | float, other: Formula | float) -> Formula:
-    """The smaller of two; unknown where one is."""
-    # ClickHouse's least() leaves NULLs out.
-    return _both(one, other, min, "multiIf(isNull({0}) OR isNull({1}), NULL, {0} < {1}, {0}, {1})")
+def least(most: float, other: Formula) -> Formula:
+    """At most that number; unknown where `other` is."""
+    # ClickHouse's least() leaves NULLs out; here no comparison with NULL holds.
+    return _both(most, other, min, "if({0} < {1}, {0}, {1})")
 
 
 def _both(one: Formula | float, other: Formula | float, operation: Operation, template: str) -> Formula:

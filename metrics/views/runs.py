@@ -52,7 +52,7 @@ _FAMILIES = (
     Column("records", "sumMap(mapFilter((name, n) -> n > 0, r.tables))", "Records written, by table."),
 )
 
-_LABEL_SQL = {
+LABEL_SQL = {
     "tier": "tier",
     "model": "model",
     "provider": "provider",
@@ -72,16 +72,21 @@ _SUBJECTS = of_metrics(SUBJECT_COUNTERS)
 
 def _told(columns: Iterable[Column]) -> list[Column]:
     """As clients get them: a sum of money is Int64, or NULL where it is more (docs/decisions/0091)."""
-    of_maps = "mapApply((name, nano) -> (name, accurateCastOrNull(nano, 'Int64')), {})"
-    casts = {"cost_nano_usd": "accurateCastOrNull({}, 'Int64')", "stage_costs_nano_usd_sum": of_maps}
     return [
         column._replace(
-            sql=casts[column.name].format(column.sql), docs=f"{column.docs} NULL: over 9.2 billion USD, see 0091."
+            sql=TOLD[column.name].format(column.sql), docs=f"{column.docs} NULL: over 9.2 billion USD, see 0091."
         )
-        if column.name in casts
+        if column.name in TOLD
         else column
         for column in taken("counted", columns)
     ]
+
+
+TOLD = {
+    "cost_nano_usd": "accurateCastOrNull({}, 'Int64')",
+    "stage_costs_nano_usd_sum": "mapApply((name, nano) -> (name, accurateCastOrNull(nano, 'Int64')), {})",
+}
+"""How a sum of money is told that was added up in Int128."""
 
 
 def views() -> list[View]:
@@ -240,13 +245,13 @@ def _run_by(label: str) -> View:
     words = label.replace("_", " ")
     source = f"""
 FROM (
-    SELECT run_id, {_LABEL_SQL[label]} AS value,
+    SELECT run_id, {LABEL_SQL[label]} AS value,
 {listed(_COUNTED, "        ")}
     FROM {_COUNTABLE}{carried}
     GROUP BY run_id, value
 ) AS counted
 LEFT JOIN (
-    SELECT run_id, {_LABEL_SQL[label]} AS value, count() AS late_events FROM run_late_results GROUP BY run_id, value
+    SELECT run_id, {LABEL_SQL[label]} AS value, count() AS late_events FROM run_late_results GROUP BY run_id, value
 ) AS late USING (run_id, value)
 """
     if subjects:

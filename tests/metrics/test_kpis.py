@@ -158,7 +158,7 @@ def test_names_are_what_a_formula_reads() -> None:
 
 
 def test_a_formula_in_python_and_in_sql() -> None:
-    formula = (n("a") + 2) * n("b") / (5 - n("c")) - least(n("d"), 7)
+    formula = (n("a") + 2) * n("b") / (5 - n("c")) - least(7, n("d"))
     assert formula.value({"a": 1, "b": 4, "c": 2, "d": 3}) == 3 * 4 / 3 - 3
     assert formula.value({"a": 1, "b": 4, "c": 5, "d": 3}) is None
     assert formula.value({"a": None}) is None
