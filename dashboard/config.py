@@ -18,7 +18,8 @@ class DashboardConfig:
     `clickhouse_url`: `http://user:password@host:port`; None leaves history out.
     `worker_ready`: asked by `/readyz`; None where no worker belongs to this installation. For `/metrics`:
     `refused`, stage → dead letters; `sink_lag`, records by topic that the sink has not stored yet, None where it says
-    nothing just now. `hosts`: the names under which browsers may reach it (the Host header, without port); any other
+    nothing just now. `clock_ahead_ms`: how far a worker's clock is ahead of Kafka's (negative: behind), None where they
+    agree. `hosts`: the names under which browsers may reach it (the Host header, without port); any other
     is refused.
     `pictures`: the folder whose images a result's page may show; None shows none.
     """
@@ -30,5 +31,6 @@ class DashboardConfig:
     worker_ready: Callable[[], Awaitable[bool]] | None = None
     refused: Callable[[], Mapping[str, int]] = dict
     sink_lag: Callable[[], Mapping[str, int] | None] = lambda: None
+    clock_ahead_ms: Callable[[], int | None] = lambda: None
     hosts: frozenset[str] = LOOPBACK_NAMES
     pictures: Path | None = None

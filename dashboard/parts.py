@@ -52,7 +52,7 @@ class Parts:
         self.ingest = Ingest(config.bootstrap, config.prefix, config.security)
         self.metrics_tail = _tail(config, "metrics", self.live.take)
         self.results_tail = _tail(config, "results", self.feed.take, start="end")
-        self.sources = Sources(self.stored, config.worker_ready, lambda: len(self.broadcast) > 0)
+        self.sources = Sources(self.stored, config.worker_ready, config.clock_ahead_ms, lambda: len(self.broadcast) > 0)
         self.alerts_tail = _tail(config, "alerts", self.alerts.take)
         self._states: dict[str, str] = {}
         self._runs_message: tuple[float, bytes] | None = None

@@ -31,7 +31,6 @@ State = Literal["ok", "warning", "failed"]
 
 _MANY = 1_000
 _PAUSE_S = 1.0
-_CLOCKS_MS = 10_000  # a bucket; a busy worker is up to some seconds unsure of it
 _GIB = 1 << 30
 _LEAST_BYTES, _FEW_BYTES = 1 * _GIB, 5 * _GIB
 
@@ -204,7 +203,7 @@ def _clock(patient: Patient, slot: int) -> Check:
     if said is None or said.clock_ahead_ms is None:
         return _ok(name, "not known until a record has come in")
     ahead_s = said.clock_ahead_ms / 1000
-    if abs(said.clock_ahead_ms) <= _CLOCKS_MS:
+    if abs(said.clock_ahead_ms) <= workers.CLOCKS_MS:
         return _ok(name, "agrees with the broker's")
     way = "ahead of" if ahead_s > 0 else "behind"
     return _failed(

@@ -173,6 +173,7 @@ def run_api(settings: Settings) -> None:
         worker_ready=worker_ready,
         refused=lambda: workers.refused(settings.data, settings.workers),
         sink_lag=lambda: health.sink_lag(settings.data),
+        clock_ahead_ms=lambda: workers.clock_ahead_ms(settings.data, settings.workers),
         hosts=LOOPBACK_NAMES | {settings.host},
         pictures=settings.pictures,
     )

@@ -11,6 +11,8 @@ from streams import status
 
 STALE_MS = 10_000
 """A worker writes its status every second; one that has not for so long is gone or stuck."""
+CLOCKS_MS = 10_000
+"""Clocks that differ by no more agree: it is a bucket, and a busy worker is up to some seconds unsure of it."""
 
 
 def slot_name(slot: int) -> str:
@@ -20,8 +22,21 @@ def slot_name(slot: int) -> str:
 
 def is_ready(data: Path, slot: int, now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000) -> bool:
     """True where the slot's worker is alive and every partition assigned to it has been recovered."""
-    said = status.read(status.path_of(data, slot_name(slot)))
-    return said is not None and said.state == "ready" and now_ms() - said.updated_ms < STALE_MS and _lives(said)
+    said = _said(data, slot, now_ms)
+    return said is not None and said.state == "ready"
+
+
+def clock_ahead_ms(
+    data: Path, slots: int, now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000
+) -> int | None:
+    """How far the worst clock of the workers is ahead of the broker's (negative: behind).
+
+    None where all agree, or none knows yet.
+    """
+    living = (_said(data, slot, now_ms) for slot in range(slots))
+    known = (said.clock_ahead_ms for said in living if said is not None and said.clock_ahead_ms is not None)
+    worst = max(known, key=abs, default=0)
+    return worst if abs(worst) > CLOCKS_MS else None
 
 
 def refused(data: Path, slots: int) -> dict[str, int]:
@@ -34,6 +49,12 @@ def refused(data: Path, slots: int) -> dict[str, int]:
     return found
 
 
-def _lives(said: status.WorkerStatus) -> bool:
-    """Its file outlives a killed worker; only on the worker's own machine can one look."""
-    return said.host != socket.gethostname() or psutil.pid_exists(said.pid)
+def _said(data: Path, slot: int, now_ms: Callable[[], int]) -> status.WorkerStatus | None:
+    """What the slot's worker says; None where it is gone or stuck.
+
+    Its file outlives a killed worker; only on the worker's own machine can one look.
+    """
+    said = status.read(status.path_of(data, slot_name(slot)))
+    if said is None or now_ms() - said.updated_ms >= STALE_MS:
+        return None
+    return said if said.host != socket.gethostname() or psutil.pid_exists(said.pid) else None

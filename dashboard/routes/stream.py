@@ -33,8 +33,8 @@ async def stream(
     array of results as they arrive, at most 20 a second. `runs`: the list of runs, when it changes. `alert`: a row of
     `/api/alerts` when it fires or is over; its `id` is the position on the alerts topic, and a client that comes back
     with it as `Last-Event-ID` gets those after it first. `status`: `{"now", "kafka", "detail", "clickhouse",
-    "worker"}`, every 3 s; the last two are null where none is configured. A slow client skips snapshots and rows; the
-    newest always comes.
+    "worker", "clockAheadMs"}`, every 3 s; `clickhouse` and `worker` are null where none is configured, the last where
+    the worker's clock and Kafka's agree. A slow client skips snapshots and rows; the newest always comes.
     """
     run_id = parts.live.active() if run is None else run or None
     return Stream(
@@ -49,17 +49,20 @@ async def _events(parts: Parts, run_id: str | None, last_id: str | None) -> Asyn
         if last_id is not None:
             missed = [told for told in parts.alerts.after(last_id) if told.event.run_id == run_id]
             mailbox.alerts.extend(map(alert_message, missed))
+        clock = asyncio.get_running_loop().time
         yield b"retry: %d\n\n" % RETRY_MS + _status(parts)
+        status_at = clock() + HEARTBEAT_S
         while not mailbox.closed:
             mailbox.news.clear()
             for news in _waiting(parts, mailbox):
                 yield news
             await asyncio.sleep(GATHER_S)
-            try:
-                async with asyncio.timeout(HEARTBEAT_S):
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout_at(status_at):
                     await mailbox.news.wait()
-            except TimeoutError:
+            if clock() >= status_at:  # also while news never stop: what else is away is to be known then too
                 yield b": heartbeat\n\n" + _status(parts)
+                status_at = clock() + HEARTBEAT_S
 
 
 def _waiting(parts: Parts, mailbox: Mailbox) -> list[bytes]:
@@ -86,5 +89,6 @@ def _status(parts: Parts) -> bytes:
         "detail": tail.detail,
         "clickhouse": parts.sources.clickhouse,
         "worker": parts.sources.worker,
+        "clockAheadMs": parts.sources.clock_ahead_ms,
     }
     return message("status", msgspec.json.encode(status))

@@ -11,6 +11,7 @@ const BANNERS = {
   worker: ["bad", "The worker does not answer or is catching up: figures lag behind the log."],
   stale: ["warn", "No newer figures have come, though the run is not finished."],
   skewed: ["warn", null],
+  clock: ["warn", null],
   clickhouse: ["warn", "ClickHouse does not answer: history is not available. Live figures are not concerned."],
 };
 
@@ -66,6 +67,9 @@ export class Freshness {
     this.banner("clickhouse", !this.trouble && this.sources.clickhouse === false);
     const skewed = `${written(this.skewed, "count")} events came from a clock ahead of ours; they count at their arrival. Check the producers' clocks.`;
     this.banner("skewed", this.skewed > 0 && this.state !== "finished", skewed);
+    const ahead = this.sources.clockAheadMs ?? 0;
+    const clock = `The worker's clock is ${written(Math.abs(ahead) / 1000, "duration")} ${ahead > 0 ? "ahead of" : "behind"} Kafka's: rates, windows and ETA are of another moment; totals are right. Set both machines' clocks by NTP.`;
+    this.banner("clock", !this.trouble && ahead !== 0, clock);
     if (this.element) this.header(age, old);
   }
 

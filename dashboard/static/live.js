@@ -1,7 +1,7 @@
 // What the server says by itself (GET /api/stream), for whoever listens on this page:
 //   live.on("snapshot", (body) => …)   the body of /api/metrics/dashboard of the page's run, newest first of all
 //   live.on("activity", (rows) => …)   results as they arrive        live.on("runs", (rows) => …)   the list of runs
-//   live.on("status", (status) => …)   every 3 s: {now, kafka, detail, clickhouse, worker}
+//   live.on("status", (status) => …)   every 3 s: {now, kafka, detail, clickhouse, worker, clockAheadMs}
 //   live.on("alert", (alert) => …)     one of the run begins or ends
 //   live.on("lost", () => …)           the connection is gone; the browser tries again
 const events = new EventTarget();

@@ -208,7 +208,10 @@ def _print_table(found: Sequence[Letter]) -> None:
 
     from imageledger import letters
 
-    lines = Table("position", "recorded", "reason", "what and where")
+    lines = Table()
+    lines.add_column("position", no_wrap=True, overflow="fold")  # whole, however narrow: `show` and `retry` take it
+    for name in ("recorded", "reason", "what and where"):
+        lines.add_column(name, overflow="fold")
     for letter in found:
         summary = letters.summary(letter)
         detail = letter.detail + (f" → {letter.retried}" if letter.retried else "")

@@ -219,6 +219,20 @@ def test_old_figures_are_red_unless_the_run_is_finished(
         expect(page.locator(".fresh")).not_to_have_class(STALE)
 
 
+def test_clocks_that_are_wrong_are_named_with_what_it_means(
+    context: BrowserContext, dashboard: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = new_run(dashboard, totals={**snapshot("any").totals, "clock_skewed_events": 1_234})
+    page = Watched(context, f"/?run={run}").page
+    expect(page.locator("[data-banner=skewed]")).to_contain_text("1,234 events came from a clock ahead of ours")
+    expect(page.locator("[data-banner=clock]")).to_have_count(0)
+    for ahead_ms, said in ((3_600_000, "1h 0m ahead of Kafka's"), (-90_000, "1m behind Kafka's")):
+        monkeypatch.setattr(dashboard.parts.sources, "_clock_ahead_ms", lambda ahead_ms=ahead_ms: ahead_ms)
+        expect(page.locator("[data-banner=clock]")).to_contain_text(said)
+    monkeypatch.setattr(dashboard.parts.sources, "_clock_ahead_ms", lambda: None)
+    expect(page.locator("[data-banner=clock]")).to_have_count(0)
+
+
 def test_another_run_is_chosen_in_the_header(context: BrowserContext, dashboard: Served) -> None:
     one, other = new_run(dashboard, name="First of two"), new_run(dashboard, name="Second of two")
     page = Watched(context, f"/?run={one}").page

@@ -8,11 +8,13 @@ from typing import Any
 
 import httpx
 import msgspec
+import pytest
 from sample_runs import result, snapshot
 from serving import Served, wait_for
 
 from dashboard.live.activity import activity
 from dashboard.live.broadcast import MAX_ROWS, Broadcast
+from dashboard.routes import stream as route
 
 
 def messages(stream: httpx.Response) -> Iterator[tuple[str, Any]]:
@@ -63,6 +65,27 @@ def test_a_stream_hears_of_its_own_run_alone_and_of_the_list_of_all(dashboard: S
                 break
     assert {data["runId"] for name, data in seen if name == "snapshot"} == {run}
     assert {row["runId"] for name, rows in seen if name == "activity" for row in rows} == {run}
+
+
+def test_how_the_sources_do_is_said_also_while_news_never_stop(
+    dashboard: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(route, "HEARTBEAT_S", 1.0)
+    monkeypatch.setattr(dashboard.parts.sources, "_clock_ahead_ms", lambda: -3_600_000)
+    run = new_run(dashboard)
+    snapshots = 0
+    said: list[dict[str, Any]] = []
+    with dashboard.client.stream("GET", "/api/stream", params={"run": run}) as stream:
+        for name, data in messages(stream):
+            if name == "snapshot":
+                snapshots += 1
+                dashboard.publish("metrics", run, snapshot(run, share=snapshots / 100))
+            elif name == "status":
+                said.append(data)
+            if snapshots == 90 or (said and said[-1]["clockAheadMs"] is not None):
+                break
+    assert said[-1]["clockAheadMs"] == -3_600_000
+    assert said[-1].keys() == {"now", "kafka", "detail", "clickhouse", "worker", "clockAheadMs"}
 
 
 def test_a_client_that_comes_back_gets_the_newest_snapshot_at_once(dashboard: Served) -> None:

@@ -67,6 +67,28 @@ def test_what_the_workers_refused_is_added_up(tmp_path: Path) -> None:
     assert workers.refused(tmp_path, 2) == {"combine": 7, "run": 0}
 
 
+def test_the_worst_clock_of_the_workers_that_live_is_told(tmp_path: Path) -> None:
+    def write(slot: int, ahead_ms: int | None, updated_ms: int = 5_000) -> None:
+        said = status.WorkerStatus(
+            pid=os.getpid(), slot=f"worker-{slot}", state="ready", updated_ms=updated_ms, clock_ahead_ms=ahead_ms
+        )
+        status.write(status.path_of(tmp_path, workers.slot_name(slot)), said)
+
+    def told() -> int | None:
+        return workers.clock_ahead_ms(tmp_path, 3, lambda: 5_000 + workers.STALE_MS - 1)
+
+    assert told() is None
+    write(0, None)
+    write(1, workers.CLOCKS_MS)
+    assert told() is None
+    write(0, -workers.CLOCKS_MS - 1)
+    assert told() == -workers.CLOCKS_MS - 1
+    write(2, 3_600_000)
+    assert told() == 3_600_000
+    write(2, 3_600_000, updated_ms=4_999)
+    assert told() == -workers.CLOCKS_MS - 1
+
+
 def test_a_worker_is_well_once_it_has_recovered(tmp_path: Path) -> None:
     def write(state: status.WorkerState, reason: str | None = None) -> None:
         found = status.WorkerStatus(pid=os.getpid(), slot="worker-0", state=state, updated_ms=5_000, reason=reason)

@@ -77,6 +77,9 @@ async def test_refused_records_are_listed_shown_mended_and_sent_again(
     assert json.loads((await dlq("list", "--json", "--topic", "feedback")).stdout) == []
     assert len(json.loads((await dlq("list", "--json", "--since", "1h", "--limit", "1")).stdout)) == 1
 
+    printed = (await dlq("list")).stdout  # 80 columns, as in a pipe: what `show` and `retry` take stands there whole
+    assert [f"{topics}results-{n}-0" in printed for n in (1, 2)] == [True, True]
+
     shown = json.loads((await dlq("show", f"{topics}results-2-0", "--json")).stdout)
     assert (shown["value"], shown["key"], shown["headers"]) == (bad.decode(), "schlüssel", {"trace": "t"})
     assert json.loads((await dlq("show", f"{topics}results-1-0", "--json")).stdout)["value_base64"] == "/3s="
