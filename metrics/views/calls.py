@@ -8,6 +8,7 @@ time of the rating, of the rating's own run where there is one. So each rating c
 
 from collections.abc import Sequence
 
+from .feedback import RATINGS
 from .view import Column, View
 
 _KEY = ("model", "provider", "task_type")
@@ -42,12 +43,12 @@ def _result_ratings() -> View:
         "a rated call",
         (
             *(
-                Column(name, name, f"The call's {name.replace('_', ' ')}.")
+                Column(name, _picked(name), f"The call's {name.replace('_', ' ')}.")
                 for name in _CALL
                 if name not in {"effective_ms", "user_type"}
             ),
-            Column("effective_ms", "effective_ms", "When the call counts, since 1970.", "ms"),
-            Column("user_type", "user_type", "What kind of user asked, where the producer says it."),
+            Column("effective_ms", _picked("effective_ms"), "When the call counts, since 1970.", "ms"),
+            Column("user_type", _picked("user_type"), "What kind of user asked, where the producer says it."),
             Column("user_rating", _USER_RATING, "1 up, -1 down, 0 taken back."),
         ),
         _rated(""),
@@ -63,10 +64,15 @@ def ratings_within(runs: str, results: Sequence[tuple[str, str]] = _ONCE) -> str
     `source_offset` in place of its event id. `astray`: the rating's own run has no such call, so that a call of yet
     another run may be its own.
     """
+    named = ", ".join(f"{_picked(name, _BY_PLACE)} AS {name}" for name in _BY_PLACE)
     return (
-        f"SELECT {', '.join(_BY_PLACE)}, {_USER_RATING} AS user_rating, max(run_id != rated_at.1) AS astray "
+        f"SELECT {named}, {_USER_RATING} AS user_rating, max(run_id != rated_at.1) AS astray "
         f"{_rated(runs, _BY_PLACE, results)}"
     )
+
+
+def _picked(name: str, call: Sequence[str] = _CALL) -> str:
+    return f"picked.{call.index(name) + 1}"
 
 
 _USER_RATING = "argMax(rating, (rated_ms, rated_at))"
@@ -82,7 +88,6 @@ failed, the newest. One number, as `metrics.views.images` has it; 2^62 keeps tim
 def _rated(runs: str, call: Sequence[str] = _CALL, results: Sequence[tuple[str, str]] = _ONCE) -> str:
     """The FROM clause; the sets only leave out calls that nobody can have rated, the join decides."""
     chosen = ", ".join(f"call.{name}" for name in call)
-    picked = ", ".join(f"picked.{n} AS {name}" for n, name in enumerate(call, 1))
     words, said, of_runs = "feedback_ratings", "FROM feedback WHERE isNull(question) AND isNotNull(rating)", ""
 
     def rated(table: str) -> str:
@@ -92,7 +97,7 @@ def _rated(runs: str, call: Sequence[str] = _CALL, results: Sequence[tuple[str, 
         return f"subject_hash IN (SELECT toUInt32(cityHash64(subject_id)) {said})"
 
     if runs:
-        words, said, of_runs = f"(SELECT * FROM {words} WHERE {runs})", f"{said} AND {runs}", f"{runs} AND "
+        words, said, of_runs = f"(SELECT * FROM ({RATINGS}) WHERE {runs})", f"{said} AND {runs}", f"{runs} AND "
     order = "status" if "source_offset" in call else "status, source_offset"
     calls = " UNION ALL ".join(
         f"""
@@ -106,8 +111,6 @@ def _rated(runs: str, call: Sequence[str] = _CALL, results: Sequence[tuple[str, 
     )
     return f"""
 FROM (
-    SELECT rating, rated_ms, rated_at, {picked}
-    FROM (
         SELECT word.rating AS rating, word.effective_ms AS rated_ms,
             (word.run_id, word.source_partition, word.subject_kind, word.subject_id) AS rated_at,
             argMax(({chosen}), {_FIRST_CHOICE}) AS picked
@@ -119,9 +122,8 @@ FROM (
         INNER JOIN {words} AS word
             ON call.subject_kind = toString(word.subject_kind) AND call.subject_id = word.subject_id
         GROUP BY rating, rated_ms, rated_at
-    )
 )
-GROUP BY {", ".join(call)}
+GROUP BY picked
 """
 
 

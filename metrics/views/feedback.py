@@ -89,6 +89,9 @@ GROUP BY run_id, source_partition, subject_kind, subject_id""",
     )
 
 
+RATINGS = _feedback_ratings().query()
+
+
 def _run_feedback() -> View:
     return View(
         "run_feedback",

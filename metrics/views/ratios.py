@@ -42,11 +42,13 @@ FROM run_totals AS totals
 LEFT JOIN run_plans AS plan ON totals.run_id = plan.run_id
 LEFT JOIN (
     SELECT run_id, CAST(groupArray((model, results)), 'Map(String, UInt64)') AS results
-    FROM run_by_model GROUP BY run_id
+    FROM (SELECT run_id, model, count() AS results FROM results FINAL WHERE model != '' GROUP BY run_id, model)
+    GROUP BY run_id
 ) AS by_model ON totals.run_id = by_model.run_id
 LEFT JOIN (
     SELECT run_id, CAST(groupArray((band, subjects)), 'Map(String, UInt64)') AS images
-    FROM run_by_band GROUP BY run_id
+    FROM (SELECT run_id, band, count() AS subjects FROM run_subjects WHERE band != '' GROUP BY run_id, band)
+    GROUP BY run_id
 ) AS by_band ON totals.run_id = by_band.run_id
 """,
         "SELECT error_rate, validation_rate, cost_per_image_nano_usd, roi FROM run_ratios WHERE run_id = {run:String}",

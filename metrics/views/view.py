@@ -38,15 +38,15 @@ class View(NamedTuple):
     example: str
     parameters: dict[str, str] = {}
 
-    def statement(self) -> str:
-        """What makes the view, ended as a file."""
+    def statement(self, query: str) -> str:
+        """What makes the view of its query, ended as a file."""
         return (
             f"-- {self.purpose}\n-- A row: {self.grain}. Generated from metrics/ by `make docs`.\n"
-            f"CREATE OR REPLACE VIEW {self.name} AS\n{self.query()}\n"
+            f"CREATE OR REPLACE VIEW {self.name} AS\n{query}\n"
         )
 
     def query(self) -> str:
-        """The view's SELECT."""
+        """The view's SELECT, which may read other views."""
         return f"SELECT\n{listed(self.columns)}\n{self.source.strip()}"
 
 

@@ -30,6 +30,25 @@ SELECT
 FROM (SELECT *, answers_given, validated_receipt, validated_user, validated_expert, consensus_asked, consensus_agreed FROM results FINAL WHERE event_type = 'image.result') AS results
 LEFT JOIN (
     SELECT run_id, subject_id, countIf(verdict = 'confirmed') AS confirmed
-    FROM feedback_verdicts WHERE subject_kind = 'image' GROUP BY run_id, subject_id
+    FROM (
+        SELECT
+            run_id,
+            source_partition,
+            subject_kind,
+            subject_id,
+            question,
+            argMax(words.verdict, source_offset) AS verdict,
+            argMax(words.validator, source_offset) AS validator,
+            argMax(tuple(words.user_id), source_offset).1 AS user_id,
+            argMax(tuple(words.comment), source_offset).1 AS comment,
+            argMax(words.effective_ms, source_offset) AS effective_ms
+        FROM (
+            SELECT * FROM feedback FINAL
+            ORDER BY source_offset
+            LIMIT 1 BY run_id, source_partition, event_id
+        ) AS words
+        WHERE isNotNull(question) AND isNotNull(words.verdict)
+        GROUP BY run_id, source_partition, subject_kind, subject_id, question
+    ) AS feedback_verdicts WHERE subject_kind = 'image' GROUP BY run_id, subject_id
 ) AS said USING (run_id, subject_id)
 GROUP BY run_id, subject_id

@@ -80,4 +80,23 @@ FROM (
     FROM results FINAL
     ARRAY JOIN answers AS answer
 ) AS said
-LEFT JOIN feedback_verdicts AS word USING (run_id, source_partition, subject_kind, subject_id, question)
+LEFT JOIN (
+    SELECT
+        run_id,
+        source_partition,
+        subject_kind,
+        subject_id,
+        question,
+        argMax(words.verdict, source_offset) AS verdict,
+        argMax(words.validator, source_offset) AS validator,
+        argMax(tuple(words.user_id), source_offset).1 AS user_id,
+        argMax(tuple(words.comment), source_offset).1 AS comment,
+        argMax(words.effective_ms, source_offset) AS effective_ms
+    FROM (
+        SELECT * FROM feedback FINAL
+        ORDER BY source_offset
+        LIMIT 1 BY run_id, source_partition, event_id
+    ) AS words
+    WHERE isNotNull(question) AND isNotNull(words.verdict)
+    GROUP BY run_id, source_partition, subject_kind, subject_id, question
+) AS word USING (run_id, source_partition, subject_kind, subject_id, question)

@@ -88,10 +88,45 @@ FROM (
     GROUP BY run_id, value
 ) AS counted
 LEFT JOIN (
-    SELECT run_id, multiIf(isNull(context_score), '', context_score >= 60, 'rich', context_score >= 30, 'good', context_score >= 10, 'medium', context_score >= 0, 'poor', 'poor') AS value, count() AS late_events FROM run_late_results GROUP BY run_id, value
+    SELECT run_id, multiIf(isNull(context_score), '', context_score >= 60, 'rich', context_score >= 30, 'good', context_score >= 10, 'medium', context_score >= 0, 'poor', 'poor') AS value, count() AS late_events FROM (
+        SELECT
+            run_id,
+            source_partition,
+            tier,
+            model,
+            provider,
+            context_score,
+            task_type,
+            component_type,
+            variant,
+            source_offset
+        FROM (
+            SELECT run_id, source_partition, source_offset, tier, model, provider, context_score, task_type, component_type, variant, effective_ms < max(effective_ms) OVER (
+                PARTITION BY run_id, source_partition ORDER BY source_offset
+                ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) - 86400000 AS is_late
+            FROM (SELECT run_id, source_partition, source_offset, effective_ms, tier, model, provider, context_score, task_type, component_type, variant FROM results FINAL) AS r
+            INNER JOIN (
+                SELECT run_id, source_partition FROM results GROUP BY run_id, source_partition
+                HAVING max(effective_ms) - min(effective_ms) > 86400000
+            ) AS spanning USING (run_id, source_partition)
+        )
+        WHERE is_late
+    ) AS run_late_results GROUP BY run_id, value
 ) AS late USING (run_id, value)
 LEFT JOIN (
     SELECT run_id, band AS value,
         count() AS subjects
-    FROM run_subjects WHERE band != '' GROUP BY run_id, value
+    FROM (
+        SELECT
+            run_id,
+            source_partition,
+            event_type,
+            subject_id,
+            max(final AND status != 'failed') AS processed,
+            argMax(status, source_offset) = 'failed' AS failed,
+            countIf(status = 'success') > bitCount(groupBitOrIf(bitShiftLeft(toUInt16(1), tier), status = 'success')) AS reprocessed,
+            argMaxIf(multiIf(isNull(context_score), '', context_score >= 60, 'rich', context_score >= 30, 'good', context_score >= 10, 'medium', context_score >= 0, 'poor', 'poor'), source_offset, isNotNull(context_score)) AS band
+        FROM results FINAL
+        GROUP BY run_id, source_partition, event_type, subject_id
+    ) AS run_subjects WHERE band != '' GROUP BY run_id, value
 ) AS subjects USING (run_id, value)

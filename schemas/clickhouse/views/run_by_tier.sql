@@ -91,7 +91,30 @@ FROM (
     GROUP BY run_id, value
 ) AS counted
 LEFT JOIN (
-    SELECT run_id, tier AS value, count() AS late_events FROM run_late_results GROUP BY run_id, value
+    SELECT run_id, tier AS value, count() AS late_events FROM (
+        SELECT
+            run_id,
+            source_partition,
+            tier,
+            model,
+            provider,
+            context_score,
+            task_type,
+            component_type,
+            variant,
+            source_offset
+        FROM (
+            SELECT run_id, source_partition, source_offset, tier, model, provider, context_score, task_type, component_type, variant, effective_ms < max(effective_ms) OVER (
+                PARTITION BY run_id, source_partition ORDER BY source_offset
+                ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) - 86400000 AS is_late
+            FROM (SELECT run_id, source_partition, source_offset, effective_ms, tier, model, provider, context_score, task_type, component_type, variant FROM results FINAL) AS r
+            INNER JOIN (
+                SELECT run_id, source_partition FROM results GROUP BY run_id, source_partition
+                HAVING max(effective_ms) - min(effective_ms) > 86400000
+            ) AS spanning USING (run_id, source_partition)
+        )
+        WHERE is_late
+    ) AS run_late_results GROUP BY run_id, value
 ) AS late USING (run_id, value)
 LEFT JOIN (
     SELECT run_id, tier AS value,
@@ -99,5 +122,19 @@ LEFT JOIN (
         countIf(processed) AS processed_subjects,
         countIf(failed) AS failed_subjects,
         countIf(reprocessed) AS reprocessed_subjects
-    FROM run_subject_tiers GROUP BY run_id, value
+    FROM (
+        SELECT
+            run_id,
+            source_partition,
+            event_type,
+            subject_id,
+            tier,
+            max(status != 'failed') AS processed,
+            max(final AND status != 'failed') AS plan_done,
+            argMax(status, source_offset) = 'failed' AS failed,
+            countIf(status = 'success') > 1 AS reprocessed,
+            max(source_offset) AS last_offset
+        FROM results FINAL
+        GROUP BY run_id, source_partition, event_type, subject_id, tier
+    ) AS run_subject_tiers GROUP BY run_id, value
 ) AS subjects USING (run_id, value)

@@ -95,12 +95,38 @@ LEFT JOIN (
         toNullable(countIf(processed)) AS processed_subjects,
         toNullable(countIf(failed)) AS failed_subjects,
         toNullable(countIf(reprocessed)) AS reprocessed_subjects
-    FROM run_subject_tiers GROUP BY run_id, tier
+    FROM (
+        SELECT
+            run_id,
+            source_partition,
+            event_type,
+            subject_id,
+            tier,
+            max(status != 'failed') AS processed,
+            max(final AND status != 'failed') AS plan_done,
+            argMax(status, source_offset) = 'failed' AS failed,
+            countIf(status = 'success') > 1 AS reprocessed,
+            max(source_offset) AS last_offset
+        FROM results FINAL
+        GROUP BY run_id, source_partition, event_type, subject_id, tier
+    ) AS run_subject_tiers GROUP BY run_id, tier
     UNION ALL
     SELECT run_id, 'band', band,
         toNullable(count()) AS subjects,
         NULL AS processed_subjects,
         NULL AS failed_subjects,
         NULL AS reprocessed_subjects
-    FROM run_subjects WHERE band != '' GROUP BY run_id, band
+    FROM (
+        SELECT
+            run_id,
+            source_partition,
+            event_type,
+            subject_id,
+            max(final AND status != 'failed') AS processed,
+            argMax(status, source_offset) = 'failed' AS failed,
+            countIf(status = 'success') > bitCount(groupBitOrIf(bitShiftLeft(toUInt16(1), tier), status = 'success')) AS reprocessed,
+            argMaxIf(multiIf(isNull(context_score), '', context_score >= 60, 'rich', context_score >= 30, 'good', context_score >= 10, 'medium', context_score >= 0, 'poor', 'poor'), source_offset, isNotNull(context_score)) AS band
+        FROM results FINAL
+        GROUP BY run_id, source_partition, event_type, subject_id
+    ) AS run_subjects WHERE band != '' GROUP BY run_id, band
 ) AS subjects USING (run_id, label, label_value)

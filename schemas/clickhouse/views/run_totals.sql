@@ -94,13 +94,101 @@ LEFT JOIN (
         sumMap(mapFilter((name, n) -> n > 0, r.tables)) AS records
     FROM (SELECT *, answers_given, validated_receipt, validated_user, validated_expert, consensus_asked, consensus_agreed, toUnixTimestamp64Micro(event_time) >= (toUnixTimestamp64Milli(recorded_at) + 300001) * 1000 AS is_skewed FROM results FINAL) AS r GROUP BY run_id
 ) AS counted USING (run_id)
-LEFT JOIN (SELECT run_id, count() AS late_events FROM run_late_results GROUP BY run_id) AS late USING (run_id)
+LEFT JOIN (SELECT run_id, count() AS late_events FROM (
+    SELECT
+        run_id,
+        source_partition,
+        tier,
+        model,
+        provider,
+        context_score,
+        task_type,
+        component_type,
+        variant,
+        source_offset
+    FROM (
+        SELECT run_id, source_partition, source_offset, tier, model, provider, context_score, task_type, component_type, variant, effective_ms < max(effective_ms) OVER (
+            PARTITION BY run_id, source_partition ORDER BY source_offset
+            ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) - 86400000 AS is_late
+        FROM (SELECT run_id, source_partition, source_offset, effective_ms, tier, model, provider, context_score, task_type, component_type, variant FROM results FINAL) AS r
+        INNER JOIN (
+            SELECT run_id, source_partition FROM results GROUP BY run_id, source_partition
+            HAVING max(effective_ms) - min(effective_ms) > 86400000
+        ) AS spanning USING (run_id, source_partition)
+    )
+    WHERE is_late
+) AS run_late_results GROUP BY run_id) AS late USING (run_id)
 LEFT JOIN (
     SELECT run_id,
         count() AS subjects,
         countIf(processed) AS processed_subjects,
         countIf(failed) AS failed_subjects,
         countIf(reprocessed) AS reprocessed_subjects
-    FROM run_subjects GROUP BY run_id
+    FROM (
+        SELECT
+            run_id,
+            source_partition,
+            event_type,
+            subject_id,
+            max(final AND status != 'failed') AS processed,
+            argMax(status, source_offset) = 'failed' AS failed,
+            countIf(status = 'success') > bitCount(groupBitOrIf(bitShiftLeft(toUInt16(1), tier), status = 'success')) AS reprocessed,
+            argMaxIf(multiIf(isNull(context_score), '', context_score >= 60, 'rich', context_score >= 30, 'good', context_score >= 10, 'medium', context_score >= 0, 'poor', 'poor'), source_offset, isNotNull(context_score)) AS band
+        FROM results FINAL
+        GROUP BY run_id, source_partition, event_type, subject_id
+    ) AS run_subjects GROUP BY run_id
 ) AS subjects USING (run_id)
-LEFT JOIN run_feedback AS words USING (run_id)
+LEFT JOIN (
+    SELECT
+        run_id,
+        countIf(verdict = 'confirmed') AS confirmed,
+        countIf(verdict = 'rejected') AS rejected,
+        countIf(verdict = 'overridden') AS overridden,
+        countIf(rating = 1) AS thumbs_up,
+        countIf(rating = -1) AS thumbs_down,
+        countIf(verdict = 'confirmed' AND validator = 'receipt') AS validated_receipt,
+        countIf(verdict = 'confirmed' AND validator = 'user') AS validated_user,
+        countIf(verdict = 'confirmed' AND validator = 'expert') AS validated_expert
+    FROM (
+        SELECT run_id, verdict, validator, 0 AS rating FROM (
+            SELECT
+                run_id,
+                source_partition,
+                subject_kind,
+                subject_id,
+                question,
+                argMax(words.verdict, source_offset) AS verdict,
+                argMax(words.validator, source_offset) AS validator,
+                argMax(tuple(words.user_id), source_offset).1 AS user_id,
+                argMax(tuple(words.comment), source_offset).1 AS comment,
+                argMax(words.effective_ms, source_offset) AS effective_ms
+            FROM (
+                SELECT * FROM feedback FINAL
+                ORDER BY source_offset
+                LIMIT 1 BY run_id, source_partition, event_id
+            ) AS words
+            WHERE isNotNull(question) AND isNotNull(words.verdict)
+            GROUP BY run_id, source_partition, subject_kind, subject_id, question
+        ) AS feedback_verdicts
+        UNION ALL
+        SELECT run_id, '', '', rating FROM (
+            SELECT
+                run_id,
+                source_partition,
+                subject_kind,
+                subject_id,
+                argMax(words.rating, source_offset) AS rating,
+                argMax(tuple(words.user_id), source_offset).1 AS user_id,
+                argMax(tuple(words.comment), source_offset).1 AS comment,
+                argMax(words.effective_ms, source_offset) AS effective_ms
+            FROM (
+                SELECT * FROM feedback FINAL
+                ORDER BY source_offset
+                LIMIT 1 BY run_id, source_partition, event_id
+            ) AS words
+            WHERE isNull(question) AND isNotNull(words.rating)
+            GROUP BY run_id, source_partition, subject_kind, subject_id
+        ) AS feedback_ratings
+    )
+    GROUP BY run_id
+) AS words USING (run_id)

@@ -71,7 +71,26 @@ LEFT JOIN (
         SELECT DISTINCT assumeNotNull(results.vehicle_id) AS vehicle_id, run_id, subject_id
         FROM results FINAL WHERE event_type = 'image.result' AND isNotNull(results.vehicle_id)
     ) AS images
-    INNER JOIN feedback_verdicts AS verdicts USING (run_id, subject_id)
+    INNER JOIN (
+        SELECT
+            run_id,
+            source_partition,
+            subject_kind,
+            subject_id,
+            question,
+            argMax(words.verdict, source_offset) AS verdict,
+            argMax(words.validator, source_offset) AS validator,
+            argMax(tuple(words.user_id), source_offset).1 AS user_id,
+            argMax(tuple(words.comment), source_offset).1 AS comment,
+            argMax(words.effective_ms, source_offset) AS effective_ms
+        FROM (
+            SELECT * FROM feedback FINAL
+            ORDER BY source_offset
+            LIMIT 1 BY run_id, source_partition, event_id
+        ) AS words
+        WHERE isNotNull(question) AND isNotNull(words.verdict)
+        GROUP BY run_id, source_partition, subject_kind, subject_id, question
+    ) AS verdicts USING (run_id, subject_id)
     WHERE verdicts.subject_kind = 'image' AND verdicts.verdict = 'confirmed'
     GROUP BY vehicle_id
 ) AS said USING (vehicle_id)
