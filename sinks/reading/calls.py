@@ -3,7 +3,7 @@
 # ruff: noqa: S608 - these texts are made of this package's own constants; values are parameters
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from typing import Any, NamedTuple, TypeVar
@@ -15,7 +15,7 @@ from metrics.intelligence.models import NO_CALLS, Calls
 
 from .chosen import NAMED, OTHER, Chosen
 from .history import History
-from .rated import Ratings, ratings
+from .rated import Rated, among, ratings
 from .settled import HOUR, Standing, exact, once
 
 # Aliases of their own names: ClickHouse would take `latency_ms` in one column for the sum of another.
@@ -72,28 +72,29 @@ def calls(history: History, chosen: Chosen) -> dict[Key, Calls]:
     counted = {Key(*(row[name] for name in Key._fields)): _calls(row) for row in found}
     named = {name: {getattr(key, name) for key in counted} for name in Key._fields[1:]}
 
-    def key(some: Ratings) -> Key:
-        of = some.of
+    def key(of: Rated) -> Key:
         texts = (of.task_type, of.model, of.provider, of.task_complexity or "", of.user_type)
         return Key(of.day, *(text if text in named[name] else OTHER for name, text in zip(named, texts, strict=True)))
 
-    return _with_thumbs(counted, ((key(some), some) for some in rated), chosen)
+    return _with_thumbs(counted, ((key(of), of.rating, n) for of, n in rated))
 
 
-def _beside_ratings(history: History, chosen: Chosen, ask: Callable[[], Rows]) -> tuple[Rows, list[Ratings]]:
-    """What `ask` answers, and at the same time the ratings of the run or of all."""
+def _beside_ratings(
+    history: History, chosen: Chosen, ask: Callable[[], Rows]
+) -> tuple[Rows, Iterator[tuple[Rated, int]]]:
+    """What `ask` answers, and at the same time what people said of the chosen calls."""
     with ThreadPoolExecutor(1) as pool:
         rated = pool.submit(ratings, history, chosen.run)
-        return ask(), rated.result()
+        return ask(), among(rated.result(), chosen)
 
 
-def _with_thumbs(counted: dict[K, Calls], rated: Iterable[tuple[K, Ratings]], chosen: Chosen) -> dict[K, Calls]:
-    """Adds up the chosen of the ratings by what is counted."""
+def _with_thumbs(counted: dict[K, Calls], rated: Iterable[tuple[K, int, int]]) -> dict[K, Calls]:
+    """Adds up ratings (by what calls are counted, which, how many) with the calls."""
     up, down = Counter[K](), Counter[K]()
-    for key, some in rated:
-        thumbs = {1: up, -1: down}.get(some.of.rating)
+    for key, rating, n in rated:
+        thumbs = {1: up, -1: down}.get(rating)
         if thumbs is not None:
-            thumbs[key] += some.within(chosen)
+            thumbs[key] += n
     return {
         key: msgspec.structs.replace(some, thumbs_up=up[key], thumbs_down=down[key]) for key, some in counted.items()
     }
@@ -162,8 +163,8 @@ def variants(history: History, chosen: Chosen) -> dict[str, dict[str, Variant]]:
 
     sql = _VARIANTS.format(source=f"results FINAL {chosen.where('isNotNull(results.variant)')}")
     rows, rated = _beside_ratings(history, chosen, lambda: history.rows(sql, chosen.parameters()))
-    of_variants = (((some.of.task_type, some.of.variant), some) for some in rated if some.of.variant is not None)
-    counted = _with_thumbs({(row["task"], row["name"]): _calls(row) for row in rows}, of_variants, chosen)
+    of_variants = (((of.task_type, of.variant), of.rating, n) for of, n in rated if of.variant is not None)
+    counted = _with_thumbs({(row["task"], row["name"]): _calls(row) for row in rows}, of_variants)
     found: defaultdict[str, dict[str, Variant]] = defaultdict(dict)
     for row in rows:
         some = counted[row["task"], row["name"]]

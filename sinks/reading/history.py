@@ -12,7 +12,7 @@ from events.snapshots import State
 from sinks.client import address
 from sinks.errors import translated
 
-from .kept import Kept
+from .kept import UNNAMED, Kept
 
 T = TypeVar("T")
 
@@ -42,6 +42,20 @@ class Point(NamedTuple):
     spent_nano_usd: float
 
 
+class Part(NamedTuple):
+    """A part of a table: what it is called, and what it holds (`kept`)."""
+
+    name: str
+    uuid: UUID
+
+
+class Look(NamedTuple):
+    """The parts of `results` at a moment, and every run with each part that it stands in."""
+
+    parts: frozenset[Part]
+    runs: list[tuple[str, str]]
+
+
 class History:
     """Questions about what is stored. The reader's client is enough; threads may share it.
 
@@ -51,6 +65,8 @@ class History:
     def __init__(self, client: Client) -> None:
         self._client = client
         self._kept = Kept()
+        self.looked: Look | None = None
+        """What was found the last time, however long ago; None where its parts have no UUIDs."""
 
     def rows(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
         """A query's rows as dicts; `{name:Type}` in `sql` takes its value from `parameters`."""
@@ -69,20 +85,28 @@ class History:
         """The run minute by minute, oldest first, as its snapshots said; a finished run's ends with its last result."""
         return [Point(**row) for row in self.rows(_COURSE, {"run": run_id})]
 
-    def parts(self) -> list[tuple[str, str]]:
-        """Every run with results, and a part that some of them stand in."""
-        return [(row["run_id"], row["part"]) for row in self.rows(_PARTS)]
+    def parts(self, *tables: str) -> frozenset[Part]:
+        """The parts of these tables. ClickHouse has them at hand: it takes half as long as to look where runs stand."""
+        sql = " UNION ALL ".join(_PARTS.format(table) for table in tables)
+        return frozenset(Part(**row) for row in self.rows(sql))
+
+    def look(self) -> Look:
+        """Where the runs stand now, which is asked again only where parts came or went."""
+        last = self.looked
+        if last is not None and self.parts("results") == last.parts:
+            return last
+        rows = self.rows(_RUNS_IN_PARTS)
+        parts = frozenset(Part(row["name"], row["uuid"]) for row in rows)
+        found = Look(parts, [(row["run_id"], row["name"]) for row in rows])
+        self.looked = None if any(part.uuid == UNNAMED for part in parts) else found
+        return found
 
     def kept(self, about: Hashable, ask: Callable[[], T], *others: str) -> T:
         """What `ask` answers out of `results` and `others`; kept while their parts are the same (`kept.Kept`).
 
         Nobody may change an answer.
         """
-        return self._kept.answer(about, lambda: self._contents(others), ask)
-
-    def _contents(self, others: tuple[str, ...]) -> set[UUID]:
-        tables = [_CONTENTS, *(f"SELECT '' AS run_id, _part_uuid AS uuid FROM {name} GROUP BY uuid" for name in others)]  # noqa: S608 - names of tables
-        return {row["uuid"] for row in self.rows(" UNION ALL ".join(tables))}
+        return self._kept.answer(about, lambda: {part.uuid for part in self.parts("results", *others)}, ask)
 
     def runs(self, limit: int = 1_000) -> list[Run]:
         """Runs with a result, a plan or a snapshot, the one with the latest record first."""
@@ -110,9 +134,11 @@ MOST_NAMED = 100
 """Runs that a question names; where more are unsettled, all are counted anew."""
 _SUMS = """count() AS results, countIf(status = 'failed') AS failed, ifNull(sum(cost_nano_usd), 0) AS cost_nano_usd,
         min(effective_ms) AS first_ms, max(effective_ms) AS last_ms"""
-_PARTS = "SELECT run_id, _part AS part FROM results GROUP BY run_id, part"
-_CONTENTS = "SELECT toString(run_id) AS run_id, _part_uuid AS uuid FROM results GROUP BY run_id, uuid"
-"""By runs as well, so that a projection has it."""
+_PARTS = "SELECT _part AS name, _part_uuid AS uuid FROM {} GROUP BY name, uuid"
+"""By nothing else: so ClickHouse reads no row, and plans for none of the projections."""
+_RUNS_IN_PARTS = """
+SELECT toString(run_id) AS run_id, _part AS name, _part_uuid AS uuid FROM results GROUP BY run_id, name, uuid
+"""
 _LEVEL = 3
 
 

@@ -14,7 +14,7 @@ That is so in any database and of any server; a part's name comes back once its 
 """
 
 MOST_KEPT = 32
-_UNNAMED = UUID(int=0)
+UNNAMED = UUID(int=0)
 """Of parts that were written before the migration: nothing is kept that is made of one."""
 
 
@@ -38,7 +38,7 @@ class Kept:
                 self._answers.move_to_end(about)
                 return cast("T", kept)
         found = ask()
-        if _UNNAMED not in before and frozenset(look()) == before:
+        if UNNAMED not in before and frozenset(look()) == before:
             with self._lock:
                 self._answers[about] = (before, found)
                 self._answers.move_to_end(about)

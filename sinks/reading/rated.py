@@ -4,7 +4,7 @@
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from typing import Any, NamedTuple
 
@@ -37,15 +37,18 @@ class Ratings(NamedTuple):
     of: Rated
     moments_ms: Sequence[int]
 
-    def within(self, chosen: Chosen) -> int:
-        """How many of these calls are among the chosen."""
-        for name, wanted in chosen._replace(start=None, end=None)._asdict().items():
-            if wanted is not None and wanted != getattr(self.of, name):
-                return 0
-        given = chosen.parameters()
-        first = bisect_left(self.moments_ms, given["start"]) if "start" in given else 0
-        last = bisect_left(self.moments_ms, given["end"]) if "end" in given else len(self.moments_ms)
-        return max(0, last - first)
+
+def among(rated: Iterable[Ratings], chosen: Chosen) -> Iterator[tuple[Rated, int]]:
+    """How many of them are of the chosen calls; those of which none are left out."""
+    given = chosen.parameters()
+    start, end = given.pop("start", None), given.pop("end", None)
+    wanted = [(Rated._fields.index(name), value) for name, value in given.items()]
+    for of, moments_ms in rated:
+        if all(of[place] == value for place, value in wanted):
+            first = 0 if start is None else bisect_left(moments_ms, start)
+            last = len(moments_ms) if end is None else bisect_left(moments_ms, end)
+            if first < last:
+                yield of, last - first
 
 
 def ratings(history: History, run: str | None) -> list[Ratings]:
@@ -58,7 +61,7 @@ def ratings(history: History, run: str | None) -> list[Ratings]:
 
 def sought(history: History, run: str | None) -> list[Ratings]:
     """The same as the tables have them at this moment. Raises ClickHouseError."""
-    return exact(history, lambda standing: _asked(history, run, standing))
+    return exact(history, lambda standing: _asked(history, run, standing), history.look())
 
 
 def _asked(history: History, run: str | None, standing: Standing | None) -> list[Ratings]:

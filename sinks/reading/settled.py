@@ -6,13 +6,13 @@ its results can be read as they stand. Every other run is counted through FINAL.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, NamedTuple, TypeVar
 
 from metrics.fold.bands import band_sql
 
 from .chosen import Chosen
-from .history import MOST_NAMED, History, merged
+from .history import MOST_NAMED, History, Look, merged
 
 T = TypeVar("T")
 
@@ -31,37 +31,49 @@ _UNSETTLED = "results.run_id IN {unsettled:Array(String)}"
 
 
 class Standing(NamedTuple):
-    """By one look at the parts, which runs are not settled; nothing is said of runs in other parts than these."""
+    """By one look at the parts: those that settled runs stand in, and which runs are not settled."""
 
     parts: list[str]
     unsettled: list[str]
 
 
-def exact(history: History, ask: Callable[[Standing | None], T]) -> T:
+def exact(history: History, ask: Callable[[Standing | None], T], look: Look | None = None) -> T:
     """What `ask` answers, who is told where the runs stand; None where all results have to be counted through FINAL.
 
-    Asked again where a part that it was told of is gone by then: a part's name comes back only where its table was
-    made anew, so those that are there before and after were there in between. Raises ClickHouseError.
+    It is told what was last seen, and the answer holds if that is so afterwards: a part with the same UUID was there in
+    between. Otherwise it is asked again. A dear question gives a `look` that is new. Raises ClickHouseError.
     """
-    rows = history.parts()
+    last = None if look else history.looked
+    look = look or (last if last and _standing(last) else history.look())
     for _ in range(_TRIES):
-        standing = _standing(rows)
+        standing = _standing(look)
         if standing is None:
             break
         found = ask(standing)
-        rows = history.parts()
-        if {part for _, part in rows}.issuperset(standing.parts):
+        now = history.look()
+        if _held(look, standing, now, remembered=look is last):
             return found
+        look = now
     return ask(None)
 
 
-def _standing(rows: Sequence[tuple[str, str]]) -> Standing | None:
+def _held(look: Look, standing: Standing, now: Look, *, remembered: bool) -> bool:
+    """Whether its parts are there still, so that the answer is no older than the question.
+
+    Of what was `remembered` runs may have moved before it was asked, so nothing may have: neither into another part
+    nor out of FINAL's sight. A part's name comes back only where its table was made anew.
+    """
+    parts = {part for part in look.parts if part.name in standing.parts}
+    return parts <= now.parts and (not remembered or _standing(now) == standing)
+
+
+def _standing(look: Look) -> Standing | None:
     parts_of: defaultdict[str, list[str]] = defaultdict(list)
-    for run_id, part in rows:
+    for run_id, part in look.runs:
         parts_of[run_id].append(part)
-    parts = {part for _, part in rows}
-    unsettled = [run_id for run_id, found in parts_of.items() if len(found) > 1 or not merged(found[0])]
-    return None if max(len(parts), len(unsettled)) > MOST_NAMED else Standing(sorted(parts), unsettled)
+    unsettled = sorted(run_id for run_id, found in parts_of.items() if len(found) > 1 or not merged(found[0]))
+    parts = sorted({found[0] for run_id, found in parts_of.items() if len(found) == 1 and merged(found[0])})
+    return None if max(len(parts), len(unsettled)) > MOST_NAMED else Standing(parts, unsettled)
 
 
 def once(chosen: Chosen, standing: Standing | None, *also: str) -> tuple[list[str], dict[str, Any]]:

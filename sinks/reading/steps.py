@@ -1,6 +1,6 @@
 """What is stored of subjects, call by call and answer by answer: what a lineage is made of.
 
-Asked in three narrow statements and put together here: the same by windows and joins takes the engine longer
+Asked in narrow statements, two at a time, and put together here: the same by windows and joins takes the engine longer
 to plan than to read (docs/decisions/0063).
 """
 
@@ -81,14 +81,10 @@ def steps_of(history: History, subjects: Collection[Subject]) -> list[Step]:
     """
     given = {"ids": sorted({subject_id for _, subject_id in subjects})}
     with ThreadPoolExecutor(2) as pool:
-        records, words = pool.map(lambda sql: history.rows(sql, given), (CALLS, _WORDS))
-    said = {_asked(row): row for row in _firsts(words) if row["question"] is not None and row["verdict"] is not None}
-    firsts = {(*_identity(row), row["source_offset"]) for row in _firsts([*records, *_elsewhere(history, records)])}
-    calls = [
-        row
-        for row in _firsts(records)
-        if (*_identity(row), row["source_offset"]) in firsts and _subject(row) in subjects
-    ]
+        found = pool.map(lambda sql: history.rows(sql, given), (CALLS, _WORDS))
+        records, words = pool.map(lambda table, rows: _counting(history, table, rows), _TABLES, found)
+    said = {_asked(row): row for row in words if row["question"] is not None and row["verdict"] is not None}
+    calls = [row for row in records if _subject(row) in subjects]
     calls.sort(key=lambda row: (row["effective_ms"], row["source_partition"], row["source_offset"]))
     return [
         msgspec.convert({**call, **place, **answer, **_verdict(said.get(_asked({**call, **answer})))}, Step)
@@ -97,19 +93,25 @@ def steps_of(history: History, subjects: Collection[Subject]) -> list[Step]:
     ]
 
 
-def _elsewhere(history: History, records: Sequence[Row]) -> Sequence[Row]:
+def _counting(history: History, table: str, rows: Sequence[Row]) -> list[Row]:
+    """Of these records those that are the first of their events, in the order of offsets."""
+    firsts = {(*_identity(row), row["source_offset"]) for row in _firsts([*rows, *_elsewhere(history, table, rows)])}
+    return [row for row in _firsts(rows) if (*_identity(row), row["source_offset"]) in firsts]
+
+
+def _elsewhere(history: History, table: str, rows: Sequence[Row]) -> Sequence[Row]:
     """Where else the same events stand: a first record about another subject makes the event that one's.
 
-    A part that was merged has an event once. One that was seen to hold all of them is not looked at again, which in a
-    store at rest leaves parts that hold next to nothing of the same time.
+    A part of results that was merged has an event once. One that was seen to hold all of them is not looked at again,
+    which in a store at rest leaves parts that hold next to nothing of the same time. A merge leaves every word.
     """
-    if not records:
+    if not rows:
         return []
     seen: defaultdict[tuple[str, int, str], set[str]] = defaultdict(set)
-    for row in records:
-        seen[_identity(row)] |= {row["_part"]} if merged(row["_part"]) else set()
+    for row in rows:
+        seen[_identity(row)] |= {row["_part"]} if table == "results" and merged(row["_part"]) else set()
     given: dict[str, Any] = {"events": sorted(seen), "parts": sorted(set.intersection(*seen.values()))}
-    return history.rows(_ELSEWHERE, given)
+    return history.rows(_ELSEWHERE.format(table), given)
 
 
 def _firsts(rows: Iterable[Row]) -> list[Row]:
@@ -169,6 +171,7 @@ def _verdict(word: Row | None) -> dict[str, str | None]:
 
 _NO_VERDICT: dict[str, str | None] = {"verdict": None, "verdict_by": None}
 
+_TABLES = ("results", "feedback")
 _OF_SUBJECTS = "identity(subject_id) IN {ids:Array(String)}"
 """Through `identity`: for the bare name the bloom filter of every granule would be read, beside the projection."""
 # Every column of it stands in the projection `steps_of_subjects`, or that is not used.
@@ -178,14 +181,12 @@ FROM results WHERE {_OF_SUBJECTS} ORDER BY effective_ms, source_partition, sourc
 """  # noqa: S608 - made of this module's own constants
 
 _ELSEWHERE = """
-SELECT run_id, source_partition, event_id, source_offset FROM results
-WHERE (run_id, source_partition, event_id) IN {events:Array(Tuple(String, UInt32, String))}
-    AND _part NOT IN {parts:Array(String)}
+SELECT run_id, source_partition, event_id, source_offset FROM {}
+WHERE (run_id, source_partition, event_id) IN {{events:Array(Tuple(String, UInt32, String))}}
+    AND _part NOT IN {{parts:Array(String)}}
 """
 
-# All records of the events that say something of these subjects: a repeat is no newer word, of whomever it speaks.
 _WORDS = """
-SELECT run_id, source_partition, event_id, source_offset, subject_kind, subject_id, question, verdict, validator
-FROM feedback WHERE (run_id, source_partition, event_id) IN (
-    SELECT run_id, source_partition, event_id FROM feedback WHERE subject_id IN {ids:Array(String)})
+SELECT run_id, source_partition, event_id, source_offset, subject_kind, subject_id, question, verdict, validator, _part
+FROM feedback WHERE subject_id IN {ids:Array(String)}
 """

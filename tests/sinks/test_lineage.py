@@ -66,9 +66,12 @@ def test_an_image_to_its_rows(told: Any) -> None:
     assert (failed.status, failed.error, failed.holds) == ("failed", "timeout: slow", False)
 
 
-def test_a_word_said_again_after_a_newer_one_is_still_the_older_one(told: Any, store: Any) -> None:
+@pytest.mark.parametrize("merged", [False, True])
+def test_a_word_said_again_after_a_newer_one_is_still_the_older_one(told: Any, store: Any, merged: bool) -> None:
     stored(store.client, "feedback", [{**WORD, "verdict": "rejected", "event_id": "e"}], first_offset=7)  # a repeat
     stored(store.client, "feedback", [{**WORD, "image_id": "two", "verdict": "overridden"}], first_offset=8)
+    if merged:  # which leaves the repeats of a word where they are
+        store.client.command("OPTIMIZE TABLE feedback FINAL")
     for image_id in ("im:1 ü", "two"):
         by_view = "SELECT verdict FROM feedback_verdicts WHERE subject_id = {id:String} AND question = 'angle'"
         latest = [row["verdict"] for row in told.rows(by_view, {"id": image_id})] or [None]

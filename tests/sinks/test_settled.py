@@ -139,7 +139,7 @@ def agree(store: Store, *asked: int) -> Calls:
 
 
 def stands(store: Store) -> Standing:
-    found = settled._standing(store.history.parts())
+    found = settled._standing(store.history.look())
     assert found is not None
     return found
 
@@ -185,7 +185,7 @@ def test_what_moves_meanwhile_is_asked_again(resting: Store) -> None:
                 change()
             return len(told)
 
-        assert settled.exact(resting.history, ask) == len(told)
+        assert settled.exact(resting.history, ask, resting.history.look()) == len(told)
         return told
 
     def replaced() -> None:
@@ -193,6 +193,7 @@ def test_what_moves_meanwhile_is_asked_again(resting: Store) -> None:
         merge(resting)
 
     assert len(after(lambda: stored(resting.client, "results", made(3, range(3)), first_offset=90), 1)) == 1
+    merge(resting)
     first, second = after(replaced, 1)
     assert first is not None
     assert second is not None
@@ -200,10 +201,40 @@ def test_what_moves_meanwhile_is_asked_again(resting: Store) -> None:
     assert [standing is None for standing in after(replaced, 9)] == [False, False, False, True]
 
 
+def test_what_was_seen_before_is_told_while_it_holds(resting: Store) -> None:
+    """Nobody looks before the question; what moved since the last one is found afterwards."""
+    stored(resting.client, "results", made(1, range(30)))
+    merge(resting)
+    told: list[Standing | None] = []
+    history = History(resting.client)
+
+    def unsettled() -> list[list[str]]:
+        told.clear()
+        settled.exact(history, told.append)
+        return [standing.unsettled for standing in told if standing is not None]
+
+    assert unsettled() == [[]]
+    stored(resting.client, "results", made(2, range(0, 9, 3)), first_offset=100)
+    assert unsettled() == [[], ["r"]]
+    stored(resting.client, "results", made(3, range(0, 9, 3)), first_offset=200)
+    assert unsettled() == [["r"]]  # it is counted through FINAL, wherever it stands
+    stored(resting.client, "results", made(4, range(500, 503), ("u",)), first_offset=300)
+    assert unsettled() == [["r"], ["r", "u"]]
+    merge(resting)
+    assert unsettled() == [["r", "u"], []]
+    assert agree(resting, 0).calls == 33
+
+    resting.client.command("TRUNCATE TABLE results")
+    stored(resting.client, "results", made(5, range(30)))
+    merge(resting)
+    assert unsettled() == [[], []]
+    assert agree(resting, 0).calls == 30
+
+
 def test_more_runs_that_do_not_rest_than_a_question_names(resting: Store) -> None:
     many = [image(str(n), run_id=f"run-{n:03}", model="m", cost_usd=0.5) for n in range(103)]
     stored(resting.client, "results", [*many, *many])
-    assert settled._standing(resting.history.parts()) is None
+    assert settled._standing(resting.history.look()) is None
     assert sum(calls(resting.history, Chosen()).values(), NO_CALLS).calls == 103
 
 
