@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from events.snapshots import RunMetrics
+from events.topics import BY_NAME
 from imageledger.errors import CannotCompare
 from metrics.fold import wire
 from metrics.fold.groups import FAMILIES, LABELS, SUMMED, TOTALS
 from metrics.fold.partition import TOPICS
+from sinks.loading.sources import SOURCES
 from sinks.reading import witness
 from streams.cluster import Cluster
 from streams.offline import prefixes
@@ -65,10 +67,11 @@ class SqlWitness:
         """Rows that are not what their record says, of everything that the sink has stored; the first _ROWS_NAMED."""
         found: list[Difference] = []
         stored = await self._stored()
-        for topic in TOPICS:
+        for topic in (source.topic for source in SOURCES):
             for partition, end in sorted((at[1], end) for at, end in stored.items() if at[0] == topic):
                 check = self._sql.rows(None, topic, partition)
-                async for records in prefixes.prefix(self._cluster, topic, partition, end):
+                whole = "compact" not in BY_NAME[topic].cleanup
+                async for records in prefixes.prefix(self._cluster, topic, partition, end, whole=whole):
                     for row in await asyncio.to_thread(check.differences, records, records[-1].offset + 1):
                         values: dict[Witness, Any] = {"sql": row.what}
                         at = At(topic, partition, row.offset)

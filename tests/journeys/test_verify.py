@@ -47,17 +47,19 @@ def test_everything_is_equal_under_load(stack: Stack, backfilled: dict[str, Any]
 
 
 @contextmanager
-def row_altered(stack: Stack, to: str, and_back: str) -> Iterator[tuple[int, int]]:
+def row_altered(
+    stack: Stack, to: str, and_back: str, table: str = "results", of: str = "cost_nano_usd > 0", nth: int = 40
+) -> Iterator[tuple[int, int]]:
     """One stored row with other columns (`REPLACE` clauses); its partition and offset."""
     with stack.clickhouse() as client:
         found = client.query(
-            "SELECT source_partition, source_offset FROM results FINAL WHERE run_id = {run:String} "
-            "AND cost_nano_usd > 0 ORDER BY source_partition, source_offset LIMIT 1 OFFSET 40",
+            f"SELECT source_partition, source_offset FROM {table} FINAL WHERE run_id = {{run:String}} "
+            f"AND {of} ORDER BY source_partition, source_offset LIMIT 1 OFFSET {nth}",
             {"run": BACKFILL},
         )
         [(partition, offset)] = found.result_rows
         at = f"source_partition = {partition} AND source_offset = {offset}"
-        alter = "INSERT INTO results SELECT * REPLACE ({}) FROM results FINAL WHERE "
+        alter = f"INSERT INTO {table} SELECT * REPLACE ({{}}) FROM {table} FINAL WHERE "
         client.command(alter.format(to) + at)
         try:
             yield partition, offset
@@ -80,17 +82,23 @@ def test_an_altered_row_in_clickhouse_is_named_with_its_offset(stack: Stack, bac
     assert {figure.rpartition(".")[2] for figure in differences} == {"cost_nano_usd"}
 
 
-def test_a_row_whose_text_was_altered_is_named_when_rows_are_looked_at(
+def test_rows_whose_text_was_altered_are_named_when_rows_are_looked_at(
     stack: Stack, backfilled: dict[str, Any]
 ) -> None:
-    """Nothing that is counted says that the record's source was another: that row is the one difference."""
-    alter = "concat(source, '!') AS source", "substring(source, 1, length(source) - 1) AS source"
-    with row_altered(stack, *alter) as (partition, offset):
+    """Nothing that is counted says that a source, an answer's question or a plan's name was another."""
+    columns = "arrayMap(a -> tuple({}, a.2, a.3, a.4, a.5, a.6, a.7, a.8), answers) AS answers, {} AS source"
+    longer, as_before = "concat({}, '!')", "trim(TRAILING '!' FROM assumeNotNull({}))"
+    result = [columns.format(to.format("a.1"), to.format("source")) for to in (longer, as_before)]
+    plan = [to.format("name") + " AS name" for to in (longer, as_before)]
+    declared = "event_type = 'run.declared'"
+    with row_altered(stack, *result) as at, row_altered(stack, *plan, "runs", declared, 0) as declared_at:
         done = stack.run("verify", "--rows", "--json")
     assert done.returncode == 1, done.stderr
-    [difference] = json.loads(done.stdout)["differences"]
-    assert difference["offsets"] == [["results", partition, offset]]
-    assert "source: " in difference["explanation"]
+    found = {tuple(one["offsets"][0]): one["explanation"] for one in json.loads(done.stdout)["differences"]}
+    assert found.keys() == {("results", *at), ("runs", *declared_at)}
+    assert "source: " in found["results", *at]
+    assert "answers: " in found["results", *at]
+    assert found["runs", *declared_at].startswith("name: ")
 
 
 @pytest.mark.parametrize("words", [("--run", "no such run"), ("--wait", "-1")])
