@@ -2,7 +2,7 @@
 
 # ruff: noqa: S608 - offsets are integers, names are our own, texts are quoted
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, Literal, NamedTuple
 
 import pyarrow as pa
@@ -46,13 +46,23 @@ class RowCheck:
 
     Args:
         run_id: None for all runs. With one, only what counters are made of is compared: it explains a figure.
+        without: runs whose records are passed over.
     """
 
-    def __init__(self, client: Client, prefix: str, run_id: str | None, topic: Name, partition: int) -> None:
+    def __init__(
+        self,
+        client: Client,
+        prefix: str,
+        run_id: str | None,
+        topic: Name,
+        partition: int,
+        without: Collection[str] = frozenset(),
+    ) -> None:
         self._client = client
         self._topic = topic
         self._full = full_name(topic, prefix)
         self._run_id = run_id
+        self._without = without
         self._partition = partition
         self._source = next(source for source in SOURCES if source.topic == topic)
         self._is_whole = "compact" not in BY_NAME[topic].cleanup
@@ -91,7 +101,7 @@ class RowCheck:
                 if event in self._ids:
                     continue
                 self._ids.add(event)
-            if self._run_id in (None, row["run_id"]):
+            if self._run_id in (None, row["run_id"]) and row["run_id"] not in self._without:
                 rows[row["source_offset"]] = {name: _plain(row[name]) for name in self._compared(list(row))}
         return rows
 

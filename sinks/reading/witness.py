@@ -6,7 +6,7 @@ The views' own statements are asked, with the tables they read cut off: the form
 # ruff: noqa: S608 - offsets are integers, names are quoted here, and the rest is this package's own text
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Literal
 
 from aiokafka.admin import AIOKafkaAdminClient
@@ -16,6 +16,7 @@ from events.topics import Name, full_name
 from metrics.fold.counters import ADDITIVE, FEEDBACK_COUNTERS, SUBJECT_COUNTERS, add_counters
 from metrics.fold.groups import LABELS, SUMMED, TOTALS, Group
 from metrics.views.view import WITH_COUNTS
+from sinks import retention
 from sinks.client import address
 from sinks.errors import translated
 from sinks.schema.migrations import SCHEMAS
@@ -74,9 +75,21 @@ class Sql:
                     found[row["run_id"]][group] = _flat(row)
         return found
 
-    def rows(self, run_id: str | None, topic: Name, partition: int) -> RowCheck:
-        """For comparing the rows of a run's records, or of all, with these records."""
-        return RowCheck(self._client, self._prefix, run_id, topic, partition)
+    def forgotten(self, run_ids: Collection[str]) -> set[str]:
+        """Those of these runs of which no table has anything: `sinks.retention` forgets whole runs."""
+        found = set(run_ids)
+        run_ids = sorted(found)
+        for at in range(0, len(run_ids), _RUNS_A_QUERY):
+            for table in retention.TABLES:
+                query = f"SELECT DISTINCT toString(run_id) FROM {table} WHERE run_id IN {{runs:Array(String)}}"
+                with translated(address(self._client)):
+                    answer = self._client.query(query, {"runs": run_ids[at : at + _RUNS_A_QUERY]})
+                found -= {row[0] for row in answer.result_rows}
+        return found
+
+    def rows(self, run_id: str | None, topic: Name, partition: int, without: Collection[str] = frozenset()) -> RowCheck:
+        """For comparing the rows of a run's records, or of all but some, with these records."""
+        return RowCheck(self._client, self._prefix, run_id, topic, partition, without)
 
 
 def _flat(row: Mapping[str, Any]) -> dict[str, int]:

@@ -1,6 +1,8 @@
 """`imageledger verify` as an operator calls it: at rest, under load, and after a row was altered by hand."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -8,7 +10,10 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from confluent_kafka import Producer
 from live_stack import BACKFILL, Stack, environment, eventually
+
+from sinks import retention
 
 LOAD = "load"
 
@@ -99,6 +104,48 @@ def test_rows_whose_text_was_altered_are_named_when_rows_are_looked_at(
     assert "source: " in found["results", *at]
     assert "answers: " in found["results", *at]
     assert found["runs", *declared_at].startswith("name: ")
+
+
+@pytest.fixture
+def forgotten(stack: Stack) -> Iterator[str]:
+    """A run of which ClickHouse has nothing, as after `imageledger cleanup`; and what it had is put back."""
+    run = "long ago"
+    producer = Producer({"bootstrap.servers": stack.endpoints()["kafka"]})
+    seen = {"event_type": "image.result", "event_time": "2026-01-02T03:04:05Z", "status": "success", "run_id": run}
+    for number in range(3):
+        producer.produce(
+            "imageledger.results", json.dumps({**seen, "event_id": f"e{number}", "image_id": f"i{number}"})
+        )
+    assert producer.flush(60) == 0
+    eventually(lambda: stack.metrics("long%20ago")["totals"].get("results") == 3, "they are counted")
+    sink = int(stack.endpoints()["pids"]["sink"])
+    with stack.clickhouse() as client:
+        rows = "SELECT {} FROM results FINAL WHERE run_id = 'long ago'"
+        eventually(lambda: client.query(rows.format("count()")).first_row == (3,), "they are stored")
+        kept = client.raw_query(rows.format("*"), fmt="Native")
+        os.kill(sink, signal.SIGSTOP)  # a run that is cleaned up has no snapshot any more; this one would have
+        try:
+            retention.forget(client, [run])
+            yield run
+            client.raw_insert("results", insert_block=kept, fmt="Native")
+        finally:
+            os.kill(sink, signal.SIGCONT)
+
+
+def test_a_run_that_was_forgotten_is_noted_and_no_difference(
+    stack: Stack, backfilled: dict[str, Any], forgotten: str
+) -> None:
+    done = stack.run("verify", "--rows", "--json")
+    assert done.returncode == 0, done.stdout
+    verdict = json.loads(done.stdout)
+    assert [note for note in verdict["notes"] if forgotten in note and "imageledger cleanup" in note]
+    with stack.clickhouse() as client:  # one word that is left of it, and it is no forgotten run any more
+        left = "INSERT INTO feedback (run_id, event_id, source_topic) VALUES ('long ago', 'left', 'x')"
+        client.command(left)
+        done = stack.run("verify", "--run", forgotten, "--json")
+        client.command("ALTER TABLE feedback DELETE WHERE event_id = 'left'", settings={"mutations_sync": 2})
+    assert done.returncode == 1
+    assert {one["run_id"] for one in json.loads(done.stdout)["differences"]} == {forgotten}
 
 
 @pytest.mark.parametrize("words", [("--run", "no such run"), ("--wait", "-1")])
