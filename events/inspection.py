@@ -24,7 +24,7 @@ _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _PATH = re.compile(r" - at `(.*)`$")
 _NAMED = re.compile(r"missing required field `(.*?)`")
 _AT_BYTE = re.compile(r"\(byte (\d+)\)$")
-_HUGE = re.compile(rb"\d[eE]\+?\d{3,}|\d{309,}")
+_HUGE = re.compile(rb"\d[eE]\+?\d{3,}|(?<!\d)\d{309,}")  # from where digits begin: else each would be a beginning
 _TEXT_LENGTH, _PATH_LENGTH = 300, 100
 """Of a complaint that quotes the value so much is kept, and of its end, where the path stands."""
 _LONE = "a lone surrogate"

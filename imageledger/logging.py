@@ -17,6 +17,7 @@ def configure(level: str) -> None:
     for chatty in ("aiokafka", "faust", "mode", "urllib3", "httpx"):
         logging.getLogger(chatty).setLevel(max(logging.WARNING, root.level))
     logging.getLogger("aiokafka.consumer.group_coordinator").addFilter(is_final)
+    logging.getLogger("aiokafka").addFilter(is_not_said_again)
 
 
 def is_final(record: logging.LogRecord) -> bool:
@@ -25,6 +26,11 @@ def is_final(record: logging.LogRecord) -> bool:
     A Kafka that has just been made has no coordinator for the first seconds; one that stays away is said by the client.
     """
     return not any(getattr(about, "retriable", False) for about in record.args or ())
+
+
+def is_not_said_again(record: logging.LogRecord) -> bool:
+    """Not aiokafka's line on each address where no broker answers at the start: it raises then, and we say it once."""
+    return not str(record.msg).startswith('Unable connect to "')
 
 
 def _lines() -> logging.Formatter:

@@ -61,6 +61,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     host: Annotated[str, Meta(description="address that the dashboard listens on")] = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65535, description="port that the dashboard listens on")] = 8400
     workers: Annotated[int, Meta(ge=1, le=64, description="Faust workers that `imageledger up` starts")] = 1
+    snapshot_seconds: Annotated[
+        int,
+        Meta(ge=1, le=5, description="seconds between two looks at a run: its snapshot, and what its alerts decide"),
+    ] = 1
     pictures: Annotated[
         Path | None, Meta(description="folder of the images that a result's page may show; empty: none are shown")
     ] = None

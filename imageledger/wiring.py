@@ -113,6 +113,7 @@ def run_worker(settings: Settings, slot: int, *, wait_s: float = 0.0) -> None:
         data_dir=settings.data,
         prefix=cluster.prefix,
         slot=workers.slot_name(slot),
+        snapshot_every_s=settings.snapshot_seconds,
     )
     deadline = time.monotonic() + wait_s
     while True:

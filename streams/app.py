@@ -3,6 +3,7 @@
 import asyncio
 import faulthandler
 import gc
+import itertools
 import logging
 import os
 import signal
@@ -57,6 +58,7 @@ class WorkerSettings:
     over without a rebalance; two at a time fence each other off. `session_timeout_s`: how long a dead worker keeps its
     partitions when its slot stays empty; a broker's `group.min.session.timeout.ms` is 6 s unless set lower. `security`:
     aiokafka's own arguments for TLS and SASL. `stalled_after_ms`: without progress for so long the watchdog ends it.
+    `snapshot_every_s`: whole seconds between two looks at the runs.
     """
 
     bootstrap: str
@@ -67,6 +69,7 @@ class WorkerSettings:
     session_timeout_s: float = 6.0
     stalled_after_ms: int = PATIENCE_MS
     clock: Clock = system_clock
+    snapshot_every_s: int = 1
 
 
 def run_worker(settings: WorkerSettings, stages: Sequence[StageSetup[Any]] = (COMBINE, RUNS)) -> NoReturn:
@@ -168,12 +171,13 @@ class _Worker:
     async def _each_second(self) -> None:
         """Ticks, the status and the watchdog: the edge where clocks are read."""
         watchdog = Watchdog(self._watched, self._settings.stalled_after_ms)
-        while True:
+        for second in itertools.count():
             # One that does not come round any more cannot end itself: a thread of the interpreter's own does.
             faulthandler.dump_traceback_later(2 * self._settings.stalled_after_ms / 1000, exit=True)
             now_ms = self._settings.clock()
-            for stage in self._stages:
-                stage.tick(now_ms)
+            if second % self._settings.snapshot_every_s == 0:
+                for stage in self._stages:
+                    stage.tick(now_ms)
             self._write_status()
             watchdog.look(time.monotonic_ns() // 1_000_000)
             await asyncio.sleep(1 - now_ms % 1000 / 1000)

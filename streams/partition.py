@@ -73,7 +73,7 @@ class Partition(Generic[P]):
         self._inbox.put_nowait(item)
 
     def tick(self, now_ms: int) -> None:
-        """A second has passed; one that is still waiting stands for this one too."""
+        """It is time for another look; one that is still waiting stands for this one too."""
         if self.ready and not self._tick_waits:
             self._tick_waits = True
             self._inbox.put_nowait(Tick(now_ms))

@@ -40,7 +40,7 @@ class Stage(Generic[P]):
             partition.put(event)
 
     def tick(self, now_ms: int) -> None:
-        """A second has passed."""
+        """It is time for another look."""
         for partition in self.partitions.values():
             partition.tick(now_ms)
 

@@ -39,7 +39,9 @@ def export(
         str | None, typer.Option("--from", help="Only what counts at or after this time (RFC 3339).")
     ] = None,
     end: Annotated[str | None, typer.Option("--to", help="Only what counts before this time.")] = None,
-    tier: Annotated[int | None, typer.Option(help="Only this tier.", min=0, max=15)] = None,
+    tier: Annotated[
+        int | None, typer.Option(help="Only this tier; of images: the highest reached.", min=0, max=15)
+    ] = None,
     model: Annotated[str | None, typer.Option(help="Only this model.")] = None,
     component_type: Annotated[str | None, typer.Option(help="Only this type of component.")] = None,
     provider: Annotated[str | None, typer.Option(help="Only this provider.")] = None,

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from imageledger.cli.context import DataOption, WaitOption, settings_of
+from imageledger.errors import SettingsError
 from imageledger.settings import Settings
 
 PortOption = Annotated[int | None, typer.Option(help="Port; without it the folder keeps its own.")]
@@ -22,15 +23,16 @@ def kafka(context: typer.Context, port: PortOption = None, data: DataOption = No
     from servers.kafka import server
     from servers.kafka.warmup import set_up_kafka
 
+    settings = _with_folder(settings_of(context, data))
     set_up_kafka(say=_say)
-    server.run(settings_of(context, data).data, port=port)
+    server.run(settings.data, port=port)
 
 
 def clickhouse(context: typer.Context, port: PortOption = None, data: DataOption = None) -> None:
     """Run the ClickHouse engine behind its HTTP interface, on loopback."""
     from servers.clickhouse import server
 
-    server.run(settings_of(context, data).data, port, ready=lambda _: _say("ClickHouse is ready"))
+    server.run(_with_folder(settings_of(context, data)).data, port, ready=lambda _: _say("ClickHouse is ready"))
 
 
 def migrate(
@@ -82,12 +84,24 @@ def _supervise(settings: Settings, *, backfill_speed: float | None = None) -> No
     from imageledger import stack
     from servers.kafka.warmup import set_up_kafka
 
+    _with_folder(settings)
     if settings.kafka is None:
         set_up_kafka(say=_say)  # here, where whoever started it sees what is fetched
     children = stack.children(settings)
     if backfill_speed is not None:
         children.append(stack.backfill(settings, backfill_speed))
     stack.run(settings, children, _say, lambda: _welcome(settings))
+
+
+def _with_folder(settings: Settings) -> Settings:
+    """Raises SettingsError where the data folder is none and cannot be made."""
+    try:
+        settings.data.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingsError(
+            f"{settings.data} cannot be the data folder ({error.strerror}): give another one with --data"
+        ) from error
+    return settings
 
 
 def _say(line: str) -> None:

@@ -57,8 +57,8 @@ def verify(
     """Fold the log anew from offset 0 and compare every figure with it.
 
     Snapshots, partials, both ledgers, the dead letters and SQL, each as of the offsets that it names: also while
-    everything runs. Of SQL it asks what rows add up to; with --rows it holds each row against its record, so that also
-    a changed text is named (not where a table's TTL has taken rows).
+    everything runs. Of SQL it asks what rows add up to; with --rows it holds every column of each row of every table
+    against its record, so that also a changed text is named (not where a table's TTL has taken rows).
 
     Exit codes: 0 all equal; 1 some figure differs, each is named; 2 it could not be compared.
     """

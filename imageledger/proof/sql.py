@@ -2,14 +2,16 @@
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from events.snapshots import RunMetrics
+from events.topics import BY_NAME
 from imageledger.errors import CannotCompare
 from metrics.fold import wire
 from metrics.fold.groups import FAMILIES, LABELS, SUMMED, TOTALS
 from metrics.fold.partition import TOPICS
+from sinks.loading.sources import SOURCES
 from sinks.reading import witness
 from streams.cluster import Cluster
 from streams.offline import prefixes
@@ -29,6 +31,8 @@ class SqlWitness:
         group: the sink's consumer group, whose commits say what is stored.
         wait_s: how long the sink may take to store what the snapshots hold.
         rows: look at each row too, not only at what they add up to.
+
+    `notes`: what was not compared, and why.
     """
 
     def __init__(self, cluster: Cluster, sql: witness.Sql, group: str, wait_s: float, *, rows: bool = False) -> None:
@@ -37,6 +41,7 @@ class SqlWitness:
         self._group = group
         self._wait_s = wait_s
         self._rows = rows
+        self.notes: list[str] = []
 
     async def compare(self, shown: Mapping[str, RunMetrics], refolded: Mapping[str, RunMetrics]) -> list[Difference]:
         """The figures of each run that SQL tells otherwise. Raises CannotCompare, SinkError, StreamError."""
@@ -44,31 +49,45 @@ class SqlWitness:
         cuts = {run_id: metrics.source_offsets for run_id, metrics in asked.items()}
         await self._until_stored(cuts)
         found = await asyncio.to_thread(self._sql.counters, cuts)
+        wrong = {run_id: _different(metrics, refolded[run_id], found[run_id]) for run_id, metrics in asked.items()}
+        forgotten = await self._forgotten(
+            {run for run, mine in wrong.items() if mine or (self._rows and cuts[run].keys() & {*TOPICS})}
+        )
         differences: list[Difference] = []
-        different: list[str] = []
-        for run_id, metrics in asked.items():
-            mine = _different(metrics, refolded[run_id], found[run_id])
-            if mine and len(different) < _EXPLAINED_RUNS:
-                different.append(run_id)
+        explained = 0
+        for run_id, mine in wrong.items():
+            if run_id in forgotten:
+                continue
+            if mine and explained < _EXPLAINED_RUNS:
+                explained += 1
                 offsets, explanation = await self._explain(run_id, cuts[run_id])
                 for difference in mine:
                     difference.offsets, difference.explanation = offsets, explanation
             differences += mine
-        return [*differences, *await self._each_row()] if self._rows else differences
+        return [*differences, *await self._each_row(forgotten)] if self._rows else differences
+
+    async def _forgotten(self, runs: Collection[str]) -> set[str]:
+        found = await asyncio.to_thread(self._sql.forgotten, runs)
+        self.notes += [
+            f"run {run_id}: ClickHouse has nothing of it any more, as after `imageledger cleanup`: SQL is not compared"
+            for run_id in sorted(found)
+        ]
+        return found
 
     async def _stored(self) -> dict[tuple[str, int], int]:
         """As `witness.stored_offsets`, of our own sink."""
         cluster = self._cluster
         return await witness.stored_offsets(cluster.bootstrap, cluster.prefix, self._group, cluster.security)
 
-    async def _each_row(self) -> list[Difference]:
+    async def _each_row(self, forgotten: set[str]) -> list[Difference]:
         """Rows that are not what their record says, of everything that the sink has stored; the first _ROWS_NAMED."""
         found: list[Difference] = []
         stored = await self._stored()
-        for topic in TOPICS:
+        for topic in (source.topic for source in SOURCES):
             for partition, end in sorted((at[1], end) for at, end in stored.items() if at[0] == topic):
-                check = self._sql.rows(None, topic, partition)
-                async for records in prefixes.prefix(self._cluster, topic, partition, end):
+                check = self._sql.rows(None, topic, partition, forgotten)
+                whole = "compact" not in BY_NAME[topic].cleanup
+                async for records in prefixes.prefix(self._cluster, topic, partition, end, whole=whole):
                     for row in await asyncio.to_thread(check.differences, records, records[-1].offset + 1):
                         values: dict[Witness, Any] = {"sql": row.what}
                         at = At(topic, partition, row.offset)

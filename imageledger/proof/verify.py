@@ -109,6 +109,7 @@ class Verification:
             self._progress.begin("asking SQL")
             shown_now = {run_id: one.metrics for run_id, one in seen.shown.items()}
             self._differences += await self._sql.compare(shown_now, self._refolded)
+            self._notes += self._sql.notes
         different = {difference.run_id for difference in self._differences}
         for run in runs:
             run.equal = run.run_id not in different

@@ -15,6 +15,7 @@ _RESULT = tuple(
         ("subject_id", "What was asked about.", ""),
         ("image_id", "The same where it is an image, else NULL.", ""),
         ("vehicle_id", "Its vehicle.", ""),
+        ("component_type", "What kind of component it is, NULL where it is none.", ""),
         ("tier", "The tier of the plan, so of the prompt.", ""),
         ("task_type", "The task.", ""),
         ("strategy", "The strategy that routed it.", ""),

@@ -1,16 +1,21 @@
 """Just enough of ClickHouse's syntax to know where a statement's data, FORMAT and SETTINGS begin."""
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 
-# Text that hides keywords (literals, quoted names, comments, heredocs), parentheses, and words.
+# Text that hides keywords (literals, quoted names, comments, heredocs), parentheses, and words. It has to be the
+# engine's reading: a comment that is taken for code becomes code, because what is put into a statement has line feeds.
+# What is never closed hides all that follows, or each opening would look for its end in vain.
 _TOKEN = re.compile(
-    rb"""'(?:[^'\\]|\\.)*' | "(?:[^"\\]|\\.)*" | `(?:[^`\\]|\\.)*` | \$(\w*)\$.*?\$\1\$
-      | --[^\n]* | \#[!\x20][^\n]* | /\*.*?\*/ | [();] | (?P<word>[A-Za-z_]\w*)""",
+    rb"""'(?:[^'\\]|\\.)*(?:'|\Z) | "(?:[^"\\]|\\.)*(?:"|\Z) | `(?:[^`\\]|\\.)*(?:`|\Z)
+      | \xe2\x80\x98.*?(?:\xe2\x80\x99|\Z) | \xe2\x80\x9c.*?(?:\xe2\x80\x9d|\Z) | (?P<heredoc>\$\w*\$)
+      | --[^\n]* | //[^\n]* | \#[!\x20][^\n]* | /\*.*?(?:\*/|\Z) | [();] | (?P<word>[A-Za-z_][\w$]*)""",
     re.DOTALL | re.VERBOSE,
 )
+_HEREDOC = re.compile(rb"(?=(\$\w*\$))")
 _FORMAT = re.compile(rb"FORMAT\s+(\w+)\s*", re.IGNORECASE)
 _INSERT_FORMAT = re.compile(rb"FORMAT\s+(\w+)[ \t\f]*\r?\n?", re.IGNORECASE)  # what follows is data
 _SETTINGS = re.compile(rb"SETTINGS\s+\w+\s*=", re.IGNORECASE)
@@ -35,10 +40,28 @@ class Insert:
     data_start: int
 
 
+def _tokens(text: bytes) -> Iterator[re.Match[bytes]]:
+    """The tokens outside heredocs, in one pass: where each heredoc can end is looked up once."""
+    ends: dict[bytes, list[int]] = {}
+    position = 0
+    while token := _TOKEN.search(text, position):
+        position = token.end()
+        tag = token["heredoc"]
+        if tag is None:
+            yield token
+            continue
+        if not ends:
+            for found in _HEREDOC.finditer(text):
+                ends.setdefault(found[1], []).append(found.start())
+        following = bisect_left(ends[tag], position)
+        # One that is never closed is none: the engine reads on behind its dollar sign.
+        position = ends[tag][following] + len(tag) if following < len(ends[tag]) else token.start() + 1
+
+
 def words(text: bytes) -> Iterator[tuple[bytes, int]]:
     """Each word and semicolon outside parentheses, literals and comments, in capitals, with its place."""
     depth = 0
-    for token in _TOKEN.finditer(text):
+    for token in _tokens(text):
         if token.group() == b"(":
             depth += 1
         elif token.group() == b")":
@@ -49,7 +72,7 @@ def words(text: bytes) -> Iterator[tuple[bytes, int]]:
 
 def leading_words(text: bytes, count: int) -> list[str]:
     """The statement's first words in capitals, those in parentheses too."""
-    found = (token.group().decode().upper() for token in _TOKEN.finditer(text) if token.group("word"))
+    found = (token.group().decode().upper() for token in _tokens(text) if token.group("word"))
     return list(islice(found, count))
 
 

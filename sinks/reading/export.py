@@ -110,12 +110,13 @@ def _conditions(view: str, columns: dict[str, str], filters: Filters) -> tuple[l
     time = next((name for name in _TIMES if name in columns), None)
     moment = "fromUnixTimestamp64Milli(t.effective_ms, 'UTC')" if time == "effective_ms" else f"t.{time}"
     model = "has(t.models_used, {model:String})" if "models_used" in columns else "t.model = {model:String}"
+    tier = "tier_reached" if "tier_reached" in columns else "tier"
     status = "final_status" if "final_status" in columns else "status"
     offered: dict[str, tuple[str | None, str]] = {
         "run": ("run_id", "t.run_id = {run:String}"),
         "start": (time, moment + " >= {start:DateTime64(6, 'UTC')}"),
         "end": (time, moment + " < {end:DateTime64(6, 'UTC')}"),
-        "tier": ("tier", "t.tier = {tier:UInt8}"),
+        "tier": (tier, f"t.{tier} = {{tier:UInt8}}"),
         "model": ("models_used" if "models_used" in columns else "model", model),
         "component_type": ("component_type", "t.component_type = {component_type:String}"),
         "provider": ("provider", "t.provider = {provider:String}"),

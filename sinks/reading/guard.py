@@ -74,7 +74,22 @@ class _Node:
     children: int
 
 
-_LINE = re.compile(r"(?P<depth> *)(?P<kind>\S*)(?P<name>.*?)(?: \(alias .*?\))?(?: \(children (?P<children>\d+)\))?")
+_CHILDREN = re.compile(r" \(children (\d+)\)")
+
+
+def _node(line: str) -> _Node:
+    """A line of the dump: `KIND NAME (alias …) (children N)`, in one pass, whatever the texts in it look like."""
+    said = line.lstrip(" ")
+    name, alias, rest = said.partition(" (alias ")
+    if alias and said.endswith(")"):
+        closed, *count = rest.rpartition(" (children ")
+        children = _CHILDREN.fullmatch("".join(count)) if closed.endswith(")") else None
+    else:
+        name, *count = said.rpartition(" (children ")
+        children = _CHILDREN.fullmatch("".join(count))
+        name = name if children else said
+    kind, _, name = name.partition(" ")
+    return _Node(len(line) - len(said), kind, name.strip(), int(children[1]) if children else 0)
 
 
 def _tree(dump: str) -> list[_Node]:
@@ -83,12 +98,7 @@ def _tree(dump: str) -> list[_Node]:
     A line feed within a quoted name begins a line of the dump that is no node. Such a line might part real nodes from
     their parents, but not without a parent that then has more or fewer children than it says.
     """
-    nodes = []
-    for line in dump.removesuffix("\n").split("\n"):
-        match = _LINE.fullmatch(line)
-        if match is None:
-            raise _UNREADABLE
-        nodes.append(_Node(len(match["depth"]), match["kind"], match["name"].strip(), int(match["children"] or 0)))
+    nodes = [_node(line) for line in dump.removesuffix("\n").split("\n")]
     missing: list[int] = []  # children that are still to come, of each node above
     for position, node in enumerate(nodes):
         finished = missing[node.depth :]

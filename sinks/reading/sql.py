@@ -45,7 +45,7 @@ _OUT_OF_BOUNDS = {158, 159, 160, 241, 306, 307, 396}
 _NOT_ALLOWED = {164, 344, 358, 392, 452, 497}
 _AROUND = re.compile(r"^(?:Code: \d+\. DB::Exception: )+| \([A-Z_]+\)(?: \(version .*)?$")
 _SYNTAX_ERROR = 62
-_FORMATTING = re.compile(r"(?:: | )(?:[Ii]n scope|[Ww]hile executing|[Ww]hile processing)\b.*formatQuery.*", re.DOTALL)
+_FORMATTING = re.compile(r"(?:: | )(?:[Ii]n scope|[Ww]hile executing|[Ww]hile processing)\b")
 
 
 class Sql:
@@ -116,7 +116,10 @@ def worded(error: ClickHouseError) -> ClickHouseError:
     """An error for whoever wrote the statement: in ClickHouse's words, with what to do about it."""
     if isinstance(error, StatementError) or error.code is None:
         return error
-    said = _FORMATTING.sub("", _AROUND.sub("", error.said))
+    said = _AROUND.sub("", error.said)
+    about_ours = _FORMATTING.search(said, 0, max(said.rfind("formatQuery"), 0))
+    if about_ours:  # the question that we put to know what is wrong, which nobody asked
+        said = said[: about_ours.start()]
     if error.code in _OUT_OF_BOUNDS:
         return LimitReached(f"too much for one statement: {said}: aggregate, filter, or LIMIT the result", error.code)
     if error.code in _NOT_ALLOWED:

@@ -6,8 +6,8 @@ The views' own statements are asked, with the tables they read cut off: the form
 # ruff: noqa: S608 - offsets are integers, names are quoted here, and the rest is this package's own text
 
 import re
-from collections.abc import Mapping, Sequence
-from typing import Any, Literal, NamedTuple
+from collections.abc import Collection, Mapping
+from typing import Any, Literal
 
 from aiokafka.admin import AIOKafkaAdminClient
 from clickhouse_connect.driver.client import Client
@@ -15,13 +15,13 @@ from clickhouse_connect.driver.client import Client
 from events.topics import Name, full_name
 from metrics.fold.counters import ADDITIVE, FEEDBACK_COUNTERS, SUBJECT_COUNTERS, add_counters
 from metrics.fold.groups import LABELS, SUMMED, TOTALS, Group
-from metrics.fold.identity import identity
 from metrics.views.view import WITH_COUNTS
+from sinks import retention
 from sinks.client import address
 from sinks.errors import translated
-from sinks.loading.chunks import Record
-from sinks.loading.sources import SOURCES
 from sinks.schema.migrations import SCHEMAS
+
+from .stored import RowCheck
 
 Cuts = Mapping[str, Mapping[str, Mapping[str, int]]]
 """Run → topic → partition → next offset."""
@@ -36,30 +36,6 @@ MOST_IN_SQL = (1 << 63) - 1
 _TOPICS: tuple[Literal["results", "feedback"], ...] = ("results", "feedback")
 _READS = re.compile(r"\b(FROM|JOIN)\s+(\w+)(\s+FINAL\b)?")
 _RUNS_A_QUERY = 200
-_READ_BY_COUNTERS = (
-    "event_id", "event_type", "run_id", "subject_id", "status", "final", "error_timeout", "attempt", "tier",
-    "task_type", "component_type", "variant", "model", "provider", "latency_ms", "input_tokens", "output_tokens",
-    "cached_tokens", "tokens_saved", "cache_hit", "cost_nano_usd", "confidence_ppm", "scores_micro", "context_score",
-    "questions_asked", "tables", "insights", "findings", "effective_ms", "will_retry", "stages", "stage_costs",
-)  # fmt: skip
-_BESIDE = (
-    "schema_version", "source", "subject_kind", "vehicle_id", "vehicle_type", "image_uri", "content_hash",
-    "conversation_id", "user_id", "error_type", "error_message", "task_complexity", "strategy", "batch_id",
-    "processor_id", "prompt_version", "environment", "trace_id", "parent_id", "model_version", "cost_usd",
-    "price_version", "cost_source", "confidence", "usage", "context_items", "attributes", "output", "output_bytes",
-)  # fmt: skip
-"""Columns that no counter is made of. Not compared: what is nested (`answers`, `gaps`) and times beside `effective_ms`.
-"""
-_FEEDBACK = ("event_id", "run_id", "subject_kind", "subject_id", "question", "rating", "validator", "verdict")
-
-
-class RowDifference(NamedTuple):
-    """A record whose row is `missing`, `extra` (no such record counts) or `different`; `detail`: what in it."""
-
-    partition: int
-    offset: int
-    what: Literal["missing", "extra", "different"]
-    detail: str
 
 
 async def stored_offsets(
@@ -99,9 +75,21 @@ class Sql:
                     found[row["run_id"]][group] = _flat(row)
         return found
 
-    def rows(self, run_id: str | None, topic: Literal["results", "feedback"], partition: int) -> "RowCheck":
-        """For comparing the rows of a run's records, or of all, with these records."""
-        return RowCheck(self._client, self._prefix, run_id, topic, partition)
+    def forgotten(self, run_ids: Collection[str]) -> set[str]:
+        """Those of these runs of which no table has anything: `sinks.retention` forgets whole runs."""
+        found = set(run_ids)
+        run_ids = sorted(found)
+        for at in range(0, len(run_ids), _RUNS_A_QUERY):
+            for table in retention.TABLES:
+                query = f"SELECT DISTINCT toString(run_id) FROM {table} WHERE run_id IN {{runs:Array(String)}}"
+                with translated(address(self._client)):
+                    answer = self._client.query(query, {"runs": run_ids[at : at + _RUNS_A_QUERY]})
+                found -= {row[0] for row in answer.result_rows}
+        return found
+
+    def rows(self, run_id: str | None, topic: Name, partition: int, without: Collection[str] = frozenset()) -> RowCheck:
+        """For comparing the rows of a run's records, or of all but some, with these records."""
+        return RowCheck(self._client, self._prefix, run_id, topic, partition, without)
 
 
 def _flat(row: Mapping[str, Any]) -> dict[str, int]:
@@ -153,75 +141,3 @@ def _below(topic: Name, prefix: str, cuts: Cuts) -> str:
 
 def _quoted(text: str) -> str:
     return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
-
-
-class RowCheck:
-    """The stored rows of one run, or of all, in one topic partition against its records, in the order of offsets.
-
-    Args:
-        run_id: None for all runs; then columns that no counter is made of are compared too.
-        topic: `results` or `feedback`.
-    """
-
-    def __init__(
-        self, client: Client, prefix: str, run_id: str | None, topic: Literal["results", "feedback"], partition: int
-    ) -> None:
-        self._client = client
-        self._topic = topic
-        self._full = full_name(topic, prefix)
-        self._run_id = run_id
-        self._partition = partition
-        self._read = next(source.read for source in SOURCES if source.topic == topic)
-        beside = _BESIDE if run_id is None else ()
-        self._columns = (*_READ_BY_COUNTERS, *beside) if topic == "results" else _FEEDBACK
-        self._ids: set[bytes] = set()
-        self._next = 0
-
-    def differences(self, records: Sequence[Record], end: int) -> list[RowDifference]:
-        """The next records, all up to offset `end`. Blocks. Raises ClickHouseError or one of its kinds."""
-        wanted, stored = self._wanted(records), self._stored(end)
-        self._next = end
-        found = []
-        for offset in sorted(wanted.keys() | stored.keys()):
-            ours, theirs = wanted.get(offset), stored.get(offset)
-            if theirs is None:
-                found.append(RowDifference(self._partition, offset, "missing", "no row of this record is stored"))
-            elif ours is None:
-                found.append(RowDifference(self._partition, offset, "extra", "no event counts first there"))
-            elif ours != theirs:
-                wrong = [f"{n}: {theirs[n]!r} stored, {ours[n]!r} in the log" for n in ours if ours[n] != theirs[n]]
-                found.append(RowDifference(self._partition, offset, "different", "; ".join(wrong)))
-        return found
-
-    def _wanted(self, records: Sequence[Record]) -> dict[int, dict[str, Any]]:
-        rows: dict[int, dict[str, Any]] = {}
-        batches, _ = self._read(self._full, self._partition, records)
-        found = [row for batch in batches for row in batch.to_pylist()]
-        for row in sorted(found, key=lambda row: row["source_offset"]):
-            event = identity(f"{row['run_id']}\n{row['event_id']}")
-            if self._run_id not in (None, row["run_id"]) or (self._topic == "results" and event in self._ids):
-                continue
-            self._ids.add(event)
-            rows[row["source_offset"]] = {name: _plain(row[name]) for name in self._columns}
-        return rows
-
-    def _stored(self, end: int) -> dict[int, dict[str, Any]]:
-        columns = ", ".join((*self._columns, "source_offset"))
-        of_run = "1" if self._run_id is None else f"run_id = {_quoted(self._run_id)}"
-        with translated(address(self._client)):
-            answer = self._client.query(
-                f"SELECT {columns} FROM {self._topic} FINAL WHERE {of_run} "
-                f"AND source_topic = {_quoted(self._full)} AND source_partition = {self._partition} "
-                f"AND source_offset >= {self._next} AND source_offset < {end}"
-            )
-            rows = list(answer.named_results())
-        return {row["source_offset"]: {name: _plain(row[name]) for name in self._columns} for row in rows}
-
-
-def _plain(value: Any) -> Any:
-    """A value as both sides have it: bytes as text, maps as dicts without zeros."""
-    if isinstance(value, bytes):
-        return value.decode()
-    if isinstance(value, list) and all(isinstance(item, tuple) for item in value):
-        value = dict(value)
-    return {_plain(key): inner for key, inner in value.items()} if isinstance(value, dict) else value

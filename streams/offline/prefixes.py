@@ -159,17 +159,19 @@ def _take(registers: RunRegisters, event: Any, at: Stamp) -> None:
         registers.take_run_event(event, at)
 
 
-async def prefix(cluster: Cluster, topic: Name, number: int, end: int) -> AsyncIterator[list[ConsumerRecord]]:
-    """The committed records of a partition with offsets below `end`, from offset 0.
+async def prefix(
+    cluster: Cluster, topic: Name, number: int, end: int, *, whole: bool = True
+) -> AsyncIterator[list[ConsumerRecord]]:
+    """The committed records of a partition with offsets below `end`; from offset 0, or if not `whole` what is left.
 
     Raises:
-        LogTruncated: the log begins later (heartbeats may), or ends before `end`.
+        LogTruncated: the log begins later (heartbeats may, and what need not be whole), or ends before `end`.
         Stalled: nothing came for a minute.
     """
     partition = TopicPartition(cluster.topic(topic), number)
     async with started(reader := cluster.reader()):
         reader.assign([partition])
-        await _require_whole(reader, topic, partition, end)
+        await _require_whole(reader, partition, end, may_begin_later=not whole or topic in EXPIRING)
         await reader.seek_to_beginning(partition)
         while await reader.position(partition) < end:
             records = await _more(reader, partition)
@@ -178,9 +180,11 @@ async def prefix(cluster: Cluster, topic: Name, number: int, end: int) -> AsyncI
                 yield below
 
 
-async def _require_whole(reader: AIOKafkaConsumer, topic: Name, partition: TopicPartition, end: int) -> None:
+async def _require_whole(
+    reader: AIOKafkaConsumer, partition: TopicPartition, end: int, *, may_begin_later: bool
+) -> None:
     start = (await reader.beginning_offsets([partition]))[partition]
-    if start > 0 and topic not in EXPIRING:
+    if start > 0 and not may_begin_later:
         raise LogTruncated(
             f"{partition.topic} partition {partition.partition} begins at offset {start}: retention took what was "
             "before, so the figures cannot be folded anew from offset 0. Set the topic's retention.ms to -1, and fold "

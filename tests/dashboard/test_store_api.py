@@ -195,6 +195,27 @@ def test_a_filtered_export_reads_back_equal_in_every_format(page: Served) -> Non
     assert found["csv"][0]["vehicle_id"] == ""
 
 
+def test_components_answers_and_images_are_exported_by_their_own_filters(page: Served, store: Addresses) -> None:
+    answers = [("q", "yes", 0.5, "", "", None, None, None)]
+    rows = [
+        ["a", "component.result", "few", "component", "c1", "success", 1, "button", answers],
+        ["b", "component.result", "few", "component", "c2", "success", 1, "card", answers],
+        *(["c", "image.result", "few", "image", "i1", "success", tier, None, []] for tier in (1, 2)),
+        ["d", "image.result", "few", "image", "i2", "success", 1, None, []],
+    ]
+    names = ["event_id", "event_type", "run_id", "subject_kind", "subject_id", "status", "tier", "component_type"]
+    connect(store.writer).insert(
+        "results",
+        [[row[0] + str(place), *row[1:], place] for place, row in enumerate(rows)],
+        [*names, "answers", "source_offset"],
+    )
+    few = {"format": "json", "run": "few"}
+    lineage = page.get("/api/export/lineage", component_type="button", **few).json()
+    assert [row["subject_id"] for row in lineage] == ["c1"]
+    images = page.get("/api/export/image_processing_metrics", tier="2", **few).json()
+    assert [row["image_id"] for row in images] == ["i1"]
+
+
 def test_a_spreadsheet_runs_nothing_of_an_export(page: Served, store: Addresses) -> None:
     texts = ["=1+1", "@SUM(A1)", "-2", "\t=1", " +1", "a=1", "ü"]
     connect(store.writer).insert(

@@ -72,7 +72,7 @@ def test_what_is_not_set_is_as_everywhere() -> None:
     plain = Settings()
     for service in OURS:
         said = SERVICES[service]["environment"]
-        for name in ("prefix", "partitions", "log_level"):
+        for name in ("prefix", "partitions", "log_level", "snapshot_seconds"):
             assert default(said[variable(name)]) == str(getattr(plain, name))
     assert default(SERVICES["worker"]["environment"]["IMAGELEDGER_PREFIX"]) == DEFAULT_PREFIX
     assert SERVICES["api"]["ports"] == [f"127.0.0.1:${{IMAGELEDGER_PORT:-{plain.port}}}:{plain.port}"]

@@ -12,10 +12,11 @@ from live_stack import DEADLINE_S, Stack, environment, imageledger
 NOWHERE = "127.0.0.1:1"
 
 
-def one_line(done: subprocess.CompletedProcess[str], *words: str) -> None:
+def one_line(done: subprocess.CompletedProcess[str], *words: str, progress: int = 0) -> None:
+    """The last line; before it stand as many lines of progress as are expected, and no other."""
     assert done.returncode == 1, done.stderr
     said = [line for line in done.stderr.splitlines() if line.strip()]
-    assert said, "nothing was said"
+    assert len(said) == 1 + progress, done.stderr
     assert said[-1].startswith("imageledger: "), done.stderr
     assert "Traceback" not in done.stderr
     assert [word for word in words if word not in said[-1]] == [], said[-1]
@@ -60,12 +61,19 @@ def test_the_data_folder_is_in_use(stack: Stack, command: str) -> None:
     one_line(stack.run(command), "in use", str(stack.endpoints()["pids"][command]))
 
 
+@pytest.mark.parametrize("command", ["up", "kafka", "clickhouse"])
+def test_the_data_folder_cannot_be_made(tmp_path: Path, command: str) -> None:
+    (tmp_path / "file").touch()
+    for data in (tmp_path / "file", tmp_path / "file" / "below"):
+        one_line(imageledger(command, "--data", str(data)), f"{data} cannot be the data folder", "--data")
+
+
 def test_no_network_at_the_first_set_up(tmp_path: Path) -> None:
     dead = f"http://{NOWHERE}"
     done = imageledger(
         "kafka", "--data", str(tmp_path), HOME=str(tmp_path / "home"), HTTPS_PROXY=dead, https_proxy=dead
     )
-    one_line(done, "network")
+    one_line(done, "network", progress=1)
 
 
 def test_nothing_runs_and_nothing_is_configured(tmp_path: Path) -> None:

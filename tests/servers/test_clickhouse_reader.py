@@ -139,6 +139,21 @@ def test_refused(reader: httpx.Client, query: str) -> None:
     assert "root:" not in answer.text
 
 
+@pytest.mark.parametrize(
+    ("query", "rows"),
+    [
+        ("SELECT 1 -- FORMAT CSV SETTINGS max_result_rows = 0", "1\n"),
+        ("SELECT 1 // FORMAT CSV SETTINGS max_result_rows = 0", "1\n"),
+        ("SELECT 1 AS x$$ -- $$ FORMAT CSV SETTINGS max_result_rows = 0", "1\n"),
+        ("SELECT 1, \u2018FORMAT CSV\u2019", "1\tFORMAT CSV\n"),
+        ("SELECT 1 AS \u201cFORMAT CSV\u201d", "1\n"),
+        ("SELECT 1 AS \"it's\", '-- FORMAT CSV' FORMAT CSV -- '", '1,"-- FORMAT CSV"\n'),
+    ],
+)
+def test_what_the_engine_takes_for_a_comment_or_a_text_stays_one(reader: httpx.Client, query: str, rows: str) -> None:
+    assert reader.post("/", content=query).text == rows
+
+
 def test_nothing_was_changed_by_what_was_refused(reader: httpx.Client) -> None:
     assert reader.post("/", content="SELECT * FROM rows").text == "1\tx\n"
 

@@ -5,6 +5,7 @@ import json
 import random
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from judge import read
 from publishing import producer
 from worker_process import WorkerProcess, until, until_async
 
+from events.envelope import epoch_ms
 from events.sdk.ids import uuid7
 from events.snapshots import RunMetrics
 
@@ -129,3 +131,22 @@ async def test_snapshots_survive_kills(kafka: str, topics: str, worker: WorkerPr
     await publishing
     worker.start()
     await until_shown(kafka, topics)
+
+
+async def test_runs_are_looked_at_as_seldom_as_is_set(kafka: str, topics: str, tmp_path: Path) -> None:
+    worker = WorkerProcess(kafka, tmp_path, topics, stages="real", snapshot_every_s=3)
+    worker.start()
+    moments: list[int] = []
+
+    async def are_there() -> bool:
+        records = [record for record in await read(kafka, topics + "metrics") if record.key == b"spring backfill"]
+        moments[:] = [epoch_ms(msgspec.json.decode(record.value, type=RunMetrics).as_of) for record in records]
+        return len(moments) >= 4
+
+    try:
+        await publish(kafka, topics, random.Random(8), 50, 0)
+        await until_async(are_there, "four snapshots")
+    finally:
+        worker.kill()
+    # A look that comes late in its second may be so much nearer to the next one.
+    assert [later - earlier for earlier, later in pairwise(moments[1:]) if later - earlier < 2_000] == []

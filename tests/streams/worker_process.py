@@ -1,8 +1,8 @@
 """A worker as a process of its own, which a test may kill, stop and wake.
 
-`main` is that process, told BOOTSTRAP DATA PREFIX SLOT STAGES PATIENCE_MS CLOCK_AHEAD_MS. STAGES are `real`, `sealing`
-(the real ones, with runs sealed after SEAL_MS and then at rest), the small `tally`, or the tally with a fault built in:
-`lossy`, `mute`, `uncommitted`, `stuck`.
+`main` is that process, told BOOTSTRAP DATA PREFIX SLOT STAGES PATIENCE_MS CLOCK_AHEAD_MS SNAPSHOT_EVERY_S. STAGES are
+`real`, `sealing` (the real ones, with runs sealed after SEAL_MS and then at rest), the small `tally`, or the tally with
+a fault built in: `lossy`, `mute`, `uncommitted`, `stuck`.
 """
 
 import asyncio
@@ -46,8 +46,10 @@ class WorkerProcess:
         stages: str = "tally",
         patience_ms: int = PATIENCE_MS,
         clock_ahead_ms: int = 0,
+        snapshot_every_s: int = 1,
     ) -> None:
-        self._arguments = [bootstrap, str(data), prefix, slot, stages, str(patience_ms), str(clock_ahead_ms)]
+        numbers = map(str, (patience_ms, clock_ahead_ms, snapshot_every_s))
+        self._arguments = [bootstrap, str(data), prefix, slot, stages, *numbers]
         self._status = status.path_of(data, slot)
         self.log = data / f"{slot}.log"
         self.process: Forked | None = None
@@ -199,7 +201,7 @@ def _stages(name: str) -> list[StageSetup]:  # type: ignore[type-arg]  # any pay
 
 
 def main() -> None:
-    bootstrap, data, prefix, slot, stages, patience_ms, clock_ahead_ms = sys.argv[1:]
+    bootstrap, data, prefix, slot, stages, patience_ms, clock_ahead_ms, every_s = sys.argv[1:]
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
     settings = WorkerSettings(
         bootstrap=bootstrap,
@@ -209,6 +211,7 @@ def main() -> None:
         session_timeout_s=SESSION_S,
         stalled_after_ms=int(patience_ms),
         clock=lambda: system_clock() + int(clock_ahead_ms),
+        snapshot_every_s=int(every_s),
     )
     try:
         run_worker(settings, _stages(stages))

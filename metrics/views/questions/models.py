@@ -65,7 +65,7 @@ SELECT event_time, subject_kind, subject_id, rating, verdict FROM feedback FINAL
 """,
         ),
         Question(
-            "What is older than 90 days; `imageledger cleanup` removes runs of calls that are (S4, *Data retention*)",
+            "Older than 90 days: `imageledger cleanup` removes such runs of calls (S4, *cleanup_old_performance_data*)",
             """
 SELECT countIf(timestamp < now() - INTERVAL 90 DAY) AS older, count() AS calls FROM model_performance_metrics
 """,

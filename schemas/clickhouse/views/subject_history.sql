@@ -8,6 +8,7 @@ SELECT
     subject_kind,
     subject_id,
     vehicle_id,
+    component_type,
     tier,
     task_type,
     strategy,
