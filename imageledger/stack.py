@@ -70,6 +70,7 @@ def _workers(settings: Settings) -> list[Child]:
         Child(
             name=f"worker-{slot}",
             role="worker",
+            spare=True,
             argv=_command(settings, "worker", "--slot", str(slot), *_WAIT),
             needs=["migrate"],
             eager=True,

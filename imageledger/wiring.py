@@ -100,31 +100,6 @@ def migrator_url(settings: Settings) -> str:
     return _store(settings).migrator
 
 
-def run_worker(settings: Settings, slot: int, *, wait_s: float = 0.0) -> None:
-    """The body of `imageledger worker`. `wait_s`: how long it waits for Kafka and the topics. Raises StreamError."""
-    from imageledger.kafka import cluster_of
-    from streams.app import WorkerSettings, run_worker
-    from streams.errors import KafkaUnreachable, TopicsMissing
-
-    cluster = cluster_of(settings)
-    worker = WorkerSettings(
-        bootstrap=cluster.bootstrap,
-        security=cluster.security,
-        data_dir=settings.data,
-        prefix=cluster.prefix,
-        slot=workers.slot_name(slot),
-        snapshot_every_s=settings.snapshot_seconds,
-    )
-    deadline = time.monotonic() + wait_s
-    while True:
-        try:
-            run_worker(worker)
-        except (KafkaUnreachable, TopicsMissing):
-            if time.monotonic() > deadline:
-                raise
-        time.sleep(_ASK_AGAIN_S)
-
-
 def run_sink(settings: Settings) -> None:
     """The body of `imageledger sink`. Raises SinkError."""
     from imageledger.kafka import options

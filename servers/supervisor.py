@@ -4,7 +4,6 @@ It knows processes, not what they do: a child is an argument list and a probe, g
 child needs orders its starts, the first and every later one; a running child that lost its need copes by itself.
 """
 
-import os
 import signal
 import subprocess
 import time
@@ -15,6 +14,7 @@ from pathlib import Path
 
 from . import endpoints, processes
 from .errors import StartError
+from .spares import Spare, launch
 
 _PAUSE_S = 0.1
 _FIRST_BACKOFF_S, _LONGEST_BACKOFF_S = 0.2, 30.0
@@ -37,6 +37,7 @@ class Child:
         eager: it is started at once and waits for them by itself, so that its imports overlap their start.
         env: its whole environment; None passes on this process's own.
         role: where several do the same (`worker-0`, `worker-1`), the name of their list under `pids` in endpoints.json.
+        spare: while it serves, another process stands by to take its place, see `servers.spares`.
         once: it runs to its end, exit code 0, and is not started again; where `ready` is None, that end is its being
             ready.
         start_s: after so long without being ready it counts as failed and is started again.
@@ -50,6 +51,7 @@ class Child:
     eager: bool = False
     env: Mapping[str, str] | None = None
     role: str | None = None
+    spare: bool = False
     once: bool = False
     start_s: float = 60.0
     patience_s: float = 15.0
@@ -61,6 +63,7 @@ class _Watch:
 
     child: Child
     log: Path
+    spare: Spare | None = None
     process: subprocess.Popen[bytes] | None = None
     pid: int | None = None
     ready: bool = False
@@ -101,7 +104,7 @@ class Supervisor:
         lock = processes.FolderLock(self.data)
         logs = self.data / "logs"
         logs.mkdir(exist_ok=True)
-        self._watches = {child.name: _Watch(child, logs / f"{child.name}.log") for child in self.children}
+        self._watches = {child.name: _watch(child, logs / f"{child.name}.log") for child in self.children}
         try:
             with self._counting_signals():
                 try:
@@ -122,6 +125,8 @@ class Supervisor:
             if not all_were_ready and all(watch.ready for watch in self._watches.values()):
                 all_were_ready = True
                 self.on_ready()
+            if all_were_ready:
+                self._keep_spares()
             if time.monotonic() - logs_checked > _LOG_CHECK_S:
                 logs_checked = time.monotonic()
                 self._bound_logs()
@@ -145,22 +150,18 @@ class Supervisor:
             self.say(f"{child.name} is not ready after {child.start_s:.0f} s: ending it")
             process.kill()
 
+    def _keep_spares(self) -> None:
+        for watch in self._watches.values():
+            if watch.spare is not None and watch.ready:
+                watch.spare.keep()
+
     def _needs_are_ready(self, child: Child) -> bool:
         return all(self._watches[need].ready for need in child.needs)
 
     def _start(self, watch: _Watch) -> None:
-        with watch.log.open("ab") as output:
-            watch.log_start = output.tell()
-            watch.process = subprocess.Popen(  # noqa: S603  (the composition root's own argument list, no shell)
-                watch.child.argv,
-                env=watch.child.env,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                # A session of its own: Ctrl-C in the terminal reaches the supervisor alone, which stops all in order.
-                start_new_session=True,
-                preexec_fn=processes.die_with_parent(os.getpid()),
-            )
+        watch.log_start = watch.log.stat().st_size if watch.log.exists() else 0
+        child = watch.child
+        watch.process = (watch.spare and watch.spare.take()) or launch(child.argv, child.env, watch.log)
         watch.pid = watch.process.pid
         watch.since = time.monotonic()
         self._write_endpoints()
@@ -185,6 +186,9 @@ class Supervisor:
 
     def _stop_all(self) -> None:
         """The deepest first, those of one depth side by side, so that nobody loses what he needs while he finishes."""
+        for watch in self._watches.values():
+            if watch.spare is not None:
+                watch.spare.end()
         depths = {name: self._depth(name) for name, watch in self._watches.items() if watch.process is not None}
         for depth in sorted(set(depths.values()), reverse=True):
             layer = [self._watches[name] for name in depths if depths[name] == depth]
@@ -251,6 +255,10 @@ class Supervisor:
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+
+def _watch(child: Child, log: Path) -> _Watch:
+    return _Watch(child, log, Spare(child.argv, child.env, log) if child.spare else None)
 
 
 def backoff_s(failures: int) -> float:

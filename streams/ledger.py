@@ -7,7 +7,7 @@ costs what it is, not how long it was (docs/decisions/0024). A key is the JSON `
 PART_BYTES is cut into parts, which stand one after the other.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Generic, NamedTuple, Protocol, Self, TypeVar
 
 import msgspec
@@ -30,6 +30,8 @@ TAIL_BYTES = 64 << 10
 CLOSED_BYTES = 1 << 20
 """What a run's closed segments may hold before its state is looked at; from then on, TIMES what that was."""
 TIMES = 4
+TOGETHER = 32
+"""Segments of 64 kB, mostly: decoded they take some 15 MB."""
 _CLOSED = b""
 
 
@@ -66,6 +68,13 @@ class _Chain(NamedTuple):
     def closing(self, value: bytes) -> "_Chain":
         """With one more."""
         return self._replace(closed_bytes=self.closed_bytes + len(value))
+
+
+class Final(NamedTuple):
+    """`value`: a segment of a run, as it is stored, that is written no more; None: those before are replaced."""
+
+    run_id: str
+    value: bytes | None
 
 
 class Write(NamedTuple):
@@ -112,8 +121,8 @@ class Ledger(Generic[P]):
         self._wide: dict[tuple[str, int], int] = {}  # how many parts, for segments of more than one
         self._parts: list[bytes] = []
 
-    def read(self, key: bytes, value: bytes | None, headers: Sequence[tuple[str, bytes]]) -> tuple[str, P] | None:
-        """Take in the next record of the partition. Returns a (run id, segment) that no later record can replace.
+    def read(self, key: bytes, value: bytes | None, headers: Sequence[tuple[str, bytes]]) -> Final | None:
+        """Take in the next record of the partition. Returns what it says of segments before it.
 
         Raises:
             LedgerUnreadable: it is of another format.
@@ -139,9 +148,26 @@ class Ledger(Generic[P]):
         final = older if older is not None and older.number < number else None
         if WHOLE in notes:
             self._chains[run_id] = self._alone(newest)
-        elif final is not None:
-            self._chains[run_id] = self._chain(run_id).closing(final.value)
-        return None if final is None else (run_id, self._decode(final.value))
+            return Final(run_id, None)
+        if final is None:
+            return None
+        self._chains[run_id] = self._chain(run_id).closing(final.value)
+        return Final(run_id, final.value)
+
+    def decoded(self, finals: Iterable[Final]) -> Iterator[tuple[str, list[P]]]:
+        """Segments by run, in their order, at most TOGETHER at a time, without those that a later of `finals` replaces.
+
+        What is replaced is not decoded: it is half of a ledger and more.
+        """
+        stored: dict[str, list[bytes]] = {}
+        for run_id, value in finals:
+            if value is None:
+                stored.pop(run_id, None)
+            else:
+                stored.setdefault(run_id, []).append(value)
+        for run_id, values in stored.items():
+            for at in range(0, len(values), TOGETHER):
+                yield run_id, [self._decode(value) for value in values[at : at + TOGETHER]]
 
     def read_to_end(self) -> Iterator[tuple[str, P, bool]]:
         """After the last record: each run's newest segment, and whether the last transaction wrote it."""

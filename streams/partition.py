@@ -24,7 +24,7 @@ from .errors import Fenced, WriteRefused
 from .ledger import Ledger, P
 from .positions import Chunk
 from .posting import all_of, post
-from .recovery import EXPIRING, by_run, require_same_topics, require_start, require_whole_log, taken_over
+from .recovery import EXPIRING, require_same_topics, require_start, require_whole_log, taken_over
 from .setup import Outgoing, StageSetup, Step, Surroundings
 
 log = logging.getLogger(__name__)
@@ -152,7 +152,7 @@ class Partition(Generic[P]):
         async with taken_over(self._fence, cluster.reader(), [ledger, *sources.values(), *decisions]) as logs:
             async for batch in logs.records(ledger):
                 found = (self._ledger.read(record.key or b"", record.value, record.headers) for record in batch)
-                for run_id, segments in by_run(filter(None, found)):
+                for run_id, segments in self._ledger.decoded(filter(None, found)):
                     self._state.restore(run_id, *segments)
                 self.progress += 1
             for run_id, segment, is_last in self._ledger.read_to_end():

@@ -1,8 +1,7 @@
 """Taking a partition over: shut the former owner out, then read what it has folded (DESIGN.md 5.3)."""
 
 import asyncio
-from collections import defaultdict
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import NamedTuple
 
@@ -13,11 +12,8 @@ from events.topics import Name
 from .cluster import Cluster
 from .entries import Head
 from .errors import LogReplaced, LogTruncated
-from .ledger import P
 
 _READ_TIMEOUT_MS = 200
-TOGETHER = 32
-"""Segments of 64 kB, mostly: decoded they take some 15 MB."""
 
 EXPIRING: frozenset[Name] = frozenset({"heartbeats"})
 """Source topics whose records lose their meaning with age; that retention took some is no loss."""
@@ -70,17 +66,6 @@ async def taken_over(
         yield Logs(reader, {at: Extent(at.topic, at.partition, starts[at], ends[at]) for at in partitions})
     finally:
         await reader.stop()
-
-
-def by_run(finals: Iterable[tuple[str, P]]) -> Iterator[tuple[str, list[P]]]:
-    """Segments of the same run together, in their order, while no more than TOGETHER are held."""
-    held: defaultdict[str, list[P]] = defaultdict(list)
-    for number, (run_id, segment) in enumerate(finals, start=1):
-        held[run_id].append(segment)
-        if number % TOGETHER == 0:
-            yield from held.items()
-            held.clear()
-    yield from held.items()
 
 
 def require_same_topics(head: Head, topic_ids: Mapping[str, str], cluster: Cluster) -> None:

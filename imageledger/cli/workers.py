@@ -18,11 +18,14 @@ def worker(
     slot: Annotated[int, typer.Option(help="This worker's number; its place survives a restart.", min=0)] = 0,
     wait: WaitOption = 0.0,
     data: DataOption = None,
+    spare: Annotated[bool, typer.Option("--spare", hidden=True)] = False,
 ) -> None:
     """Fold the log into live figures (Faust)."""
-    from imageledger import wiring
+    from imageledger import folding
 
-    wiring.run_worker(settings_of(context, data), slot, wait_s=wait)
+    if spare and not folding.stand_by():
+        return
+    folding.run(settings_of(context, data), slot, wait_s=wait)
 
 
 def sink(context: typer.Context, data: DataOption = None) -> None:

@@ -24,6 +24,10 @@ NOTE_END = (
     "import signal, sys; signal.signal(signal.SIGTERM, lambda *_: "
     "(open('{data}/ends', 'a').write('NAME '), sys.exit(0))); " + SERVE
 )
+SPARE = (
+    "import os, sys; '--spare' in sys.argv and (open('{data}/spares', 'a').write(f'{os.getpid()} '), "
+    "sys.stdin.readline() or os._exit(0)); " + SERVE
+)
 MAIN = """
 import json, os, sys
 from pathlib import Path
@@ -166,6 +170,47 @@ def test_a_killed_child_is_started_again_with_its_new_pid_written(supervise: Sta
     assert "kafka was ended by SIGKILL; starting it again at once" in said(tmp_path)
     assert after.pop("kafka") != before.pop("kafka")
     assert after == before
+
+
+def standing_by(data: Path, times: int) -> list[int]:
+    """The pids of so many spares, in the order in which they stood by."""
+    file = data / "spares"
+    assert wait_until(lambda: file.exists() and file.read_text().count(" ") >= times, 90), said(data)
+    return [int(each) for each in file.read_text().split()]
+
+
+def test_a_spare_takes_the_place_of_a_killed_child_and_has_a_spare_itself(supervise: Start, tmp_path: Path) -> None:
+    supervise({"name": "kafka", "program": SPARE, "spare": True})
+    until_said(tmp_path, "ALL READY")
+    (spare,) = standing_by(tmp_path, 1)
+    assert (tmp_path / "kafka.up").read_text() == "x"  # it does nothing yet
+    assert all_pids(tmp_path) != [spare]
+
+    os.kill(pid(tmp_path, "kafka"), signal.SIGKILL)
+
+    until_said(tmp_path, f"kafka is ready (pid {spare})")
+    assert pid(tmp_path, "kafka") == spare
+    assert wait_until(lambda: (tmp_path / "kafka.up").read_text() == "xx", 90)
+    assert standing_by(tmp_path, 2)[1] != spare
+
+
+def test_a_spare_ends_with_its_supervisor_and_does_nothing(supervise: Start, tmp_path: Path) -> None:
+    process = supervise({"name": "kafka", "program": SPARE, "spare": True})
+    until_said(tmp_path, "ALL READY")
+    (spare,) = standing_by(tmp_path, 1)
+    process.terminate()
+    assert process.wait(90) == 0
+    assert gone(spare)
+    assert (tmp_path / "kafka.up").read_text() == "x"
+
+
+def test_one_whose_spare_cannot_wait_is_started_from_nothing(supervise: Start, tmp_path: Path) -> None:
+    program = "import os, sys; '--spare' in sys.argv and (open('{data}/spares', 'a').write('0 '), os._exit(3)); "
+    supervise({"name": "kafka", "program": program + SERVE, "spare": True})
+    until_said(tmp_path, "ALL READY")
+    standing_by(tmp_path, 1)
+    os.kill(pid(tmp_path, "kafka"), signal.SIGKILL)
+    until_said(tmp_path, "kafka is ready", 2)
 
 
 def test_the_pauses_between_restarts_grow(supervise: Start, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from tally import Sums, decode
 from metrics.registers import RunSegment
 from streams.entries import HEAD_KEY, Entry, Head
 from streams.errors import LedgerUnreadable
-from streams.ledger import Ledger
+from streams.ledger import TOGETHER, Final, Ledger
 
 TAIL = 300
 IDS = {"results": "id-1"}
@@ -19,13 +19,15 @@ def new() -> Ledger[Sums]:
     return Ledger(decode, lambda segment: segment.padding == "sealed", tail_bytes=TAIL)
 
 
-def read(entries: list[Entry]) -> tuple[Ledger[Sums], list[tuple[str, Sums]], set[str]]:
-    """A ledger that has read the records, all segments in the order given, and the runs of the last transaction."""
+def read(entries: list[Entry], batch: int = 1) -> tuple[Ledger[Sums], list[tuple[str, Sums]], set[str]]:
+    """A ledger that has read the records, so many at a time, all segments in the order given, and the runs of the last
+    transaction.
+    """
     ledger, segments, last = new(), [], set()
-    for entry in entries:
-        final = ledger.read(entry.key, entry.value, entry.headers)
-        if final is not None:
-            segments.append(final)
+    for at in range(0, len(entries), batch):
+        finals = (ledger.read(entry.key, entry.value, entry.headers) for entry in entries[at : at + batch])
+        for run_id, found in ledger.decoded(filter(None, finals)):
+            segments += [(run_id, segment) for segment in found]
     for run_id, segment, is_last in ledger.read_to_end():
         segments.append((run_id, segment))
         if is_last:
@@ -46,9 +48,9 @@ steps = st.lists(
 )
 
 
-@given(steps=steps, keep_from=st.integers(0, 60), restart_after=st.integers(0, 30))
+@given(steps=steps, keep_from=st.integers(0, 60), restart_after=st.integers(0, 30), batch=st.integers(1, 60))
 def test_reading_gives_what_was_written(
-    steps: list[tuple[dict[str, int], bool]], keep_from: int, restart_after: int
+    steps: list[tuple[dict[str, int], bool]], keep_from: int, restart_after: int, batch: int
 ) -> None:
     """Every offset once and in order, totals right; failed transactions leave nothing; a restart changes nothing."""
     log: list[Entry] = []
@@ -72,7 +74,7 @@ def test_reading_gives_what_was_written(
         log += write.entries
         for run_id, segment in changed.items():
             wanted.setdefault(run_id, []).extend(segment.offsets)
-    recovered, segments, _ = read(compacted(log, keep_from))
+    recovered, segments, _ = read(compacted(log, keep_from), batch)
     found: dict[str, list[tuple[str, int]]] = {}
     totals: dict[str, int] = {}
     for run_id, segment in segments:
@@ -83,9 +85,9 @@ def test_reading_gives_what_was_written(
     assert recovered.head == ledger.head
 
 
-@given(steps=steps, keep_from=st.integers(0, 60), restart_after=st.integers(0, 30))
+@given(steps=steps, keep_from=st.integers(0, 60), restart_after=st.integers(0, 30), batch=st.integers(1, 60))
 def test_a_run_that_lasts_is_put_together_and_costs_what_it_is(
-    steps: list[tuple[dict[str, int], bool]], keep_from: int, restart_after: int
+    steps: list[tuple[dict[str, int], bool]], keep_from: int, restart_after: int, batch: int
 ) -> None:
     """Whatever the cleaner has left, the state is read; and what is not deleted holds little more than the state."""
     wanted: dict[str, Sums] = {}
@@ -114,7 +116,7 @@ def test_a_run_that_lasts_is_put_together_and_costs_what_it_is(
             continue
         ledger.adopt(write)
         log += write.entries
-    recovered, segments, _ = read(compacted(log, keep_from))
+    recovered, segments, _ = read(compacted(log, keep_from), batch)
     assert recovered.head == ledger.head
     assert recovered.head.letters == sum(not fails for _, fails in steps * 4)
     found: dict[str, Sums] = {}
@@ -124,6 +126,24 @@ def test_a_run_that_lasts_is_put_together_and_costs_what_it_is(
     assert found == wanted
     live = [entry for entry in compacted(log, 0) if entry.value is not None and entry.key != HEAD_KEY]
     assert sum(len(entry.value or b"") for entry in live) <= len(wanted) * 12 * TAIL
+
+
+def test_segments_come_by_run_few_at_a_time_and_those_that_are_replaced_are_not_decoded() -> None:
+    decoded: list[str] = []
+
+    def note(value: bytes) -> Sums:
+        decoded.append(value.decode())
+        return Sums(int(value))
+
+    replaced = [Final("a", b"1"), Final("b", b"2"), Final("a", None)]
+    kept = [Final("ab"[number % 2], b"%d" % number) for number in range(3, 3 * TOGETHER)]
+    given: dict[str, list[int]] = {}
+    for run_id, segments in Ledger(note).decoded(iter(replaced + kept)):
+        given.setdefault(run_id, []).extend(segment.total for segment in segments)
+        assert len(decoded) - sum(map(len, given.values())) == 0
+        assert len(segments) <= TOGETHER
+    assert given == {run: [int(one.value or 0) for one in replaced[1:2] + kept if one.run_id == run] for run in "ab"}
+    assert "1" not in decoded
 
 
 def test_the_runs_of_the_last_transaction_are_told() -> None:

@@ -2,19 +2,17 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from operator import length_hint
 from typing import Any, NamedTuple, NoReturn
 
 import pytest
 from faust.types import TP
 from worker_process import until
 
-from metrics.fold.segment import Segment
 from streams.cluster import Cluster
 from streams.combine import COMBINE
 from streams.partition import Partition, Reopen
 from streams.positions import Positions
-from streams.recovery import TOGETHER, Recoveries, by_run, started
+from streams.recovery import Recoveries, started
 from streams.setup import Surroundings
 from streams.topics import require_topics
 
@@ -89,14 +87,3 @@ async def its_turns() -> None:
     """Whatever does not wait for anybody else is done after so many rounds of the loop."""
     for _ in range(100):
         await asyncio.sleep(0)
-
-
-def test_segments_come_by_run_in_their_order_and_few_are_held() -> None:
-    finals = [(f"run {number % 3}", Segment(first_event_ms=number)) for number in range(3 * TOGETHER + 5)]
-    waiting = iter(finals)
-    given: dict[str, list[Segment]] = {}
-    for run_id, segments in by_run(waiting):
-        given.setdefault(run_id, []).extend(segments)
-        taken = len(finals) - length_hint(waiting)
-        assert taken - sum(map(len, given.values())) <= TOGETHER
-    assert given == {run: [one for found, one in finals if found == run] for run in ("run 0", "run 1", "run 2")}

@@ -148,9 +148,9 @@ def test_a_state_restored_from_the_ledger_shows_the_same() -> None:
             ledger.adopt(write)
             log += write.entries
     again, read = Runs(home, PARTITIONS), Ledger(RUNS.decode, tail_bytes=200)
-    for entry in log:
-        if (final := read.read(entry.key, entry.value, entry.headers)) is not None:
-            again.restore(*final)
+    finals = (read.read(entry.key, entry.value, entry.headers) for entry in log)
+    for run_id, segments in read.decoded(filter(None, finals)):
+        again.restore(run_id, *segments)
     for run_id, segment, _ in read.read_to_end():
         again.restore(run_id, segment)
     at = NOON + 20 * SECOND
@@ -164,9 +164,9 @@ class Kept:
         self.log = list(log)
         self.runs = Runs(home_of("a", PARTITIONS), PARTITIONS)
         self.ledger = Ledger(RUNS.decode, RUNS.is_sealed, self.runs.whole, tail_bytes=400)
-        for entry in log:
-            if (final := self.ledger.read(entry.key, entry.value, entry.headers)) is not None:
-                self.runs.restore(*final)
+        finals = (self.ledger.read(entry.key, entry.value, entry.headers) for entry in log)
+        for run_id, segments in self.ledger.decoded(filter(None, finals)):
+            self.runs.restore(run_id, *segments)
         for run_id, segment, _ in self.ledger.read_to_end():
             self.runs.restore(run_id, segment)
 
