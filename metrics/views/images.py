@@ -2,7 +2,7 @@
 
 # ruff: noqa: S608 - these texts are made of this package's own constants; no input reaches them
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from metrics.fold import bands
 
@@ -163,7 +163,7 @@ FROM (
     UNION DISTINCT
     SELECT vehicle_id FROM profiles FINAL
 ) AS vehicles
-{_SEEN}
+{_seen()}
 {_PROFILED}
 {_SAID}
 """,
@@ -182,10 +182,11 @@ def of_vehicles(names: Sequence[str], results: str) -> str:
     view = _vehicle_processing_summary()
     profiled = _PROFILED.replace("profiles FINAL", "profiles FINAL WHERE vehicle_id IN {vehicles:Array(String)}")
     columns = listed(column for column in view.columns if column.name in names).replace("said.confirmed", "0")
+    held = [name for name in _HELD if f"seen.{name}" in columns]
     return f"""SELECT
 {columns}
 FROM (SELECT arrayJoin({{vehicles:Array(String)}}) AS vehicle_id) AS vehicles
-{_of_known(_SEEN, results)}
+{_of_known(_seen(held), results)}
 {profiled}"""
 
 
@@ -234,27 +235,31 @@ _HELD = {
     "gaps": "length(gaps.item)",
 }
 """Each for itself, not one array of all: who asks for some of them reads no column of the others."""
-_SEEN = f"""
+
+
+def _seen(held: Collection[str] = tuple(_HELD)) -> str:
+    """What its results say; of what holds of its images, what is named: the engine looks at all that stands here."""
+    sums = "".join(f", sum({name}) AS {name}" for name in held)
+    newest = "".join(f",\n                argMaxIf({_HELD[name]}, at, status != 'failed') AS {name}" for name in held)
+    return f"""
 LEFT JOIN (
     SELECT vehicle_id, count() AS images, countIf(done) AS processed, sum(cost) AS cost_nano_usd,
         countIf(isNotNull(latest_score)) AS scored,
         sum(toInt64(roundBankers(ifNull(latest_score, 0) * 1e6))) / 1e6 AS score_sum,
         sum(ppm) AS confidence_sum_ppm, sum(ppm_count) AS confidence_count,
-        {", ".join(f"sum({name}) AS {name}" for name in _HELD)},
-        toNullable(max(last_event)) AS last_processed_at, toNullable(max(last_recorded)) AS recorded_at
+        toNullable(max(last_event)) AS last_processed_at, toNullable(max(last_recorded)) AS recorded_at{sums}
     FROM (
         SELECT vehicle_id, subject_id, max(done) AS done, sum(cost) AS cost,
             argMaxIf(score, scored_at, isNotNull(score)) AS latest_score, sum(ppm) AS ppm, sum(ppm_count) AS ppm_count,
-            {", ".join(f"sum({name}) AS {name}" for name in _HELD)},
-            max(last_event) AS last_event, max(last_recorded) AS last_recorded
+            max(last_event) AS last_event, max(last_recorded) AS last_recorded{sums}
         FROM (
+            WITH {AT} AS at
             SELECT assumeNotNull(results.vehicle_id) AS vehicle_id, subject_id, tier,
                 max(final AND status != 'failed') AS done, sum(ifNull(cost_nano_usd, 0)) AS cost,
-                argMaxIf(context_score, {AT}, isNotNull(context_score)) AS score,
-                maxIf({AT}, isNotNull(context_score)) AS scored_at,
+                argMaxIf(context_score, at, isNotNull(context_score)) AS score,
+                maxIf(at, isNotNull(context_score)) AS scored_at,
                 sum(ifNull(confidence_ppm, 0)) AS ppm, count(confidence_ppm) AS ppm_count,
-                {", ".join(f"argMaxIf({sql}, {AT}, status != 'failed') AS {name}" for name, sql in _HELD.items())},
-                max(event_time) AS last_event, max(results.recorded_at) AS last_recorded
+                max(event_time) AS last_event, max(results.recorded_at) AS last_recorded{newest}
             FROM results FINAL
             WHERE event_type = 'image.result' AND isNotNull(results.vehicle_id)
             GROUP BY vehicle_id, subject_id, tier
@@ -264,7 +269,8 @@ LEFT JOIN (
     GROUP BY vehicle_id
 ) AS seen USING (vehicle_id)
 """.strip("\n")
-"""What its results say."""
+
+
 _PROFILED = f"""
 LEFT JOIN (
     SELECT vehicle_id, event_time, recorded_at, has_spid, receipt_count, timeline_event_count, reference_doc_count,

@@ -66,10 +66,11 @@ def calls(history: History, chosen: Chosen) -> dict[Key, Calls]:
 
     def ask(standing: Standing | None) -> list[dict[str, Any]]:
         sources, given = once(chosen, standing)
-        return history.rows(_by_key(sources), given)
+        found = history.rows(f"{_grouped(sources)} LIMIT {MOST_GROUPS + 1}", given)
+        return found if _all_named(found) else history.rows(_most_named(sources), given)
 
     found, rated = _beside_ratings(history, chosen, lambda: exact(history, ask))
-    counted = {Key(*(row[name] for name in Key._fields)): _calls(row) for row in found}
+    counted = {Key(*(row[f"by_{name}"] for name in Key._fields)): _calls(row) for row in found}
     named = {name: {getattr(key, name) for key in counted} for name in Key._fields[1:]}
 
     def key(of: Rated) -> Key:
@@ -100,20 +101,38 @@ def _with_thumbs(counted: dict[K, Calls], rated: Iterable[tuple[K, int, int]]) -
     }
 
 
-def _by_key(sources: Sequence[str]) -> str:
-    """The calls by Key: of each text those with the most calls by name, and the rest as OTHER."""
+MOST_GROUPS = 20_000
+"""Of so many groups the names are counted here; of more in ClickHouse."""
+
+
+def _all_named(found: Rows) -> bool:
+    """Whether these groups are all there are, and of no text more than NAMED, so that nothing is OTHER."""
+    texts = Key._fields[1:]
+    return len(found) <= MOST_GROUPS and all(len({row[f"by_{name}"] for row in found}) <= NAMED for name in texts)
+
+
+def _grouped(sources: Sequence[str]) -> str:
+    """The calls by Key."""
+    listed = ", ".join(f"{sql} AS by_{name}" for name, sql in _KEYS.items())
+    grouped = ", ".join(f"by_{name}" for name in _KEYS)
+    counted = " UNION ALL ".join(f"SELECT {listed}, {_COUNTS} FROM {source} GROUP BY {grouped}" for source in sources)
+    return counted if len(sources) == 1 else f"SELECT {grouped}, {_ADDED} FROM ({counted}) GROUP BY {grouped}"
+
+
+def _most_named(sources: Sequence[str]) -> str:
+    """The same, of each text those with the most calls by name and the rest as OTHER.
+
+    To rank them costs as much again as to count.
+    """
     texts = Key._fields[1:]
     weights = ", ".join(f"sum(n_calls) OVER (PARTITION BY by_{name}) AS of_{name}" for name in texts)
     places = ", ".join(f"dense_rank() OVER (ORDER BY of_{name} DESC, by_{name}) AS place_of_{name}" for name in texts)
     known = ", ".join(f"if(place_of_{name} <= {NAMED}, by_{name}, '{OTHER}') AS {name}" for name in texts)
-    listed = ", ".join(f"{sql} AS by_{name}" for name, sql in _KEYS.items())
-    grouped = ", ".join(f"by_{name}" for name in _KEYS)
-    counted = " UNION ALL ".join(f"SELECT {listed}, {_COUNTS} FROM {source} GROUP BY {grouped}" for source in sources)
-    if len(sources) > 1:
-        counted = f"SELECT {grouped}, {_ADDED} FROM ({counted}) GROUP BY {grouped}"
+    keys = ", ".join(f"{name} AS by_{name}" for name in texts)
     return (
-        f"SELECT by_day AS day, {known}, {_ADDED} FROM (SELECT *, {places} FROM (SELECT *, {weights} "
-        f"FROM ({counted}))) GROUP BY {', '.join(Key._fields)}"
+        f"SELECT by_day, {keys}, {_ADDED} FROM (SELECT by_day, {known}, {', '.join(f'n_{name}' for name in _SUMS)} "
+        f"FROM (SELECT *, {places} FROM (SELECT *, {weights} FROM ({_grouped(sources)})))) "
+        f"GROUP BY by_day, {', '.join(texts)}"
     )
 
 

@@ -163,7 +163,8 @@ def test_a_formula_in_python_and_in_sql() -> None:
     assert formula.value({"a": 1, "b": 4, "c": 5, "d": 3}) is None
     assert formula.value({"a": None}) is None
     assert formula.value({}) == 0 / 5 - 0
-    assert least(n("d"), 7).value({"d": 8}) == 7
+    assert least(7, n("d")).value({"d": 8}) == 7
+    assert least(7, n("d")).sql(str) == "if(7 < d, 7, d)"
     assert (n("a") + 2).sql(str.upper) == "(A + 2)"
     assert (5 - n("c")).sql(str) == "(5 - c)"
     assert (n("a") / n("b") * 2).sql(str) == "((a / nullIf(b, 0)) * 2)"

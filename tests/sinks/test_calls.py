@@ -142,6 +142,13 @@ def test_many_names_are_bounded_and_nothing_is_lost(store: Store) -> None:
     assert counted[(OTHER,)].calls == 51
 
 
+def test_of_too_many_groups_the_store_says_whose_names_are_told(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    stored(store.client, "results", some_calls(3, 200))
+    told = calls(store.history, Chosen())
+    monkeypatch.setattr("sinks.reading.calls.MOST_GROUPS", 5)
+    assert calls(store.history, Chosen()) == told
+
+
 @pytest.mark.parametrize(
     "order", [("up", "results", "down"), ("down", "up", "results"), ("results", "down", "up")], ids="-".join
 )

@@ -35,21 +35,25 @@ LEFT JOIN (
         countIf(isNotNull(latest_score)) AS scored,
         sum(toInt64(roundBankers(ifNull(latest_score, 0) * 1e6))) / 1e6 AS score_sum,
         sum(ppm) AS confidence_sum_ppm, sum(ppm_count) AS confidence_count,
-        sum(validated) AS validated, sum(consensus) AS consensus, sum(parts) AS parts, sum(modifications) AS modifications, sum(alerts) AS alerts, sum(gaps) AS gaps,
-        toNullable(max(last_event)) AS last_processed_at, toNullable(max(last_recorded)) AS recorded_at
+        toNullable(max(last_event)) AS last_processed_at, toNullable(max(last_recorded)) AS recorded_at, sum(validated) AS validated, sum(consensus) AS consensus, sum(parts) AS parts, sum(modifications) AS modifications, sum(alerts) AS alerts, sum(gaps) AS gaps
     FROM (
         SELECT vehicle_id, subject_id, max(done) AS done, sum(cost) AS cost,
             argMaxIf(score, scored_at, isNotNull(score)) AS latest_score, sum(ppm) AS ppm, sum(ppm_count) AS ppm_count,
-            sum(validated) AS validated, sum(consensus) AS consensus, sum(parts) AS parts, sum(modifications) AS modifications, sum(alerts) AS alerts, sum(gaps) AS gaps,
-            max(last_event) AS last_event, max(last_recorded) AS last_recorded
+            max(last_event) AS last_event, max(last_recorded) AS last_recorded, sum(validated) AS validated, sum(consensus) AS consensus, sum(parts) AS parts, sum(modifications) AS modifications, sum(alerts) AS alerts, sum(gaps) AS gaps
         FROM (
+            WITH bitOr(bitShiftLeft(toUInt256(effective_ms + 4611686018427387904), 96), bitOr(bitShiftLeft(toUInt256(source_partition), 64), toUInt256(source_offset))) AS at
             SELECT assumeNotNull(results.vehicle_id) AS vehicle_id, subject_id, tier,
                 max(final AND status != 'failed') AS done, sum(ifNull(cost_nano_usd, 0)) AS cost,
-                argMaxIf(context_score, bitOr(bitShiftLeft(toUInt256(effective_ms + 4611686018427387904), 96), bitOr(bitShiftLeft(toUInt256(source_partition), 64), toUInt256(source_offset))), isNotNull(context_score)) AS score,
-                maxIf(bitOr(bitShiftLeft(toUInt256(effective_ms + 4611686018427387904), 96), bitOr(bitShiftLeft(toUInt256(source_partition), 64), toUInt256(source_offset))), isNotNull(context_score)) AS scored_at,
+                argMaxIf(context_score, at, isNotNull(context_score)) AS score,
+                maxIf(at, isNotNull(context_score)) AS scored_at,
                 sum(ifNull(confidence_ppm, 0)) AS ppm, count(confidence_ppm) AS ppm_count,
-                argMaxIf(validated_receipt + validated_user + validated_expert, bitOr(bitShiftLeft(toUInt256(effective_ms + 4611686018427387904), 96), bitOr(bitShiftLeft(toUInt256(source_partition), 64), toUInt256(source_offset))), status != 'failed') AS validated, argMaxIf(consensus_agreed, bitOr(bitShiftLeft(toUInt256(effective_ms + 4611686018427387904), 96), bitOr(bitShiftLeft(toUInt256(source_partition), 64), toUInt256(source_offset))), status != 'failed') AS consensus, argMaxIf(greatest(findings['parts'], tables['part_identifications']), bitOr(bitShiftLeft(toUInt256(effective_ms + 4611686018427387904), 96), bitOr(bitShiftLeft(toUInt256(source_partition), 64), toUInt256(source_offset))), status != 'failed') AS parts, argMaxIf(greatest(findings['modifications'], tables['vehicle_modifications']), bitOr(bitShiftLeft(toUInt256(effective_ms + 4611686018427387904), 96), bitOr(bitShiftLeft(toUInt256(source_partition), 64), toUInt256(source_offset))), status != 'failed') AS modifications, argMaxIf(greatest(findings['maintenance_alerts'], tables['maintenance_alerts']), bitOr(bitShiftLeft(toUInt256(effective_ms + 4611686018427387904), 96), bitOr(bitShiftLeft(toUInt256(source_partition), 64), toUInt256(source_offset))), status != 'failed') AS alerts, argMaxIf(length(gaps.item), bitOr(bitShiftLeft(toUInt256(effective_ms + 4611686018427387904), 96), bitOr(bitShiftLeft(toUInt256(source_partition), 64), toUInt256(source_offset))), status != 'failed') AS gaps,
-                max(event_time) AS last_event, max(results.recorded_at) AS last_recorded
+                max(event_time) AS last_event, max(results.recorded_at) AS last_recorded,
+                argMaxIf(validated_receipt + validated_user + validated_expert, at, status != 'failed') AS validated,
+                argMaxIf(consensus_agreed, at, status != 'failed') AS consensus,
+                argMaxIf(greatest(findings['parts'], tables['part_identifications']), at, status != 'failed') AS parts,
+                argMaxIf(greatest(findings['modifications'], tables['vehicle_modifications']), at, status != 'failed') AS modifications,
+                argMaxIf(greatest(findings['maintenance_alerts'], tables['maintenance_alerts']), at, status != 'failed') AS alerts,
+                argMaxIf(length(gaps.item), at, status != 'failed') AS gaps
             FROM results FINAL
             WHERE event_type = 'image.result' AND isNotNull(results.vehicle_id)
             GROUP BY vehicle_id, subject_id, tier
