@@ -1,6 +1,7 @@
 """The real servers, started once a session: Kafka once for all test processes."""
 
 import asyncio
+import gc
 import itertools
 import os
 from collections.abc import Generator, Iterator
@@ -66,6 +67,17 @@ def pytest_configure(config: pytest.Config) -> None:
         folders = sorted(str(path) for path in Path(__file__).parent.iterdir() if any(path.glob("test_*.py")))
         begin = int(worker["workerid"].removeprefix("gw")) * len(folders) // worker["workercount"]
         config.args = folders[begin:] + folders[:begin]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """What is made while tests are looked for stays to the end: nobody searches it for garbage, then or later."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.hookimpl(wrapper=True)

@@ -11,6 +11,8 @@ the server, or change anything by GET. Writer and migrator are this machine's ow
 table functions such as `file` or `url`.
 """
 
+from collections import OrderedDict
+
 from servers.errors import QueryError
 
 from .engine import Conditions, Handle, escaped
@@ -40,6 +42,9 @@ _DEFINITION = {
     "REVOKE",
 }
 _SYSTEM = {"CLEAR", "DISABLE", "DROP", "ENABLE", "FLUSH", "RELOAD", "START", "STOP", "SYNC", "WAIT", "REFRESH"}
+_LEAVING_NOTHING = {"READ_ONLY", "MUTATING"}
+"""Classes of statements after which a session is as before; SET, USE and temporary tables are CONTROL."""
+_MOST_KNOWN, _KNOWN_LENGTH = 512, 2**14
 
 
 class Access:
@@ -47,35 +52,52 @@ class Access:
 
     def __init__(self, handle: Handle) -> None:
         self._reader = Reader(handle)
+        self._known: OrderedDict[tuple[Role, str, str], str] = OrderedDict()
 
     def ready_for(self, role: Role, request: Request, statement: str) -> Conditions | None:
-        """What a handle is ready for that may run this at once; None where `prepare` has to look at the statement."""
-        known = role is Role.READER and self._reader.knows(statement)
-        return _conditions(request) if known else None
+        """What a handle is ready for that may run this; None where `prepare` has to make one ready for the reader."""
+        unknown = role is Role.READER and not self._reader.knows(statement)
+        return None if unknown else _conditions(role, request)
 
-    def prepare(self, handle: Handle, role: Role, request: Request, statement: str) -> None:
-        """Ready `handle` for the statement, or raise `QueryError` if it is not to run."""
-        if handle.ready_for is not None:
-            return
-        if role is Role.READER:
+    def prepare(self, handle: Handle, role: Role, request: Request, statement: str, *, in_session: bool) -> None:
+        """Ready `handle` for the statement, or raise `QueryError` if it is not to run.
+
+        Where the statement leaves nothing behind, the handle is then ready for the next one like it; one of a client's
+        own session never is.
+        """
+        if role is not Role.READER:
+            # The database is entered again: it may be gone by now.
+            handle.prepare(request.database, request.settings if handle.ready_for is None else {})
+            kept = self._check(handle, role, request, statement) in _LEAVING_NOTHING and not in_session
+            handle.ready_for = _conditions(role, request) if kept else None
+        elif handle.ready_for is None:
             lasts = self._reader.use(handle, request.database)
             if not self._reader.knows(statement):
                 kind = _check_shape(handle, request, statement)
                 self._reader.check(handle, statement, request.query_params, remember=kind == "READ_ONLY")
             handle.prepare(None, {**self._reader.settings(request.settings), "readonly": "1"})
-            handle.ready_for = _conditions(request) if lasts else None
-            return
-        handle.prepare(request.database, request.settings)
-        _check_shape(handle, request, statement)
+            handle.ready_for = _conditions(role, request) if lasts else None
+
+    def _check(self, handle: Handle, role: Role, request: Request, statement: str) -> str:
+        """The class of a statement that this role may run, however often it is asked."""
+        asked = role, request.method, statement
+        if asked in self._known and "dialect" not in request.settings:
+            return self._known[asked]
+        kind = _check_shape(handle, request, statement)
         leading = leading_words(statement.encode(), 4)
         if leading[:1] == ["SYSTEM"] and not set(leading[1:2]) & _SYSTEM:
             raise _denied(role, f"{' '.join(leading[:2])} is not for the server's users")
         if role is Role.WRITER and set(leading[:1]) & _DEFINITION and "TEMPORARY" not in leading:
             raise _denied(role, f"{leading[0]} is the migrator's")
+        if len(statement) <= _KNOWN_LENGTH:
+            self._known[asked] = kind
+            if len(self._known) > _MOST_KNOWN:
+                self._known.popitem(last=False)
+        return kind
 
 
-def _conditions(request: Request) -> Conditions:
-    return request.database, frozenset(request.settings.items())
+def _conditions(role: Role, request: Request) -> Conditions:
+    return role is Role.READER, request.database, frozenset(request.settings.items())
 
 
 def _check_shape(handle: Handle, request: Request, statement: str) -> str:

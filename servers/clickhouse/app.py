@@ -86,7 +86,7 @@ class ClickHouseApp:
         def prepare() -> None:
             if session:
                 undo.extend(session.before(request))
-            self._access.prepare(handle, role, request, statement)
+            self._access.prepare(handle, role, request, statement, in_session=session is not None)
 
         try:
             if insert:

@@ -25,8 +25,8 @@ _MIB = 2**20
 _SPARE_HANDLES = 4
 _READY_HANDLES = 8
 
-Conditions = tuple[str | None, frozenset[tuple[str, str]]]
-"""A database and settings, as a request asks for them."""
+Conditions = tuple[bool, str | None, frozenset[tuple[str, str]]]
+"""Whether it is the reader's; a database and settings, as a request asks for them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -125,10 +125,51 @@ def test_the_writer_leaves_definitions_to_the_migrator(clickhouse: Addresses, ta
             assert writer.post("/", content=definition).headers["x-clickhouse-exception-code"] == "497"
 
 
+def test_what_the_migrator_was_allowed_the_writer_is_not(clickhouse: Addresses, http: httpx.Client) -> None:
+    ask(http, "DROP TABLE IF EXISTS nothing_of_this_name")
+    with httpx.Client(base_url=clickhouse.writer) as writer:
+        refused = writer.post("/", content="DROP TABLE IF EXISTS nothing_of_this_name")
+    assert refused.headers["x-clickhouse-exception-code"] == "497"
+
+
 def test_get_changes_nothing(http: httpx.Client, table: str) -> None:
-    answer = http.get("/", params={"query": f"INSERT INTO {table} VALUES (1, 'x')"})
-    assert answer.headers["x-clickhouse-exception-code"] == "164"
-    assert ask(http, f"SELECT count() FROM {table}") == "0\n"
+    insert = f"INSERT INTO {table} VALUES (1, 'x')"
+    assert http.post("/", params={"query": insert}).is_success
+    for query in (insert, f"INSERT INTO {table} VALUES (2, 'y')"):
+        answer = http.get("/", params={"query": query})
+        assert answer.headers["x-clickhouse-exception-code"] == "164"
+    assert ask(http, f"SELECT count() FROM {table}") == "1\n"
+
+
+@pytest.mark.parametrize(
+    "leaving", ["SET max_block_size = 4321", "USE system", "CREATE TEMPORARY TABLE left_behind (a UInt8)"]
+)
+def test_what_a_statement_leaves_behind_no_other_request_finds(http: httpx.Client, leaving: str) -> None:
+    state = (
+        "SELECT getSetting('max_block_size'), currentDatabase(), (SELECT count() FROM system.tables WHERE is_temporary)"
+    )
+    before = ask(http, state)
+    ask(http, leaving)
+    assert [ask(http, state) for _ in range(3)] == [before] * 3
+
+
+def test_settings_and_database_are_those_of_the_request(http: httpx.Client) -> None:
+    state = "SELECT getSetting('max_block_size'), currentDatabase()"
+    plain = ask(http, state)
+    for _ in range(2):
+        assert ask(http, state, max_block_size="77") == plain.replace("65409", "77")
+        assert ask(http, state, database="system", max_block_size="77") == "77\tsystem\n"
+        assert ask(http, state) == plain
+
+
+def test_a_database_that_is_gone_is_said_to_who_asked_in_it_before(http: httpx.Client) -> None:
+    ask(http, "CREATE DATABASE soon_gone")
+    assert ask(http, "SELECT 1", database="soon_gone") == "1\n"
+    ask(http, "DROP DATABASE soon_gone")
+    assert (
+        http.post("/", params={"database": "soon_gone"}, content="SELECT 1").headers["x-clickhouse-exception-code"]
+        == "81"
+    )
 
 
 def test_inserts_however_they_are_sent(http: httpx.Client, table: str) -> None:
