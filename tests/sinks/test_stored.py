@@ -87,11 +87,17 @@ def records_of(topic: Name) -> list[FakeRecord]:
     ]
 
 
-def differences(store: Store, topic: Name) -> list[tuple[int, str, str]]:
-    check = RowCheck(store.client, "t.", None, topic, 0)
+def differences(store: Store, topic: Name, run_id: str | None = None) -> list[tuple[int, str, str]]:
+    check = RowCheck(store.client, "t.", run_id, topic, 0)
     records = records_of(topic)
     found = [*check.differences(records[:1], 1), *check.differences(records[1:], len(records))]
     return [(row.offset, row.what, row.detail) for row in found]
+
+
+def alter(store: Store, table: str, change: str, offset: int) -> None:
+    store.client.command(
+        f"INSERT INTO {table} SELECT * REPLACE ({change}) FROM {table} FINAL WHERE source_offset = {offset}"
+    )
 
 
 @pytest.fixture
@@ -118,14 +124,22 @@ def test_rows_are_their_records_and_no_column_is_left_out(filled: Store) -> None
 @pytest.mark.parametrize(("topic", "change", "offset"), ALTERED)
 def test_what_was_altered_is_named_at_its_offset(filled: Store, topic: Name, change: str, offset: int) -> None:
     table = BY_TOPIC[topic].table
-    filled.client.command(
-        f"INSERT INTO {table} SELECT * REPLACE ({change}) FROM {table} FINAL WHERE source_offset = {offset}"
-    )
+    alter(filled, table, change, offset)
     column = change.rpartition(" AS ")[2]
     [(at, what, detail)] = differences(filled, topic)
     assert (at, what) == (offset, "different")
     assert detail.startswith(f"{column}: ")
     assert " stored, " in detail
+
+
+def test_what_explains_a_counter_is_what_counters_are_made_of(filled: Store) -> None:
+    alter(filled, "results", "'somebody else' AS source", 0)
+    assert differences(filled, "results", "r") == []
+    taken = "arrayMap(a -> tuple(a.1, a.2, a.3, a.4, a.5, a.6, a.7, NULL), answers) AS answers"
+    alter(filled, "results", taken, 0)  # a validation less
+    [(at, what, detail)] = differences(filled, "results", "r")
+    assert (at, what, detail.partition(":")[0]) == (0, "different", "answers")
+    assert differences(filled, "results", "another") == []
 
 
 def test_a_row_too_few_and_one_too_many_are_named(filled: Store) -> None:
