@@ -117,7 +117,8 @@ def test_they_are_read_in_their_own_order(store: Store) -> None:
         vehicles._AT_MOST: "costs_of_vehicles",
         vehicles._AT_MOST_WITH_PROFILES.format(banded="1"): "costs_of_vehicles",
         explorer._CHOICES.format(""): "labels_of_runs",
-        history._CONTENTS: "_of_runs",
+        history._PARTS.format("results"): "_minmax_count_projection",
+        history._RUNS_IN_PARTS: "_of_runs",
     }
     for sql, projection in asked.items():
         plan = store.client.query(f"EXPLAIN {sql}", given).result_rows
