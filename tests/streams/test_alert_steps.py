@@ -72,9 +72,9 @@ class Stage:
 
     def crash(self) -> None:
         self.runs, read = Runs(HOME, PARTITIONS), Ledger(RUNS.decode)
-        for entry in self.log:
-            if (final := read.read(entry.key, entry.value, entry.headers)) is not None:
-                self.runs.restore(*final)
+        finals = (read.read(entry.key, entry.value, entry.headers) for entry in self.log)
+        for run_id, segments in read.decoded(filter(None, finals)):
+            self.runs.restore(run_id, *segments)
         for run_id, segment, _ in read.read_to_end():
             self.runs.restore(run_id, segment)
 

@@ -76,10 +76,9 @@ def test_a_long_run_is_put_together_in_its_ledger_and_goes_on_from_there() -> No
             written += len(entry.value or b"")
         if number == 90:
             again, read = begin()
-            for entry in left.values():
-                found = read.read(entry.key, entry.value, entry.headers)
-                if found is not None:
-                    again.restore(*found)
+            finals = [read.read(entry.key, entry.value, entry.headers) for entry in left.values()]
+            for run_id, segments in read.decoded(filter(None, finals)):
+                again.restore(run_id, *segments)
             for run_id, segment, _ in read.read_to_end():
                 again.restore(run_id, segment)
             combine, ledger = again, read
