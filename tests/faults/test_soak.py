@@ -26,6 +26,7 @@ PACKED_KB = 60
 KEPT_KB = 100
 """That, 3 kB of it in each of the other places, and what the allocator loses on the way."""
 NOISE_MB = 5
+SETTLED_MINUTES = 4.0
 _SAMPLES_S = 15.0
 
 
@@ -54,13 +55,17 @@ def test_a_soak_with_runs_sealed_after_20_s(site: Site, chance: random.Random, r
         figures.equal()
     finally:
         worker.kill()
-    # A third in, everything that is kept for a while is there; what grows from then on grows for ever.
-    settled, last = samples[len(samples) // 3], samples[-1]
+    # By then everything that is kept for a while is there; what grows from then on grows for ever.
+    begun = min(max(minutes / 3, SETTLED_MINUTES), 2 * minutes / 3)
+    samples = [one for one in samples if one["minute"] >= begun]
+    settled, last = samples[0], samples[-1]
     for name in ("ledger_kb", "open_files"):
         assert last[name] < 1.5 * settled[name] + 20, (name, settled, last)
     ended = (last["minute"] - settled["minute"]) * 60 / RUN_S
-    assert last["registers_kb"] - settled["registers_kb"] < PACKED_KB * ended, (settled, last)
-    grown_mb = a_minute(samples[len(samples) // 3 :], "worker_mb") * (last["minute"] - settled["minute"])
+    # Beside those at rest the ledger has 10 MB of runs that are awake, now more, now less.
+    noted_kb = last["registers_kb"] - settled["registers_kb"]
+    assert noted_kb < PACKED_KB * ended + 1000 * NOISE_MB, (settled, last)
+    grown_mb = a_minute(samples, "worker_mb") * (last["minute"] - settled["minute"])
     assert grown_mb < KEPT_KB / 1000 * ended + NOISE_MB, (grown_mb, settled, last)
 
 
