@@ -147,7 +147,7 @@ class Ledger(Generic[P]):
         self._parts = []
         final = older if older is not None and older.number < number else None
         if WHOLE in notes:
-            self._chains[run_id] = self._alone(newest)
+            self._begin_chain(run_id, self._alone(newest))
             return Final(run_id, None)
         if final is None:
             return None
@@ -216,13 +216,21 @@ class Ledger(Generic[P]):
         """The transaction of `write` is committed."""
         self.head = write.head
         self._tails.update(write.tails)
-        self._chains.update(write.chains)
+        for run_id, chain in write.chains.items():
+            self._begin_chain(run_id, chain)
         for run_id, number, parts in write.wide:
             self._note_width(run_id, number, parts)
 
     def _note_width(self, run_id: str, number: int, parts: int) -> None:
         if parts > 1:
             self._wide[run_id, number] = parts
+
+    def _begin_chain(self, run_id: str, chain: _Chain) -> None:
+        """The widths of what is before its first are needed no more: that is deleted."""
+        if self._wide:
+            for number in range(self._chain(run_id).first, chain.first):
+                self._wide.pop((run_id, number), None)
+        self._chains[run_id] = chain
 
     def _chain(self, run_id: str) -> _Chain:
         return self._chains.get(run_id) or _Chain(limit_bytes=self._closed_bytes)

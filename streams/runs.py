@@ -80,7 +80,7 @@ class Runs:
         self._stirred: set[str] = set()  # runs that partials came for since their last tick
         self._stirred_ms: dict[str, int] = {}
         self._still_ms: dict[str, int] = {}  # run → since when nothing moves it
-        self._resting: dict[str, RunSegment] = {}  # in place of registers: what they were, packed
+        self._resting: dict[str, bytes] = {}  # in place of registers: what they were, packed
         self._rules = RulesInForce()
 
     @property
@@ -96,7 +96,7 @@ class Runs:
         for segment in segments:
             if segment.packed:
                 self._forget(run_id)
-                self._resting[run_id] = segment
+                self._resting[run_id] = segment.packed
             else:
                 self._run(run_id).restore(segment)
                 self._stirred.add(run_id)
@@ -160,7 +160,7 @@ class Runs:
         at_rest = {run_id: self._runs[run_id].everything().pack() for run_id in due[:RESTS_PER_SECOND]}
         for run_id in at_rest:
             self._forget(run_id)
-        self._resting.update(at_rest)
+            self._resting[run_id] = at_rest[run_id].packed
         return at_rest
 
     def _forget(self, run_id: str) -> None:
@@ -213,7 +213,7 @@ class Runs:
         if registers is None:
             registers = self._runs[run_id] = RunRegisters(run_id)
             if run_id in self._resting:
-                registers.restore(self._resting.pop(run_id))
+                registers.restore(RunSegment(packed=self._resting.pop(run_id)))
         return registers
 
     def _changed(self, run_ids: Iterable[str]) -> Mapping[str, RunSegment]:

@@ -30,26 +30,41 @@ class Record(NamedTuple):
     event: Event
 
 
-class _Source:
-    """What is known for ever of one topic's records of a run, and which of them the current chunk brought."""
+class _Brought:
+    """Which records of a topic and a run the current chunk brought."""
 
-    __slots__ = ("effective_ms", "events", "next_offset", "recorded_ms", "sealed", "skewed")
+    __slots__ = ("effective_ms", "events", "skewed")
 
-    def __init__(self, recorded_ms: int, next_offset: int = 0, *, sealed: bool = False) -> None:
-        self.recorded_ms = recorded_ms
-        self.next_offset = next_offset
-        self.sealed = sealed
-        self.clear()
-
-    def clear(self) -> None:
-        """The chunk is folded."""
+    def __init__(self) -> None:
         self.events: list[Any] = []
         self.effective_ms: list[int] = []
         self.skewed: list[int] = []
 
 
+class _Source:
+    """What is known for ever of one topic's records of a run. Without lists: of a sealed run nothing else is left."""
+
+    __slots__ = ("brought", "next_offset", "recorded_ms", "sealed")
+
+    def __init__(self, recorded_ms: int, next_offset: int = 0, *, sealed: bool = False) -> None:
+        self.recorded_ms = recorded_ms
+        self.next_offset = next_offset
+        self.sealed = sealed
+        self.brought: _Brought | None = None
+
+
 class _Run:
     """One run in this partition: its topics, and the live state that their records are folded into."""
+
+    __slots__ = (
+        "after_seal",
+        "first_event_ms",
+        "opinions",
+        "sources",
+        "tally",
+        "truncated",
+        "watermark_ms",
+    )
 
     def __init__(self) -> None:
         self.sources: dict[str, _Source] = {}
@@ -64,19 +79,19 @@ class _Run:
         """Folds what the chunk brought; what is sealed by now loses its state."""
         segment = Segment()
         results, feedback = self.sources.get("results"), self.sources.get("feedback")
-        if results is not None and results.events:
+        if results is not None and (brought := results.brought) is not None:
             self.tally = self.tally or Tally()
-            segment = self.tally.take(Arrivals(results.events, results.effective_ms, results.skewed))
+            segment = self.tally.take(Arrivals(brought.events, brought.effective_ms, brought.skewed))
             self.watermark_ms, self.first_event_ms = self.tally.watermark_ms, self.tally.first_event_ms
             self.truncated = self.tally.truncated
-            results.clear()
-        if feedback is not None and feedback.events:
+            results.brought = None
+        if feedback is not None and feedback.brought is not None:
             self.opinions = self.opinions or Opinions()
-            said = [self.opinions.take(event) for event in feedback.events]
+            said = [self.opinions.take(event) for event in feedback.brought.events]
             segment.feedback_ids = b"".join(event for event, _ in said)
             segment.verdicts = b"".join(opinion for _, opinion in said)
             segment.rows.append(PartialRow(TOTAL, 0, FEEDBACK, "", _nonzero(self.opinions.counters)))
-            feedback.clear()
+            feedback.brought = None
         if self.after_seal:
             segment.rows.append(PartialRow(TOTAL, 0, AFTER_SEAL, "", {AFTER_SEAL: self.after_seal}))
         self._forget_sealed()
@@ -186,10 +201,13 @@ class Fold:
             if source.sealed:
                 self._runs[run_id].after_seal += 1
                 continue
+            brought = source.brought
+            if brought is None:
+                brought = source.brought = _Brought()
             if skewed:
-                source.skewed.append(len(source.events))
-            source.events.append(event)
-            source.effective_ms.append(effective_ms)
+                brought.skewed.append(len(brought.events))
+            brought.events.append(event)
+            brought.effective_ms.append(effective_ms)
         if records:
             self._clock_ms[topic] = clock_ms
 

@@ -3,6 +3,7 @@
 import msgspec
 import numpy as np
 import pytest
+from reachable import objects_of
 
 from events.partials import TOTAL, PartialRow
 from events.results import ImageResult
@@ -79,6 +80,16 @@ def test_a_run_that_was_left_behind_is_sealed_and_its_segment_says_so() -> None:
     assert after.sealed
     assert [row.counters for row in after.rows] == [{"after_seal": 1}]
     assert (after.ids, after.subjects) == (b"", b"")
+
+
+def test_of_a_sealed_run_next_to_nothing_stays() -> None:
+    """Every run that ever was stays for ever: so many objects say where it ended and when."""
+    fold, kept = Fold(seal_after_ms=MINUTE_MS), []
+    for number in range(200):
+        at_ms = NOW + number * 2 * MINUTE_MS
+        fold.apply([result(3 * number + n, at_ms, f"run {number}") for n in range(3)])
+        kept.append(objects_of(fold))
+    assert kept[-1] - kept[99] <= 8 * 100
 
 
 def test_a_run_is_sealed_once_more_than_the_time_has_passed() -> None:

@@ -4,6 +4,7 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from reachable import objects_of
 from tally import Sums, decode
 
 from metrics.registers import RunSegment
@@ -198,6 +199,17 @@ def test_a_wide_segment_goes_in_parts_and_its_tombstones_too() -> None:
         ]
     _, after, _ = read(wide.entries + write.entries)
     assert after[-1] == ("a", Sums(2, [], "sealed"))
+
+
+def test_the_widths_of_segments_that_are_gone_are_forgotten() -> None:
+    ledger, log, kept = new(), [], []
+    for _ in range(4):
+        for payload in (Sums(1, [], "x" * (5 << 20)), Sums(1, [], "sealed")):
+            write = ledger.write({"a": payload}, {}, IDS)
+            ledger.adopt(write)
+            log += write.entries
+        kept.append((objects_of(ledger), objects_of(read(log)[0])))
+    assert kept[-1] == kept[0]
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from aiokafka import ConsumerRecord
 from aiokafka.partitioner import DefaultPartitioner
 from hypothesis import given
 from hypothesis import strategies as st
+from reachable import objects_of
 
 from events.partials import TOTAL, PartialRow, Partials
 from events.snapshots import RunMetrics
@@ -227,6 +228,18 @@ def test_a_run_that_nothing_moves_leaves_memory_and_its_ledger_is_one_segment() 
     assert segment.packed
     assert segment.opened().rows[0].row.counters == {"results": 5}
     assert kept.runs.tick(LATER + 2 * REST_MS) is None
+
+
+def test_of_a_run_at_rest_its_packed_form_stays_and_nothing_else() -> None:
+    runs, kept = Runs(0, 1), []
+    for number in range(4):
+        run_ids = [f"run {number} {n}" for n in range(20)]
+        runs.take("partials", [partials(run_id, 5) for run_id in run_ids])
+        for moment in (NOON, LATER, LATER + SECOND, LATER + SECOND + REST_MS):
+            runs.tick(moment)
+        assert runs.awake == set()
+        kept.append(objects_of(runs))
+    assert kept[-1] - kept[1] == 2 * 20
 
 
 @pytest.mark.parametrize("read_again", ["not", "all of it", "compacted"])
