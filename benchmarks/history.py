@@ -104,7 +104,7 @@ def questions(shape: Shape) -> list[Question]:
         sql("last_ten_minutes_of_view", None, "SELECT count(), sum(cost_nano_usd), countIf(status = 'failed') "
             f"FROM run_results {of_run} AND effective_ms >= {{from:Int64}}"),
         Question("image_lineage", 50, lambda history, turn: lineage.of_image(history, image(turn))),
-        Question("record_lineage", 50, lambda history, turn:
+        Question("record_lineage", 300, lambda history, turn:
             lineage.of_record(history, "part_identifications", row(turn))),
         sql("lineage_view_of_image", None, "SELECT * FROM lineage WHERE subject_kind = 'image' AND subject_id = "
             "{image:String}"),
