@@ -15,6 +15,7 @@ from .client import address
 from .errors import translated
 
 TABLES = ("results", "feedback", "runs", "alerts", "snapshots")
+FORGOTTEN = "forgotten_runs"
 CALLS_DAYS = 90
 """S4's: performance data is kept so long by default. Lineage is kept for ever by default."""
 _NEVER = datetime(1900, 1, 1)  # noqa: DTZ001 - ClickHouse reads it as UTC
@@ -46,8 +47,15 @@ def expired(client: Client, limits: Limits) -> list[Expired]:
 
 
 def forget(client: Client, run_ids: Sequence[str]) -> None:
-    """Removes every row of these runs, and returns when they are gone from the disk too. Blocks."""
-    for table in TABLES if run_ids else ():
+    """Removes every row of these runs, and returns when they are gone from the disk too. Blocks.
+
+    They are noted as forgotten before: whoever is killed in between has forgotten nothing that is not noted.
+    """
+    if not run_ids:
+        return
+    with translated(address(client)):
+        client.insert(FORGOTTEN, [[run_id] for run_id in run_ids], ["run_id"], settings={"async_insert": 0})
+    for table in TABLES:
         _delete(client, table, "run_id IN {runs:Array(String)}", {"runs": list(run_ids)})
 
 

@@ -69,7 +69,7 @@ class SqlWitness:
     async def _forgotten(self, runs: Collection[str]) -> set[str]:
         found = await asyncio.to_thread(self._sql.forgotten, runs)
         self.notes += [
-            f"run {run_id}: ClickHouse has nothing of it any more, as after `imageledger cleanup`: SQL is not compared"
+            f"run {run_id}: `imageledger cleanup` took it out of ClickHouse: SQL is not compared"
             for run_id in sorted(found)
         ]
         return found

@@ -6,7 +6,7 @@ The views' own statements are asked, with the tables they read cut off: the form
 # ruff: noqa: S608 - offsets are integers, names are quoted here, and the rest is this package's own text
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Literal
 
 from aiokafka.admin import AIOKafkaAdminClient
@@ -76,16 +76,20 @@ class Sql:
         return found
 
     def forgotten(self, run_ids: Collection[str]) -> set[str]:
-        """Those of these runs of which no table has anything: `sinks.retention` forgets whole runs."""
-        found = set(run_ids)
-        run_ids = sorted(found)
-        for at in range(0, len(run_ids), _RUNS_A_QUERY):
-            for table in retention.TABLES:
-                query = f"SELECT DISTINCT toString(run_id) FROM {table} WHERE run_id IN {{runs:Array(String)}}"
-                with translated(address(self._client)):
-                    answer = self._client.query(query, {"runs": run_ids[at : at + _RUNS_A_QUERY]})
-                found -= {row[0] for row in answer.result_rows}
+        """Those of these runs that `sinks.retention` took away whole, so that no table has anything of them."""
+        found: set[str] = set()
+        asked = sorted(run_ids)
+        for at in range(0, len(asked), _RUNS_A_QUERY):
+            some = asked[at : at + _RUNS_A_QUERY]
+            left = set().union(*(self._of(table, some) for table in retention.TABLES))
+            found |= self._of(retention.FORGOTTEN, some) - left
         return found
+
+    def _of(self, table: str, run_ids: Sequence[str]) -> set[str]:
+        """Those of these runs that a table knows."""
+        query = f"SELECT DISTINCT toString(run_id) FROM {table} WHERE run_id IN {{runs:Array(String)}}"
+        with translated(address(self._client)):
+            return {row[0] for row in self._client.query(query, {"runs": run_ids}).result_rows}
 
     def rows(self, run_id: str | None, topic: Name, partition: int, without: Collection[str] = frozenset()) -> RowCheck:
         """For comparing the rows of a run's records, or of all but some, with these records."""

@@ -12,7 +12,7 @@ from sinks.errors import MigrationError
 from sinks.schema.cluster import ddl
 from sinks.schema.migrations import SCHEMAS, statements, table_files, view_files
 
-TABLES = ["results", "runs", "feedback", "profiles", "alerts", "snapshots"]
+TABLES = ["results", "runs", "feedback", "profiles", "alerts", "snapshots", "forgotten_runs"]
 
 
 @pytest.fixture
