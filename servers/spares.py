@@ -1,5 +1,6 @@
 """A process that stands by to become a child: what a start takes that needs nothing but time, it has behind it."""
 
+import contextlib
 import os
 import subprocess
 import time
@@ -35,7 +36,8 @@ class Spare:
         now = time.monotonic()
         if (self._process is None or self._process.poll() is not None) and now >= self._not_before:
             self._not_before = now + _AGAIN_S
-            self._process = launch(self._argv, self._env, self._log, stdin=subprocess.PIPE)
+            with contextlib.suppress(OSError):  # no memory or no process left, perhaps: nobody needs it yet
+                self._process = launch(self._argv, self._env, self._log, stdin=subprocess.PIPE)
 
     def take(self) -> subprocess.Popen[bytes] | None:
         """The child, if one stood by."""

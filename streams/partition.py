@@ -33,7 +33,7 @@ _CLOSE_S = 5.0
 
 
 class Tick(NamedTuple):
-    """In a partition's inbox: a second has passed."""
+    """In a partition's inbox: it is time for another look."""
 
     now_ms: int
 

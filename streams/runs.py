@@ -28,8 +28,8 @@ from .decisions import RulesInForce
 from .intake import letter
 from .setup import Outgoing, StageSetup, Step
 
-SNAPSHOTS_PER_SECOND = 200
-"""Of one partition; whose last snapshot is oldest comes first."""
+SNAPSHOTS_A_LOOK = 200
+"""Of one partition; whose last snapshot is oldest comes first. It looks once a second, or as seldom as is set."""
 ALL_RUNS = ""
 """Whose registers, in every partition, hold the rules and silences of all runs; no run's id is empty."""
 QUIET_MS = 10_000
@@ -38,7 +38,7 @@ FINISHED_EVERY_MS = 10_000
 """So often a finished run that nothing comes for is looked at: its figures stand still, only its time goes on."""
 REST_MS = 60_000
 """So long after nothing moves it any more a run is put to rest (docs/decisions/0032)."""
-RESTS_PER_SECOND = 20
+RESTS_A_LOOK = 20
 _NEVER = -1
 
 
@@ -136,7 +136,7 @@ class Runs:
         at_rest = self._put_to_rest(now_ms)
         if not due and not at_rest:
             return None
-        chosen = sorted(due, key=lambda run_id: self._published.get(run_id, _NEVER))[:SNAPSHOTS_PER_SECOND]
+        chosen = sorted(due, key=lambda run_id: self._published.get(run_id, _NEVER))[:SNAPSHOTS_A_LOOK]
         decided: list[Outgoing] = []
         for run_id in chosen:
             metrics, events = self._look(run_id, due[run_id], now_ms)
@@ -157,7 +157,7 @@ class Runs:
     def _put_to_rest(self, now_ms: int) -> dict[str, RunSegment]:
         """Packs the registers of runs that nothing has moved for REST_MS; the next thing that comes wakes a run up."""
         due = [run_id for run_id, since_ms in self._still_ms.items() if now_ms - since_ms >= REST_MS]
-        at_rest = {run_id: self._runs[run_id].everything().pack() for run_id in due[:RESTS_PER_SECOND]}
+        at_rest = {run_id: self._runs[run_id].everything().pack() for run_id in due[:RESTS_A_LOOK]}
         for run_id in at_rest:
             self._forget(run_id)
             self._resting[run_id] = at_rest[run_id].packed

@@ -81,10 +81,13 @@ class Access:
     def _check(self, handle: Handle, role: Role, request: Request, statement: str) -> str:
         """The class of a statement that this role may run, however often it is asked."""
         asked = role, request.method, statement
-        if asked in self._known and "dialect" not in request.settings:
-            return self._known[asked]
+        known = self._known.get(asked)  # at once: another thread may forget it
+        if known is not None and "dialect" not in request.settings:
+            return known
         kind = _check_shape(handle, request, statement)
         leading = leading_words(statement.encode(), 4)
+        if "TEMPORARY" in leading:
+            kind = "CONTROL"
         if leading[:1] == ["SYSTEM"] and not set(leading[1:2]) & _SYSTEM:
             raise _denied(role, f"{' '.join(leading[:2])} is not for the server's users")
         if role is Role.WRITER and set(leading[:1]) & _DEFINITION and "TEMPORARY" not in leading:

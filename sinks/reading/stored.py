@@ -72,19 +72,17 @@ class RowCheck:
     def differences(self, records: Sequence[Record], end: int) -> list[RowDifference]:
         """The next records, all up to offset `end`. Blocks. Raises ClickHouseError or one of its kinds."""
         batches, _ = self._source.read(self._full, self._partition, records)
+        if not batches and not self._is_whole:
+            self._next = end
+            return []
         wanted = self._wanted(batches)
         stored = self._stored(self._compared(batches[0].schema.names if batches else ["event_id"]), end)
         self._next = end
         found = []
         for offset in sorted(wanted.keys() | stored.keys() if self._is_whole else wanted.keys() & stored.keys()):
-            ours, theirs = wanted.get(offset), stored.get(offset)
-            if theirs is None:
-                found.append(RowDifference(self._partition, offset, "missing", "no row of this record is stored"))
-            elif ours is None:
-                found.append(RowDifference(self._partition, offset, "extra", "no event counts first there"))
-            elif ours != theirs:
-                wrong = [f"{name}: {_said(theirs[name], ours[name])}" for name in ours if ours[name] != theirs[name]]
-                found.append(RowDifference(self._partition, offset, "different", "; ".join(wrong)))
+            told = _compare(wanted.get(offset), stored.get(offset, []))
+            if told is not None:
+                found.append(RowDifference(self._partition, offset, *told))
         return found
 
     def _compared(self, names: Sequence[str]) -> list[str]:
@@ -105,7 +103,7 @@ class RowCheck:
                 rows[row["source_offset"]] = {name: _plain(row[name]) for name in self._compared(list(row))}
         return rows
 
-    def _stored(self, columns: Sequence[str], end: int) -> dict[int, dict[str, Any]]:
+    def _stored(self, columns: Sequence[str], end: int) -> dict[int, list[dict[str, Any]]]:
         of_run = "1" if self._run_id is None else "run_id = {run:String}"
         names = ", ".join(f"`{name}`" for name in (*columns, "source_offset"))
         with translated(address(self._client)):
@@ -115,7 +113,25 @@ class RowCheck:
                 {"run": self._run_id or "", "topic": self._full},
                 settings=_AS_WRITTEN,
             )
-        return {row["source_offset"]: {name: _plain(row[name]) for name in columns} for row in answer.to_pylist()}
+        rows: dict[int, list[dict[str, Any]]] = {}
+        for row in answer.to_pylist():
+            rows.setdefault(row["source_offset"], []).append({name: _plain(row[name]) for name in columns})
+        return rows
+
+
+def _compare(
+    ours: dict[str, Any] | None, stored: Sequence[dict[str, Any]]
+) -> tuple[Literal["missing", "extra", "different"], str] | None:
+    """What is wrong with the rows at an offset; None where the one of its record stands there alone."""
+    if not stored:
+        return "missing", "no row of this record is stored"
+    if ours is None:
+        return "extra", "no event counts first there"
+    if len(stored) > 1:
+        return "extra", f"{len(stored)} rows say that they are of this record"
+    (theirs,) = stored
+    wrong = [f"{name}: {_said(theirs[name], ours[name])}" for name in ours if ours[name] != theirs[name]]
+    return ("different", "; ".join(wrong)) if wrong else None
 
 
 def _plain(value: Any) -> Any:

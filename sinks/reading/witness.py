@@ -75,21 +75,22 @@ class Sql:
                     found[row["run_id"]][group] = _flat(row)
         return found
 
-    def forgotten(self, run_ids: Collection[str]) -> set[str]:
-        """Those of these runs that `sinks.retention` took away whole, so that no table has anything of them."""
+    def forgotten(self, run_ids: Collection[str] | None) -> set[str]:
+        """Those of these runs, or of all, that `sinks.retention` took away whole: no table has anything of them."""
         found: set[str] = set()
-        asked = sorted(run_ids)
+        asked = sorted(self._of(retention.FORGOTTEN) if run_ids is None else run_ids)
         for at in range(0, len(asked), _RUNS_A_QUERY):
             some = asked[at : at + _RUNS_A_QUERY]
             left = set().union(*(self._of(table, some) for table in retention.TABLES))
             found |= self._of(retention.FORGOTTEN, some) - left
         return found
 
-    def _of(self, table: str, run_ids: Sequence[str]) -> set[str]:
-        """Those of these runs that a table knows."""
-        query = f"SELECT DISTINCT toString(run_id) FROM {table} WHERE run_id IN {{runs:Array(String)}}"
+    def _of(self, table: str, run_ids: Sequence[str] | None = None) -> set[str]:
+        """Those of these runs, or of all, that a table knows."""
+        which = "1" if run_ids is None else "run_id IN {runs:Array(String)}"
+        query = f"SELECT DISTINCT toString(run_id) FROM {table} WHERE {which}"
         with translated(address(self._client)):
-            return {row[0] for row in self._client.query(query, {"runs": run_ids}).result_rows}
+            return {row[0] for row in self._client.query(query, {"runs": run_ids or []}).result_rows}
 
     def rows(self, run_id: str | None, topic: Name, partition: int, without: Collection[str] = frozenset()) -> RowCheck:
         """For comparing the rows of a run's records, or of all but some, with these records."""

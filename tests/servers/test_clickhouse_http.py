@@ -142,7 +142,14 @@ def test_get_changes_nothing(http: httpx.Client, table: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "leaving", ["SET max_block_size = 4321", "USE system", "CREATE TEMPORARY TABLE left_behind (a UInt8)"]
+    "leaving",
+    [
+        "SET max_block_size = 4321",
+        "USE system",
+        "CREATE TEMPORARY TABLE left_behind (a UInt8)",
+        "CREATE OR REPLACE TEMPORARY TABLE left_behind (a UInt8) ENGINE = Memory",
+        "CREATE TEMPORARY TABLE left_behind AS SELECT 1 AS a",
+    ],
 )
 def test_what_a_statement_leaves_behind_no_other_request_finds(http: httpx.Client, leaving: str) -> None:
     state = (

@@ -15,6 +15,7 @@ import pytest
 from servers import endpoints
 from servers.errors import DataFolderError
 from servers.processes import FolderLock, wait_until
+from servers.spares import Spare
 from servers.supervisor import Supervisor, backoff_s
 
 # What a child does. {data} is the supervisor's data folder.
@@ -319,3 +320,10 @@ def test_under_nohup_a_closed_terminal_stops_nothing(supervise: Start, tmp_path:
     os.kill(pid(tmp_path, "kafka"), signal.SIGKILL)
     until_said(tmp_path, "kafka is ready", 2)
     assert process.poll() is None
+
+
+def test_a_spare_that_cannot_be_started_is_none(tmp_path: Path) -> None:
+    spare = Spare([str(tmp_path / "nothing")], None, tmp_path / "log")
+    spare.keep()
+    assert spare.take() is None
+    spare.end()

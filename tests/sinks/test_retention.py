@@ -4,11 +4,24 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
+import pytest
+from clickhouse_connect.driver.client import Client
 from databases import Store
 from sinking import BY_TOPIC, FakeRecord, image, snapshot
 
+from sinks import retention
 from sinks.loading.writer import insert
-from sinks.retention import CALLS_DAYS, Limits, expired, forget, forget_snapshots, old_snapshots
+from sinks.reading.witness import Sql
+from sinks.retention import (
+    CALLS_DAYS,
+    FORGOTTEN,
+    TABLES,
+    Limits,
+    expired,
+    forget,
+    forget_snapshots,
+    old_snapshots,
+)
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 
@@ -60,6 +73,33 @@ def test_runs_of_calls_go_after_ninety_days_and_lineage_stays(store: Store) -> N
         ("images", "lineage"),
         ("mixed", "lineage"),
     ]
+
+
+def test_what_a_killed_cleanup_left_the_next_one_finds(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(store, "results", 100, call("1", "old"))
+    word = {"event_type": "feedback.recorded", "event_id": "f", "run_id": "old", "message_id": "1", "rating": 1}
+    put(store, "feedback", 99, word)
+    put(store, "runs", 100, {"event_type": "run.declared", "event_id": "d", "run_id": "old"})
+    put(store, "metrics", 100, snapshot("old", (NOW - timedelta(days=100)).isoformat()))
+    limits = Limits(NOW - timedelta(days=CALLS_DAYS), None)
+    delete = retention._delete
+    for deleted in range(len(TABLES)):
+        tables = iter(TABLES[:deleted])
+
+        def killed(client: Client, table: str, which: str, given: dict[str, object], tables: Any = tables) -> None:
+            if next(tables, None) is None:
+                raise KeyboardInterrupt
+            delete(client, table, which, given)
+
+        monkeypatch.setattr(retention, "_delete", killed)
+        with pytest.raises(KeyboardInterrupt):
+            forget(store.client, ["old"])
+        assert [(run.run_id, run.kind) for run in expired(store.client, limits)] == [("old", "calls")], TABLES[:deleted]
+        assert Sql(store.client, "t.").forgotten(None) == set()
+    monkeypatch.undo()
+    forget(store.client, ["old"])
+    assert [left(store, table) for table in TABLES] == [set()] * len(TABLES)
+    assert left(store, FORGOTTEN) == {"old"} == Sql(store.client, "t.").forgotten(None)
 
 
 def test_minute_history_can_go_before_its_run(store: Store) -> None:

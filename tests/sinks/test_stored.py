@@ -150,6 +150,13 @@ def test_a_row_too_few_and_one_too_many_are_named(filled: Store) -> None:
     assert [found[:2] for found in differences(filled, "runs")] == [(1, "different")]
 
 
+def test_a_second_row_of_one_record_is_one_too_many(filled: Store) -> None:
+    filled.client.command(
+        "INSERT INTO results SELECT * REPLACE ('another' AS run_id) FROM results WHERE event_id = '2'"
+    )
+    assert [found[:2] for found in differences(filled, "results")] == [(1, "extra")]
+
+
 def test_what_a_newer_record_replaced_is_not_missed(filled: Store) -> None:
     """Neither a profile, nor a snapshot of the same minute."""
     stored(filled.client, "profiles", [PROFILE | {"event_id": "p", "vehicle_id": "v0"}], first_offset=7)

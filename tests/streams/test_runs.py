@@ -21,7 +21,7 @@ from streams.entries import HEAD_KEY, Entry
 from streams.ledger import Ledger
 from streams.offline import comparison
 from streams.offline.logs import At
-from streams.runs import FINISHED_EVERY_MS, REST_MS, RUNS, SNAPSHOTS_PER_SECOND, PassedOn, Runs, home_of
+from streams.runs import FINISHED_EVERY_MS, REST_MS, RUNS, SNAPSHOTS_A_LOOK, PassedOn, Runs, home_of
 from streams.setup import Outgoing, Step
 
 PARTITIONS = 4
@@ -126,11 +126,11 @@ def test_the_moment_of_a_snapshot_is_in_the_ledger() -> None:
 
 def test_the_oldest_snapshots_come_first_and_no_more_than_the_bound() -> None:
     runs = Runs(0, PARTITIONS)
-    names = [f"run-{number}" for number in range(SNAPSHOTS_PER_SECOND + 50)]
+    names = [f"run-{number}" for number in range(SNAPSHOTS_A_LOOK + 50)]
     runs.take("partials", [partials(name, 1) for name in names])
     first = tick(runs, NOON)
     second = tick(runs, NOON + SECOND)
-    assert len(first) == len(second) == SNAPSHOTS_PER_SECOND
+    assert len(first) == len(second) == SNAPSHOTS_A_LOOK
     assert set(first) | set(second) == set(names)
 
 
