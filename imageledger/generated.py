@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 from events import schemas
+from imageledger import decisions
 from imageledger.settings import Settings, meanings, variable
 from metrics.alerts.guide import document as alerts_document
 from metrics.document import document as metrics_document
@@ -15,6 +16,9 @@ VIEWS = Path("schemas/clickhouse/views")
 SQL_GUIDE = Path("docs/sql.md")
 METRICS_GUIDE = Path("docs/metrics.md")
 ALERTS_GUIDE = Path("docs/alerts.md")
+DECISIONS = Path("docs/decisions")
+_BESIDE_OTHERS = {Path(), Path("docs"), Path("schemas"), DECISIONS}
+"""Folders that hold generated files among others: what is not generated there is no orphan."""
 
 
 def documents() -> dict[Path, str]:
@@ -25,6 +29,7 @@ def documents() -> dict[Path, str]:
     found[SQL_GUIDE] = document()
     found[METRICS_GUIDE] = metrics_document()
     found[ALERTS_GUIDE] = alerts_document()
+    found[DECISIONS / "README.md"] = decisions.index(ROOT / DECISIONS)
     return found
 
 
@@ -42,7 +47,7 @@ def stale(root: Path = ROOT) -> list[Path]:
     """The files that differ from what is generated, and those in generated folders that nothing generates any more."""
     wanted = documents()
     differing = [path for path, text in wanted.items() if not _is(root / path, text)]
-    folders = {path.parent for path in wanted if path.parent not in {Path(), Path("docs"), Path("schemas")}}
+    folders = {path.parent for path in wanted} - _BESIDE_OTHERS
     orphans = [found.relative_to(root) for folder in folders for found in (root / folder).iterdir()]
     return sorted({*differing, *(path for path in orphans if path not in wanted)})
 
