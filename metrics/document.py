@@ -11,7 +11,7 @@ from .views.ratios import told_by_sql
 
 _INTRO = """# What the figures mean
 
-Generated from metrics/ by `make docs`: change it there. Fractions are 0-1, money is whole nano-dollars unless a unit
+Generated from metrics/ by `make docs`: make changes there. Fractions are 0-1, money is whole nano-dollars unless a unit
 says otherwise; a ratio with nothing to divide by is null. Every figure is on `run.metrics`
 (`/api/runs/{run}/metrics`, the topic `metrics`); where SQL tells it too, it is the same number (`docs/sql.md`).
 """

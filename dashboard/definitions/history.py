@@ -156,7 +156,7 @@ _PROFILE = (
 )  # fmt: skip
 _SEEN = {
     "avgContextScore": (
-        "Context asked with", "0 to 100", "Mean, over its images, of the score of their latest result.",
+        "Context when asked", "0 to 100", "Mean, over its images, of the score of their latest result.",
         "avg_context_score",
     ),
     "imagesProcessed": (

@@ -153,7 +153,7 @@ def _together(wanted: Sequence[tuple[AdviceBody, str]]) -> Iterable[AdviceBody]:
         yield AdviceBody(
             kind="context",
             action=f"Add {document}s to {len(advices)} vehicles",
-            impact=f"a better band for {images:,} images, ${saved:,.2f} less; the vehicles follow one by one",
+            impact=f"moves {images:,} images to a better band and saves ${saved:,.2f} in all; vehicle by vehicle below",
             cost_savings=None,
             savings_basis=None,
             evidence={

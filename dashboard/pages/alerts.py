@@ -10,7 +10,7 @@ async def draw(view: View) -> str:  # noqa: ARG001  (every page takes it)
     """All of it is asked of the API: the alerts topic first, history from the same place."""
     sheet = components.blank("alerts")
     firing = sheet.rows("firing", "episodeId", _card, tag="div", css="cards", row_tag="article", row_css="panel card")
-    calm = sheet.shown("firing", "Nothing fires.", tag="p", css="calm", when_empty=True)
+    calm = sheet.shown("firing", "No alert is firing.", tag="p", css="calm", when_empty=True)
     pending = sheet.shown(
         "pending", panel("pending", "About to fire", _table(sheet, "pending", "Conditions that hold"))
     )
@@ -25,7 +25,7 @@ async def draw(view: View) -> str:  # noqa: ARG001  (every page takes it)
         [
             f'<section aria-label="Firing">{alerts}</section>',
             panel("silences", "Silences", _silences()),
-            panel("rules", "Rules", _rules(), aside="what decides it"),
+            panel("rules", "Rules", _rules(), aside="what makes an alert fire"),
             _dialog(),
         ]
     )
@@ -86,12 +86,18 @@ def _rules() -> str:
         Column("Metric", lambda row: f"{row.text('metric', 'words')} <small>{row.text('about')}</small>", css="text"),
         Column("Limit", text("limit"), css="text"),
         Column("For", text("forS", "duration"), number=True),
-        Column("Severity", text("severity", "words")),
+        Column("Severity", _severity),
         Column("On", _is_on),
         Column("What to do", text("action"), css="text"),
     ]
     rows = table(components.blank("rules"), "rules", "name", columns, caption="Rules")
     return source("/api/alerts/rules", rows, name="rules", refresh_s=60, empty_when="rules")
+
+
+def _severity(row: Sheet) -> str:
+    return row.shown("levels", "by level", tag="span") + row.shown(
+        "levels", row.text("severity", "words"), tag="span", when_empty=True
+    )
 
 
 def _is_on(row: Sheet) -> str:

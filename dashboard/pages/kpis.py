@@ -78,7 +78,7 @@ def _links(run: str) -> str:
 
 def _trends() -> str:
     chosen = '<label class="pick">Indicator <select data-indicator></select></label>'
-    chart = components.chart("trend", "The indicator over the run")
+    chart = components.chart("trend", "The indicator over the run", legend=(("s1", "Value"), ("s2", "Target")))
     minutes = "/api/export/kpi_results?format=json"
     return chosen + source(
         minutes, chart, name="trend", refresh_s=30, nothing="No minute is stored yet.", empty_when="items"

@@ -4,6 +4,8 @@ from dashboard.pages import components
 from dashboard.pages.components import panel, stat
 from dashboard.pages.page import View
 
+_SCORES = "0 to 100: speed, quality, and the confidence in them"
+
 
 async def draw(view: View) -> str:
     """The page; every figure comes from `/api/analytics/models` and follows the filters."""
@@ -15,7 +17,7 @@ async def draw(view: View) -> str:
 {panel("satisfaction", "Satisfaction", '<div data-part="pie" class="pie-box"></div>')}
 </div>
 {panel("insights", "What stands out", '<ul data-part="insights" class="insights"></ul>')}
-{panel("models", "Performance", '<div data-part="models"></div>', aside="0 to 100 for speed, quality and confidence")}
+{panel("models", "Performance", '<div data-part="models"></div>', aside=_SCORES)}
 {panel("best", "Best model for each task", '<ul data-part="best" class="cards"></ul>')}
 {panel("tasks", "By task", '<div data-part="tasks"></div>')}
 {panel("trends", "Day by day", _trends())}
@@ -25,7 +27,7 @@ async def draw(view: View) -> str:
     listed = components.source(
         f"/api/analytics/models{days}", parts, name="models", empty_when="byModel", nothing=nothing
     )
-    return listed + panel("rate", "Rate a conversation", _rate(), aside="it becomes part of satisfaction")
+    return listed + panel("rate", "Rate a conversation", _rate(), aside="counts towards satisfaction")
 
 
 def _summary() -> str:

@@ -42,7 +42,7 @@ def progress(sheet: Sheet) -> str:
 def notices(sheet: Sheet) -> str:
     """What the figures say in a sentence, gravest first, and what the history recommends."""
     mine = sheet.rows("notices", "key", _notice, tag="ul", css="notices", row_tag="li")
-    quiet = sheet.shown("notices", "Nothing to say: no alert fires.", tag="p", css="note", when_empty=True)
+    quiet = sheet.shown("notices", "Nothing to report: no alert is firing.", tag="p", css="note", when_empty=True)
     known = blank("recommendations")
     advice = known.rows("recommendations", "action", _advice, tag="ul", css="notices advice", row_tag="li")
     asked = source(
@@ -199,7 +199,7 @@ def context(sheet: Sheet) -> str:
     poor = sheet.text("efficiency.poorContextPercent", "share")
     table = f"""<section class="panel context" aria-labelledby="h-context">
 <h2 id="h-context">Context quality distribution</h2>
-<table>{_unseen_head("Context", "Share", "Images", "Price of one")}{bands}</table>
+<table>{_unseen_head("Context", "Share", "Images", "Cost of one image")}{bands}</table>
 <p class="note callout">→ <b>{poor}</b> of images need more documentation!</p></section>"""
     return sheet.shown("context", table)
 
@@ -208,7 +208,7 @@ def _band(row: Sheet) -> str:
     return f"""<th scope="row">{row.text("band", "band")}</th>
 <td class="share">{row.bar("percent", "Share of images")}</td>
 <td class="n">{row.text("images", "count")} <span class="unit">({row.text("percent", "share")})</span></td>
-<td class="n price"><span class="unit">→</span> {row.text("unitCost", "unitUsd")}</td>"""
+<td class="n price"><span class="unit">→</span> {row.text("unitCost", "unitUsd")} <span class="unit">each</span></td>"""
 
 
 def quality(sheet: Sheet) -> str:
@@ -258,9 +258,9 @@ def doubts(sheet: Sheet) -> str:
         ("unpriced", "results came without a price: they are not in any dollar here"),
         ("untimed", "results came without a duration"),
         ("lateEvents", "events came more than a day late: in the totals, in no rate"),
-        ("clockSkewedEvents", "events came from a clock ahead of ours and count at arrival"),
-        ("duplicates", "repeats were recognised and count once"),
-        ("afterSeal", "events came after the run was sealed and count nowhere: imageledger replay takes them in"),
+        ("clockSkewedEvents", "events came from a clock ahead of ours and count at their arrival time"),
+        ("duplicates", "repeats were recognised and not counted again"),
+        ("afterSeal", "events came after the run was sealed and count nowhere: imageledger replay counts them"),
     )
     lines = "".join(
         sheet.shown(f"doubts.{name}", f"<b>{sheet.text(f'doubts.{name}', 'count')}</b> {text}", tag="li")

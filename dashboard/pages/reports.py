@@ -1,4 +1,4 @@
-"""Reports: the run as a document, to read here and to take along."""
+"""Reports: the run as a document, to read here or to download."""
 
 from urllib.parse import quote
 
@@ -20,7 +20,7 @@ async def draw(view: View) -> str:
     every = '<p class="note wrap">On a schedule: <code>imageledger report --every day --format pdf --to DIR</code></p>'
     return "\n".join(
         [
-            panel("files", "Take it along", f'<div class="commands">{files}</div>{every}'),
+            panel("files", "Download", f'<div class="commands">{files}</div>{every}'),
             source(f"/api/report?run={run}", _report(), name="report", refresh_s=15),
         ]
     )

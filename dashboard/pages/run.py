@@ -8,7 +8,7 @@ from dashboard.pages.page import View
 from dashboard.pages.sheet import Sheet
 
 COSTS_BY = (("environment", "environment"), ("user_id", "user"), ("vehicle_type", "vehicle type"))
-_COURSE = (("s1", "Images a minute"), ("s2", "Dollars spent, right"))
+_COURSE = (("s1", "Images a minute"), ("s2", "Dollars spent (right axis)"))
 
 
 async def draw(view: View) -> str:
@@ -59,7 +59,7 @@ def _summary(sheet: Sheet) -> str:
                 sheet.shown("eta.range_text", sheet.text("eta.range_text"), tag="span"),
             ),
             stat(
-                _end(sheet, "Done at", "Last result"),
+                _end(sheet, "Expected end", "Last result"),
                 _end(sheet, sheet.text("eta.completion", "moment"), sheet.text("last_event_at", "moment")),
                 f"began {sheet.text('started_at', 'moment')}",
             ),
@@ -82,9 +82,9 @@ def _end(sheet: Sheet, expected: str, past: str) -> str:
 
 def _held_up(sheet: Sheet) -> str:
     """Why it stands still, or what it waits for; nothing where nothing does."""
-    stalled = sheet.shown("stalled", f"Stalled: {sheet.text('stalled.text')}", tag="p", css="banner bad")
+    stalled = sheet.shown("stalled", f"<span>Stalled: {sheet.text('stalled.text')}</span>", tag="p", css="banner bad")
     return stalled + sheet.shown(
-        "bottleneck", f"What limits it: {sheet.text('bottleneck.text')}", tag="p", css="banner"
+        "bottleneck", f"<span>What limits it: {sheet.text('bottleneck.text')}</span>", tag="p", css="banner"
     )
 
 
@@ -96,7 +96,7 @@ def _phases(sheet: Sheet) -> str:
     def pair(spec: str) -> Column:
         planned, actual, format_name = spec.split("|")
         heading = {"images": "Images", "seconds": "Time", "cost_nano_usd": "Cost",
-                   "unit_cost_nano_usd": "An image done",
+                   "unit_cost_nano_usd": "Cost an image",
                    "images_per_minute": "Images/min"}[planned.partition(".")[2]]  # fmt: skip
         return Column(
             f"{heading} <small>actual / plan</small>",
@@ -129,7 +129,7 @@ def _budget(sheet: Sheet) -> str:
         stat("Projected", sheet.text("projection.projected_nano_usd", "nanoUsd"), "when all is done"),
         stat("Budget left", sheet.text("budget.remaining_nano_usd", "nanoUsd"),
              f"of {sheet.text('budget.allocated_nano_usd', 'nanoUsd')}"),
-        stat("Runway", sheet.text("budget.runway_seconds", "duration"), "at the spending of 24 h"),
+        stat("Runway", sheet.text("budget.runway_seconds", "duration"), "at the last 24 h's spending"),
         sheet.shown("projection.savings_nano_usd", f"<dt>Saved</dt><dd>{saved}</dd>", css="figure good"),
     )  # fmt: skip
     none = sheet.shown(

@@ -1,4 +1,4 @@
-"""Vehicles: how well documented, what they cost, and what a document more would save."""
+"""Vehicles: how well documented, what they cost, and what one more document would save."""
 
 from html import escape
 from urllib.parse import quote
@@ -41,7 +41,7 @@ def _one(view: View, vehicle: str) -> str:
     sheet = components.blank("vehicle")
     figures = components.stats(
         stat("Profile", f"{sheet.text('completeness.score', 'count')} <small>of 100</small>"),
-        stat("Context asked with", sheet.text("processing.avgContextScore", "count"), "mean of its images"),
+        stat("Context when asked", sheet.text("processing.avgContextScore", "count"), "mean of its images"),
         stat("Images", sheet.text("processing.imagesProcessed", "count"), "processed"),
         stat("Cost", f'<span class="money">{sheet.text("processing.totalCost", "usd")}</span>'),
         stat("An image", f'<span class="money">{sheet.text("processing.avgCostPerImage", "unitUsd")}</span>'),

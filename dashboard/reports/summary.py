@@ -1,4 +1,4 @@
-"""The executive summary (S3): a run in a few sentences, for who reads no tables. Pure."""
+"""The executive summary (S3): a run in a few sentences, for those who read no tables. Pure."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -22,9 +22,9 @@ def _progress(body: DashboardBody) -> Iterator[str]:
     else:
         yield f"{name} is {state}: {formats.count(progress.processed)} images are done; no plan says of how many."
     if body.state not in {"finished", "warming_up"} and progress.eta:
-        between = f", between {progress.eta_range}" if progress.eta_range else ""
         rate = formats.rate(body.current.images_per_minute)
-        yield f"At {rate} images a minute it takes {progress.eta} more{between}."
+        reach = f" ({progress.eta_range})" if progress.eta_range else ""
+        yield f"It does {rate} images a minute and needs {progress.eta} more{reach}."
 
 
 def _money(body: DashboardBody) -> Iterator[str]:

@@ -9,7 +9,7 @@ const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "
 const WORDS = {
   on_target: "✓ on target", near_target: "≈ near target", off_target: "✗ off target",
   up: "↗ up", steady: "→ steady", down: "↘ down",
-  roi_percentage: "ROI", sla_latency: "SLA latency", sla_latency_ms: "SLA latency ms", sla_error_rate: "SLA error rate", sla_deadline: "SLA deadline", user_experience: "user experience", system_health: "system health",
+  roi_percentage: "ROI", sla_latency: "SLA latency", sla_latency_ms: "SLA latency", model_latency_ms: "model latency", budget_runway_s: "budget runway", sla_error_rate: "SLA error rate", sla_deadline: "SLA deadline", user_experience: "user experience", system_health: "system health",
 };
 const MARKS = { red: "Alert", yellow: "Warning", green: "Met", blue: "Information" };
 const BANDS = { rich: "Rich (60+)", good: "Good (30-60)", medium: "Med (10-30)", poor: "Poor (<10)" };

@@ -38,7 +38,7 @@ function showPie({ thumbsUp, thumbsDown, totalCalls }) {
 }
 
 const FIGURES = {
-  totalCalls: "Calls", avgResponseTime: "Response", successRate: "Success", satisfactionRate: "Satisfaction", avgTokens: "Tokens", avgCost: "Cost a call",
+  totalCalls: "Calls", avgResponseTime: "Response", successRate: "Success", satisfactionRate: "Satisfaction", avgTokens: "Tokens a call", avgCost: "Cost a call",
   speedScore: "Speed", qualityScore: "Quality", confidence: "Confidence",
 };
 const figures = (list) => Object.entries(FIGURES).map(([field, words]) => ({ name: words, number: true, means: `models:${list}[].${field}` }));

@@ -124,8 +124,8 @@ function named(labels) {
   const aslant = (plot) => labels.some((label) => label.length > room(plot));
   const shortened = (label, most) => (label.length > most ? `${label.slice(0, Math.max(3, Math.floor(most) - 1))}…` : label);
   return {
-    size: (plot) => (aslant(plot) ? 86 : 30), rotate: (plot) => (aslant(plot) ? 45 : 0), splits: () => labels.map((_, index) => index),
-    values: (plot) => labels.map((label) => shortened(label, aslant(plot) ? 15 : label.length)),
+    size: (plot) => (aslant(plot) ? 112 : 30), rotate: (plot) => (aslant(plot) ? 45 : 0), splits: () => labels.map((_, index) => index),
+    values: (plot) => labels.map((label) => shortened(label, aslant(plot) ? 20 : label.length)),
   };
 }
 

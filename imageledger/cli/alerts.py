@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from dashboard.bodies.alerts import AlertRow
     from metrics.alerts.backtest import Episode
 
-RunOption = Annotated[str | None, typer.Option(help="One run; without it all of them.")]
-ReasonOption = Annotated[str | None, typer.Option(help="Why, for whoever reads the log.")]
-ByOption = Annotated[str | None, typer.Option(help="Who decides; without it the user of the operating system.")]
+RunOption = Annotated[str | None, typer.Option(help="Only this run; without it, all runs.")]
+ReasonOption = Annotated[str | None, typer.Option(help="Why; it is kept in the log.")]
+ByOption = Annotated[str | None, typer.Option(help="Who decides; without it your user name.")]
 
-_room = typer.Typer(help="What fires, by which rules, and who is told.", no_args_is_help=True)
+_room = typer.Typer(help="Which alerts are firing, by which rules, and who is notified.", no_args_is_help=True)
 
 
 def register(app: typer.Typer) -> None:
@@ -30,12 +30,12 @@ def register(app: typer.Typer) -> None:
 def list_(
     context: typer.Context,
     run: RunOption = None,
-    history: Annotated[bool, typer.Option("--history", help="Those that are over, too.")] = False,
-    limit: Annotated[int, typer.Option(help="Of each kind.", min=1)] = 50,
+    history: Annotated[bool, typer.Option("--history", help="Resolved alerts too.")] = False,
+    limit: Annotated[int, typer.Option(help="At most this many of each state.", min=1)] = 50,
     json: JsonOption = False,
     data: DataOption = None,
 ) -> None:
-    """What fires and what is about to."""
+    """Show firing and pending alerts."""
     import asyncio
 
     from dashboard.alerts.state import Wanted
@@ -75,7 +75,7 @@ def _second(moment: "datetime") -> str:
 
 @_room.command("rules")
 def rules_(context: typer.Context, run: RunOption = None, json: JsonOption = False, data: DataOption = None) -> None:
-    """The rules in force, and silences."""
+    """Show the rules in force and the silences."""
     import asyncio
 
     from imageledger.alerting import rules
@@ -105,24 +105,30 @@ def rules_(context: typer.Context, run: RunOption = None, json: JsonOption = Fal
 @_room.command("set")
 def set_(
     context: typer.Context,
-    rule: Annotated[str | None, typer.Argument(help="The rule's name; a new name makes a rule.")] = None,
-    file: Annotated[Path | None, typer.Option(help="Rules as TOML, instead.", exists=True, dir_okay=False)] = None,
+    rule: Annotated[str | None, typer.Argument(help="The rule's name; a new name creates a rule.")] = None,
+    file: Annotated[
+        Path | None, typer.Option(help="Many rules at once, from a TOML file.", exists=True, dir_okay=False)
+    ] = None,
     enable: Annotated[bool | None, typer.Option("--enable/--disable", help="Turn it on or off.")] = None,
-    above: Annotated[float | None, typer.Option(help="Broken by what is higher.")] = None,
-    below: Annotated[float | None, typer.Option(help="Broken by what is lower.")] = None,
-    for_s: Annotated[float | None, typer.Option("--for", help="Seconds that it must hold.")] = None,
-    window: Annotated[float | None, typer.Option(help="Seconds of event time that it looks at.")] = None,
-    min_samples: Annotated[int | None, typer.Option(help="Fewer results say nothing.")] = None,
+    above: Annotated[float | None, typer.Option(help="The threshold; broken by a higher value.")] = None,
+    below: Annotated[float | None, typer.Option(help="The threshold; broken by a lower value.")] = None,
+    for_s: Annotated[
+        float | None, typer.Option("--for", help="Seconds that it must be broken before the alert fires.")
+    ] = None,
+    window: Annotated[float | None, typer.Option(help="Seconds of event time over which the metric is read.")] = None,
+    min_samples: Annotated[
+        int | None, typer.Option(help="With fewer results in the window the rule does nothing.")
+    ] = None,
     severity: Annotated[str | None, typer.Option(help="info, warning, error or critical.")] = None,
-    metric: Annotated[str | None, typer.Option(help="What it looks at; see `alerts rules`.")] = None,
-    message: Annotated[str | None, typer.Option(help="What is said.")] = None,
-    action: Annotated[str | None, typer.Option(help="What is to be done.")] = None,
+    metric: Annotated[str | None, typer.Option(help="The metric; see `alerts rules`.")] = None,
+    message: Annotated[str | None, typer.Option(help="The alert's text.")] = None,
+    action: Annotated[str | None, typer.Option(help="What to do about it.")] = None,
     run: RunOption = None,
     reason: ReasonOption = None,
     by: ByOption = None,
     data: DataOption = None,
 ) -> None:
-    """Change rules, of one run or of all: an event in the log, which every worker obeys within a second."""
+    """Change rules for one run or all: an event in the log, which every worker follows within a second."""
     import asyncio
     import getpass
     import tomllib
@@ -166,7 +172,7 @@ def set_(
 @_room.command()
 def silence(
     context: typer.Context,
-    minutes: Annotated[float, typer.Option(help="For so long.", min=0.0, max=1e6)] = 60.0,
+    minutes: Annotated[float, typer.Option(help="For this many minutes.", min=0.0, max=1e6)] = 60.0,
     rule: Annotated[str | None, typer.Option(help="Alerts of this rule.")] = None,
     fingerprint: Annotated[str | None, typer.Option(help="This alert.")] = None,
     run: RunOption = None,
@@ -175,7 +181,7 @@ def silence(
     json: JsonOption = False,
     data: DataOption = None,
 ) -> None:
-    """Hold alerts back: what begins meanwhile stays pending, and fires afterwards if it still holds."""
+    """Silence alerts: what begins meanwhile stays pending, and fires afterwards if it still holds."""
     import asyncio
     import getpass
     from datetime import UTC, datetime, timedelta
@@ -196,13 +202,13 @@ def silence(
 @_room.command()
 def unsilence(
     context: typer.Context,
-    silence_id: Annotated[str, typer.Argument(help="As `alerts rules` names it.")],
+    silence_id: Annotated[str, typer.Argument(help="The silence's id, as `alerts rules` shows it.")],
     run: RunOption = None,
     reason: ReasonOption = None,
     by: ByOption = None,
     data: DataOption = None,
 ) -> None:
-    """End a silence; `--run` as it was made for."""
+    """End a silence; give `--run` if it was made for one run."""
     import asyncio
     import getpass
     from datetime import UTC, datetime
@@ -221,11 +227,11 @@ def backtest(
     rules: Annotated[Path, typer.Argument(help="Rules as TOML.", exists=True, dir_okay=False)],
     since: Annotated[str, typer.Option(help="A time (2026-11-20T08:00Z), or how long ago: 90m, 24h, 7d.")] = "24h",
     run: RunOption = None,
-    step: Annotated[float, typer.Option(help="Seconds from one look to the next; live it is 1.", min=0.1)] = 5.0,
+    step: Annotated[float, typer.Option(help="Seconds between two evaluations; live it is 1.", min=0.1)] = 5.0,
     json: JsonOption = False,
     data: DataOption = None,
 ) -> None:
-    """Replay the log through rules: when they would have fired, and for how long. Nothing is turned on."""
+    """Replay the log through rules: when would they have fired, and for how long? It turns nothing on."""
     import asyncio
 
     from imageledger.alerting import backtest as replay
@@ -257,7 +263,7 @@ def _show(found: "list[Episode]") -> None:
 
 @_room.command()
 def forward(context: typer.Context, data: DataOption = None) -> None:
-    """Tell webhooks and people (IMAGELEDGER_ALERT_WEBHOOKS, IMAGELEDGER_ALERT_NOTIFY) of every alert, until stopped."""
+    """Send every alert to webhooks and people (IMAGELEDGER_ALERT_WEBHOOKS, IMAGELEDGER_ALERT_NOTIFY), until stopped."""
     from imageledger import wiring
 
     wiring.run_forward(settings_of(context, data))

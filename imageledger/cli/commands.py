@@ -11,12 +11,14 @@ if TYPE_CHECKING:
     from dashboard.commands import Command
     from events.commands import Action
 
-RunOption = Annotated[str, typer.Option(help="The run that is meant.")]
-ReasonOption = Annotated[str | None, typer.Option(help="Why, for whoever reads the log.")]
-ByOption = Annotated[str | None, typer.Option(help="Who asks; without it the user of the operating system.")]
+RunOption = Annotated[str, typer.Option(help="The run's id.")]
+ReasonOption = Annotated[str | None, typer.Option(help="Why; it is kept in the log.")]
+ByOption = Annotated[str | None, typer.Option(help="Who asks; without it your user name.")]
 WaitOption = Annotated[float, typer.Option(help="Seconds to wait for the processor's answer.", min=0)]
 
-_room = typer.Typer(help="Tell a run's processor what to do, and see what it answered.", no_args_is_help=True)
+_room = typer.Typer(
+    help="Pause, resume, speed up or reprocess a run, and see what its processor answered.", no_args_is_help=True
+)
 
 
 def register(app: typer.Typer) -> None:
@@ -34,7 +36,7 @@ def pause(
     json: JsonOption = False,
     data: DataOption = None,
 ) -> None:
-    """Begin no new call; open ones end. Holds over a restart, until `resume`."""
+    """Begin no new call; open ones are finished. It holds across restarts, until `resume`."""
     _issue(context, data, run, "pause", {}, by, reason, wait, as_json=json)
 
 
@@ -63,7 +65,7 @@ def set_concurrency(
     json: JsonOption = False,
     data: DataOption = None,
 ) -> None:
-    """Allow so many calls at a time. Holds over a restart."""
+    """Allow this many calls at a time. It holds across restarts."""
     _issue(context, data, run, "set_concurrency", {"concurrency": concurrency}, by, reason, wait, as_json=json)
 
 
@@ -72,13 +74,18 @@ def reprocess(
     context: typer.Context,
     run: RunOption,
     failed: Annotated[bool, typer.Option("--failed", help="Images that failed.")] = False,
-    tier: Annotated[int | None, typer.Option(help="Images with a result of this tier, from it on.")] = None,
+    tier: Annotated[
+        int | None, typer.Option(help="Images with a result of this tier; they are done again from that tier on.")
+    ] = None,
     model: Annotated[str | None, typer.Option(help="Images that this model looked at.")] = None,
     error_type: Annotated[str | None, typer.Option(help="Images that failed with this error.")] = None,
     image: Annotated[list[str] | None, typer.Option(help="This image; may be given more than once.")] = None,
     vehicle: Annotated[str | None, typer.Option(help="This vehicle's images.")] = None,
     context_improved: Annotated[
-        bool, typer.Option("--context-improved", help="Images whose vehicle is documented well enough for less money.")
+        bool,
+        typer.Option(
+            "--context-improved", help="Images whose vehicle is now documented well enough for a cheaper price band."
+        ),
     ] = False,
     every: Annotated[bool, typer.Option("--all", help="Every image.")] = False,
     reason: ReasonOption = None,
@@ -87,7 +94,7 @@ def reprocess(
     json: JsonOption = False,
     data: DataOption = None,
 ) -> None:
-    """Do images again that have ended: those for which everything holds that is given."""
+    """Process finished images again: those that match every option given."""
     given = {
         "failed": failed or None,
         "tier": tier,
@@ -104,7 +111,7 @@ def reprocess(
 
 @_room.command("list")
 def list_(context: typer.Context, run: RunOption, json: JsonOption = False, data: DataOption = None) -> None:
-    """Every command of a run and where it stands: pending, accepted, refused, effective."""
+    """Every command of a run and its state: pending, accepted, refused or effective."""
     import asyncio
 
     from imageledger.commanding import listed

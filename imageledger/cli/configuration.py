@@ -16,13 +16,13 @@ _PASSWORD = re.compile(r"(?<=:)[^:@/]+(?=@)")
 
 def register(app: typer.Typer) -> None:
     """Add this room's commands."""
-    group = typer.Typer(help="What is set.", no_args_is_help=True)
+    group = typer.Typer(help="The settings and their values.", no_args_is_help=True)
     group.command()(show)
     app.add_typer(group, name="config")
 
 
 def show(context: typer.Context, json: JsonOption = False, data: DataOption = None) -> None:
-    """Every setting with its value; passwords are redacted."""
+    """Show every setting with its value; passwords are redacted."""
     settings = settings_of(context, data)
     values = {
         name: hidden(getattr(settings, name)) if name in _SECRETS else redacted(getattr(settings, name))

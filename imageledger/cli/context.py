@@ -9,10 +9,12 @@ import typer
 from imageledger import logging
 from imageledger.settings import Settings, load
 
-DataOption = Annotated[Path | None, typer.Option("--data", help="As before the command's name.", show_default=False)]
+DataOption = Annotated[
+    Path | None, typer.Option("--data", help="Folder of the local servers' data and logs.", show_default=False)
+]
 WaitOption = Annotated[float, typer.Option(help="Seconds to wait for servers that are still starting.", min=0)]
 RunOption = Annotated[
-    str | None, typer.Option("--run", help="The run's id; without it the one under way, else the newest.")
+    str | None, typer.Option("--run", help="The run's id; without it the run under way, else the newest.")
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 

@@ -23,12 +23,14 @@ _SHOWN_CHARACTERS = 4_000
 
 ReasonOption = Annotated[str | None, typer.Option(help="Only this reason, for instance not_json.")]
 TopicOption = Annotated[str | None, typer.Option(help="Only records of this topic, for instance results.")]
-SinceOption = Annotated[str | None, typer.Option(help="Only records since: 30m, 2h, 7d, or a date and time.")]
+SinceOption = Annotated[str | None, typer.Option(help="Only records since then: 30m, 2h, 7d, or a date and time.")]
 
 
 def register(app: typer.Typer) -> None:
     """Add this room's commands."""
-    group = typer.Typer(help="Records that were refused, and another try for them.", no_args_is_help=True)
+    group = typer.Typer(
+        help="Dead letters: records that were refused, why, and how to send them again.", no_args_is_help=True
+    )
     group.command("list")(list_letters)
     for command in (show, retry, export):
         group.command()(command)
@@ -40,12 +42,12 @@ def list_letters(
     reason: ReasonOption = None,
     topic: TopicOption = None,
     since: SinceOption = None,
-    limit: Annotated[int, typer.Option(help="At most so many, the newest.", min=1)] = 50,
+    limit: Annotated[int, typer.Option(help="Show at most this many, the newest.", min=1)] = 50,
     settled: Annotated[bool, typer.Option("--all", help="Also those that were sent again.")] = False,
     json: JsonOption = False,
     data: DataOption = None,
 ) -> None:
-    """What was refused, and why: the newest last, each record once."""
+    """List what was refused and why, the newest last, each record once."""
     from imageledger import letters
     from streams.offline import deadletters
 
@@ -69,7 +71,7 @@ def show(
     json: JsonOption = False,
     data: DataOption = None,
 ) -> None:
-    """One refused record, whole: read where it stands in the log."""
+    """Show one refused record in full, read from its place in the log."""
     from imageledger import letters
 
     settings = settings_of(context, data)
@@ -94,13 +96,13 @@ def retry(
     topic: TopicOption = None,
     since: SinceOption = None,
     mended: Annotated[
-        Path | None, typer.Option("--from", help="JSON lines as `dlq export` writes them, values mended.")
+        Path | None, typer.Option("--from", help="JSON lines as `dlq export` writes them, with their values corrected.")
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be sent.")] = False,
     json: JsonOption = False,
     data: DataOption = None,
 ) -> None:
-    """Send refused records to their topics again: as they are, or mended. What would be refused again is not sent."""
+    """Send refused records to their topics again, as they are or corrected. What would be refused again is not sent."""
     from imageledger import letters
 
     if not (positions or reason or mended):
@@ -119,13 +121,13 @@ def retry(
 
 def export(
     context: typer.Context,
-    file: Annotated[Path, typer.Argument(help="Written anew; - is stdout.")],
+    file: Annotated[Path, typer.Argument(help="The file to write (replaced if it exists); - is stdout.")],
     reason: ReasonOption = None,
     topic: TopicOption = None,
     since: SinceOption = None,
     data: DataOption = None,
 ) -> None:
-    """Write refused records, whole, as JSON lines: to look through, or to mend and `dlq retry --from`."""
+    """Write refused records in full as JSON lines: to read, or to correct and send with `dlq retry --from`."""
     settings = settings_of(context, data)
     count = asyncio.run(_export(settings, file, _filter(settings, reason, topic, since)))
     _say(f"{count:,} records written to {file}")

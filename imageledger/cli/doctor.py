@@ -24,7 +24,7 @@ def register(app: typer.Typer) -> None:
 
 
 def doctor(context: typer.Context, json: JsonOption = False, data: DataOption = None) -> None:
-    """Is everything as it must be for the figures to be right and to move?"""
+    """Check Kafka, topics, ClickHouse, lag, clocks, keys and dead letters; say what to do about each finding."""
     import msgspec
 
     checks = asyncio.run(_examine(settings_of(context, data), quiet=json))

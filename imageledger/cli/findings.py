@@ -29,11 +29,11 @@ def register(app: typer.Typer) -> None:
 def findings(
     context: typer.Context,
     run: Annotated[str | None, typer.Option(help="The run's id; without it the one with the newest result.")] = None,
-    vehicle: Annotated[str | None, typer.Option(help="Only this vehicle, with its own prompts.")] = None,
+    vehicle: Annotated[str | None, typer.Option(help="Only this vehicle, with what its owner could add.")] = None,
     json: JsonOption = False,
     data: DataOption = None,
 ) -> None:
-    """Images by angle and category, parts, quality, gaps, and what a document would save."""
+    """What a run found: angles, categories, parts, quality, gaps, and what one more document would save."""
     import msgspec
     from rich.console import Console
 

@@ -10,7 +10,9 @@ from imageledger.errors import UnreachableError
 
 def register(app: typer.Typer) -> None:
     """Add this room's commands."""
-    group = typer.Typer(help="Does a part do its work? Exit code 0 or 1.", no_args_is_help=True)
+    group = typer.Typer(
+        help="Does a part do its work? Exit code 0, or 1 with the reason; for healthchecks.", no_args_is_help=True
+    )
     for command in (worker, sink, api):
         group.command()(command)
     app.add_typer(group, name="health")

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from dashboard.live.kpis import KpisBody
 
-_room = typer.Typer(help="Indicators against their targets.", no_args_is_help=True)
+_room = typer.Typer(help="The fifteen indicators and their targets.", no_args_is_help=True)
 
 
 def register(app: typer.Typer) -> None:
@@ -29,7 +29,7 @@ def list_(
     json: JsonOption = False,
     data: DataOption = None,
 ) -> None:
-    """All fifteen: value, target, how much of it is reached, and where it goes."""
+    """All fifteen: value, target, how much of it is reached, and the trend."""
     import msgspec
     from rich.console import Console
 
@@ -48,14 +48,14 @@ def list_(
 def target(
     context: typer.Context,
     name: Annotated[str, typer.Argument(help="The indicator, as `kpis list` names it; or confidence_threshold.")],
-    value: Annotated[float, typer.Argument(help="What is aimed at, in the indicator's unit.")],
+    value: Annotated[float, typer.Argument(help="The target, in the indicator's unit.")],
     run: Annotated[str, typer.Option(help="The run whose target it is.")],
-    reason: Annotated[str | None, typer.Option(help="Why, for whoever reads the log.")] = None,
-    by: Annotated[str | None, typer.Option(help="Who decides; without it the user of the operating system.")] = None,
+    reason: Annotated[str | None, typer.Option(help="Why; it is kept in the log.")] = None,
+    by: Annotated[str | None, typer.Option(help="Who decides; without it your user name.")] = None,
     json: JsonOption = False,
     data: DataOption = None,
 ) -> None:
-    """Give an indicator of a run another target: an event in the log, which the figures obey within a second."""
+    """Set the target of a run's indicator: an event in the log, in the figures within a second."""
     import asyncio
     import getpass
 

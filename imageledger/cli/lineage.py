@@ -25,7 +25,7 @@ _PIPE_WIDTH = 2_000
 
 def register(app: typer.Typer) -> None:
     """Add this room's commands."""
-    group = typer.Typer(help="Where an image went, and where a table's row comes from.", no_args_is_help=True)
+    group = typer.Typer(help="What became of an image, and where a table's row comes from.", no_args_is_help=True)
     group.command()(image)
     group.command()(record)
     app.add_typer(group, name="lineage")
@@ -33,7 +33,7 @@ def register(app: typer.Typer) -> None:
 
 def image(
     context: typer.Context,
-    image_id: Annotated[str, typer.Argument(help="The image's id, as it is.")],
+    image_id: Annotated[str, typer.Argument(help="The image's id, whole.")],
     json: JsonOption = False,
     data: DataOption = None,
 ) -> None:
@@ -46,7 +46,7 @@ def image(
 def record(
     context: typer.Context,
     table: Annotated[str, typer.Argument(help="The table.")],
-    record_id: Annotated[str, typer.Argument(help="The row's id, as it is.")],
+    record_id: Annotated[str, typer.Argument(help="The row's id, whole.")],
     json: JsonOption = False,
     data: DataOption = None,
 ) -> None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from dashboard.bodies.models import CallFigures, ModelAnalyticsBody
 
-DaysOption = Annotated[int, typer.Option(help="So many days back.", min=1, max=3_650)]
+DaysOption = Annotated[int, typer.Option(help="How many days to look back.", min=1, max=3_650)]
 RunOption = Annotated[str | None, typer.Option(help="Only this run.")]
 TaskOption = Annotated[str | None, typer.Option("--task-type", help="Only this task.")]
 
@@ -29,7 +29,7 @@ class Priority(StrEnum):
     BALANCED = "balanced"
 
 
-_room = typer.Typer(help="How the models do, and which one to take.", invoke_without_command=True)
+_room = typer.Typer(help="How the models perform, and which one to use.", invoke_without_command=True)
 
 
 def register(app: typer.Typer) -> None:
@@ -110,8 +110,10 @@ def recommend(
 def route(
     context: typer.Context,
     task_type: Annotated[str, typer.Argument(help="The task, for instance part_identification.")],
-    usual: Annotated[str, typer.Option(help="The model where nothing better is surely known.")],
-    allow: Annotated[list[str] | None, typer.Option(help="Only this model; may be given more than once.")] = None,
+    usual: Annotated[str, typer.Option(help="The model to use unless another is known to be better.")],
+    allow: Annotated[
+        list[str] | None, typer.Option(help="Choose only among these; may be given more than once.")
+    ] = None,
     priority: Annotated[Priority, typer.Option(help="What matters most.")] = Priority.BALANCED,
     run: RunOption = None,
     days: DaysOption = 30,

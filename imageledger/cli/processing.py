@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from processors.summary import Summary
 
-RunOption = Annotated[str | None, typer.Option(help="The run's id; without it one of its own.")]
+RunOption = Annotated[str | None, typer.Option(help="The run's id; without it a new one is made.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -28,13 +28,15 @@ def register(app: typer.Typer) -> None:
 
 def process(
     context: typer.Context,
-    folder: Annotated[Path, typer.Argument(help="A folder of image files; a subfolder is a vehicle.", metavar="DIR")],
+    folder: Annotated[
+        Path, typer.Argument(help="A folder of image files; each subfolder is a vehicle.", metavar="DIR")
+    ],
     run: RunOption = None,
     concurrency: Annotated[int, typer.Option(help="Images measured at a time.", min=1, max=64)] = 4,
     json: JsonOption = False,
     data: DataOption = None,
 ) -> None:
-    """Measure every image of a folder and publish one result for each; started again, go on with the same run."""
+    """Measure every image of a folder and publish a result for each. Run again, it resumes."""
     from rich.console import Console
     from rich.progress import Progress
 
@@ -63,13 +65,14 @@ def process(
 def backfill(
     context: typer.Context,
     run: RunOption = None,
-    speed: Annotated[float, typer.Option(help="Simulated seconds in one of ours.", min=0.1)] = 20.0,
+    speed: Annotated[float, typer.Option(help="Simulated seconds per real second.", min=0.1)] = 20.0,
     seed: Annotated[int, typer.Option(help="The same seed gives the same images, answers and failures.")] = 7,
     go_on: Annotated[
         bool, typer.Option("--continue", help="Without --run: continue the newest unfinished run, if there is one.")
     ] = False,
     stay: Annotated[
-        bool, typer.Option("--stay", help="Stay when it is finished: `reprocess` starts it again.")
+        bool,
+        typer.Option("--stay", help="Keep running once finished, so that `commands reprocess` can start it again."),
     ] = False,
     json: JsonOption = False,
     data: DataOption = None,

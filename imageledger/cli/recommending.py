@@ -20,12 +20,12 @@ def register(app: typer.Typer) -> None:
 
 def recommend(
     context: typer.Context,
-    run: Annotated[str | None, typer.Option(help="Only by this run's results.")] = None,
-    days: Annotated[int, typer.Option(help="So many days back.", min=1, max=3_650)] = 30,
+    run: Annotated[str | None, typer.Option(help="Only from this run's results.")] = None,
+    days: Annotated[int, typer.Option(help="How many days to look back.", min=1, max=3_650)] = 30,
     json: JsonOption = False,
     data: DataOption = None,
 ) -> None:
-    """Documents that save money, cheaper models, what to ask again, batch size, concurrency."""
+    """What would save money or time: documents, cheaper models, reprocessing, batch size, concurrency."""
     import msgspec
     from rich.console import Console
 

@@ -56,7 +56,7 @@ def report(
     ] = None,
     data: DataOption = None,
 ) -> None:
-    """A run's ProcessingReport; the same snapshot gives the same bytes."""
+    """Write a run's report; the same snapshot always gives the same bytes."""
     from imageledger.api import Api
     from imageledger.errors import SettingsError
 

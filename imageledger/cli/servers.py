@@ -9,7 +9,9 @@ from imageledger.cli.context import DataOption, WaitOption, settings_of
 from imageledger.errors import SettingsError
 from imageledger.settings import Settings
 
-PortOption = Annotated[int | None, typer.Option(help="Port; without it the folder keeps its own.")]
+PortOption = Annotated[
+    int | None, typer.Option(help="Port; without it the one that this data folder used before, or a free one.")
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -40,11 +42,13 @@ def migrate(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would change.")] = False,
     down: Annotated[str | None, typer.Option(metavar="NNNN", help="Undo this migration and all later ones.")] = None,
     drop_data: Annotated[bool, typer.Option("--drop-data", help="With --down: even if rows are lost.")] = False,
-    cluster: Annotated[str | None, typer.Option(metavar="NAME", help="Only print the SQL for such a cluster.")] = None,
+    cluster: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Only print the SQL for a cluster of this name.")
+    ] = None,
     wait: WaitOption = 0.0,
     data: DataOption = None,
 ) -> None:
-    """Make topics, tables and views what this version needs; or undo, or print, the schema in ClickHouse."""
+    """Create or update the topics, tables and views that this version needs; or undo, or print, ClickHouse's schema."""
     from imageledger import wiring
 
     if cluster is not None:
@@ -73,7 +77,7 @@ def up(
 def demo(
     context: typer.Context,
     port: Annotated[int | None, typer.Option(help="The dashboard's port.")] = None,
-    speed: Annotated[float, typer.Option(help="Simulated seconds in one of ours.", min=0.1)] = 20.0,
+    speed: Annotated[float, typer.Option(help="Simulated seconds per real second.", min=0.1)] = 20.0,
     data: DataOption = None,
 ) -> None:
     """Run everything, with the documented backfill of 2,734 images under way. Ctrl-C ends it."""

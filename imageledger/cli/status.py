@@ -26,7 +26,7 @@ def status(
     json: JsonOption = False,
     data: DataOption = None,
 ) -> None:
-    """How far, how fast, when done and what it costs."""
+    """A run's progress, rate, ETA and cost; printed once."""
     from rich.console import Console
 
     from imageledger.api import Api

@@ -24,18 +24,23 @@ def register(app: typer.Typer) -> None:
 
 def cleanup(
     context: typer.Context,
-    calls_days: Annotated[int, typer.Option(help="Runs of messages alone: days after their last record.", min=1)] = 90,
+    calls_days: Annotated[
+        int, typer.Option(help="Forget runs that hold only messages this many days after their last record.", min=1)
+    ] = 90,
     lineage_days: Annotated[
-        int | None, typer.Option(help="All other runs; without it they stay for ever.", min=1)
+        int | None, typer.Option(help="Forget all other runs after this many days; without it they are kept.", min=1)
     ] = None,
     snapshots_days: Annotated[
-        int | None, typer.Option(help="Minute history of any run; without it it stays as long as its run.", min=1)
+        int | None,
+        typer.Option(
+            help="Forget a run's history by the minute after this many days; without it, it stays with its run.", min=1
+        ),
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be forgotten.")] = False,
     json: JsonOption = False,
     data: DataOption = None,
 ) -> None:
-    """Forget old runs, whole ones, in ClickHouse; the log in Kafka keeps what it has. Fit for a monthly cron."""
+    """Delete old runs, always whole ones, from ClickHouse; Kafka's log is not touched. Made for a monthly cron job."""
     from imageledger import wiring
     from sinks import retention
     from sinks.client import connect
@@ -71,24 +76,26 @@ def _say(runs: Sequence[Expired], minutes: int, *, dry_run: bool, json: bool) ->
 
 def backup(
     context: typer.Context,
-    target: Annotated[Path, typer.Argument(help="A new folder, or a new FILE.tar; of a server: its name for it.")],
+    target: Annotated[
+        Path, typer.Argument(help="A new folder or FILE.tar; of your own server: a name in its backups.")
+    ],
     data: DataOption = None,
 ) -> None:
-    """Copy the whole store by ClickHouse's own BACKUP; everything may go on meanwhile."""
+    """Back up the whole ClickHouse database by its own BACKUP, while everything runs."""
     from imageledger import storing
 
     storing.backup(settings_of(context, data), target)
-    typer.echo(f"{target} holds the store", err=True)
+    typer.echo(f"{target} holds the backup", err=True)
 
 
 def restore(
     context: typer.Context,
-    source: Annotated[Path, typer.Argument(help="What `backup` made; of a server: its name for it.")],
-    replace: Annotated[bool, typer.Option("--replace", help="Drop what the store has now.")] = False,
+    source: Annotated[Path, typer.Argument(help="What `backup` made; of your own server: a name in its backups.")],
+    replace: Annotated[bool, typer.Option("--replace", help="Drop what ClickHouse holds now.")] = False,
     data: DataOption = None,
 ) -> None:
-    """Make the store what a backup holds; the sink then reads the log again, for what came later."""
+    """Restore ClickHouse from a backup; the sink then reads the log again and adds what came later."""
     from imageledger import storing
 
     storing.restore(settings_of(context, data), source, replace=replace)
-    typer.echo("restored: a running sink begins again by itself and reads the log from its beginning", err=True)
+    typer.echo("restored; a running sink restarts by itself and reads the log from its beginning", err=True)

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from streams.offline.comparison import Difference
 
 FollowOption = Annotated[
-    bool, typer.Option("--follow", help="Go on with what still comes to the old prefix, until Ctrl-C.")
+    bool, typer.Option("--follow", help="Keep copying what still arrives under the old prefix, until Ctrl-C.")
 ]
 EQUAL, DIFFERENT, NOT_COMPARED = 0, 1, 2
 _SHOWN = 50
@@ -50,17 +50,19 @@ def verify(
     context: typer.Context,
     run: Annotated[str | None, typer.Option(help="Only this run.", show_default="all runs")] = None,
     wait: Annotated[float, typer.Option(help="Seconds to wait for the sink to store what is compared.", min=0)] = 60,
-    rows: Annotated[bool, typer.Option("--rows", help="Look at each row in ClickHouse too, of all runs.")] = False,
+    rows: Annotated[
+        bool, typer.Option("--rows", help="Also compare each row in ClickHouse with its record, of all runs.")
+    ] = False,
     json: JsonOption = False,
     data: DataOption = None,
 ) -> None:
     """Fold the log anew from offset 0 and compare every figure with it.
 
-    Snapshots, partials, both ledgers, the dead letters and SQL, each as of the offsets that it names: also while
-    everything runs. Of SQL it asks what rows add up to; with --rows it holds every column of each row of every table
-    against its record, so that also a changed text is named (not where a table's TTL has taken rows).
+    It compares snapshots, partials, both ledgers, the dead letters and SQL, each as of the offsets that it names, so
+    everything may keep running. Of SQL it compares the sums; with --rows also every column of every stored row with
+    its record, which finds a changed text too (except rows that a table's TTL has removed).
 
-    Exit codes: 0 all equal; 1 some figure differs, each is named; 2 it could not be compared.
+    Exit codes: 0 all equal; 1 some figure differs, and each is named; 2 it could not compare, and why.
     """
     from imageledger import wiring
     from imageledger.errors import ImageledgerError
@@ -86,11 +88,11 @@ def replay(
     json: JsonOption = False,
     data: DataOption = None,
 ) -> None:
-    """Copy what is left of the log under another prefix, to be folded anew beside what runs.
+    """Copy what is left of the log to another prefix, so that it can be folded anew beside the running stack.
 
-    For a damaged ledger, a log whose beginning retention took, a topic that was made again. Called again, it copies
-    what has come since. Nothing that runs is touched. With --follow it is the bridge while producers move to the new
-    prefix one by one: docs/decisions/0025-the-switch.md.
+    Use it after a damaged ledger, when retention has removed the log's beginning, or when a topic was recreated.
+    Run it again to copy what has come since. The running stack is not touched. With --follow it keeps copying while
+    producers move to the new prefix one by one (docs/decisions/0025-the-switch.md).
     """
     import msgspec
 
@@ -125,19 +127,19 @@ def _follow(cluster: "Cluster", into: str) -> None:
 
 def switch(
     context: typer.Context,
-    into: Annotated[str | None, typer.Option(help="Prefix to go over to, as given to `replay`.")] = None,
-    back: Annotated[bool, typer.Option("--back", help="Go back to the prefix before.")] = False,
-    anyway: Annotated[bool, typer.Option("--anyway", help="Even where figures differ.")] = False,
+    into: Annotated[str | None, typer.Option(help="Prefix to switch to, as given to `replay`.")] = None,
+    back: Annotated[bool, typer.Option("--back", help="Switch back to the previous prefix.")] = False,
+    anyway: Annotated[bool, typer.Option("--anyway", help="Switch even where figures differ.")] = False,
     follow: FollowOption = False,
     json: JsonOption = False,
     data: DataOption = None,
 ) -> None:
-    """Let the stack of a data folder use a copied log: copy the rest, fold it beside, compare, start anew on it.
+    """Move the running stack to a log that `replay` copied: copy the rest, fold it, compare, restart on it.
 
-    Compared is every counter of the running snapshots with the fold of the other log as of the same offsets, and the
-    other's figures with its log. Where something differs nothing is switched (exit code 1), unless --anyway: a damaged
-    ledger, or a log whose beginning retention took, is why one replays. With --follow it is the bridge for producers
-    that still write to the old prefix (docs/decisions/0033).
+    It compares every counter of the running snapshots with the fold of the copied log as of the same offsets, and
+    the copy's own figures with its log. If anything differs it does not switch (exit code 1), unless --anyway is
+    given: after a damaged ledger or a log without its beginning a difference is expected. With --follow it keeps
+    copying for producers that still write to the old prefix (docs/decisions/0033-the-switch-of-a-folder.md).
     """
     import msgspec
 
@@ -148,7 +150,7 @@ def switch(
     settings = settings_of(context, data)
     cluster = cluster_of(settings)
     if back == (into is not None):
-        raise SettingsError("say where to: --into PREFIX, or --back")
+        raise SettingsError("choose one: --into PREFIX, or --back")
     if into is None:
         done = switching.back(settings.data, settings.prefix)
     else:
@@ -162,10 +164,10 @@ def switch(
             typer.echo(_line(difference))
         typer.echo(f"{done.runs} runs compared, {len(done.differences)} figures differ")
         typer.echo(
-            f"{settings.data} uses {done.prefix}* now, {len(done.restarted)} processes begin anew; "
+            f"{settings.data} now uses {done.prefix}*, {len(done.restarted)} processes restart; "
             "`imageledger switch --back` undoes it"
             if done.switched
-            else f"nothing was switched: {settings.data} uses {done.before}*"
+            else f"nothing was switched: {settings.data} still uses {done.before}*"
         )
     if follow and done.switched and into is not None:
         _follow(cluster, into)

@@ -20,10 +20,10 @@ def register(app: typer.Typer) -> None:
 def watch(
     context: typer.Context,
     run: RunOption = None,
-    once: Annotated[bool, typer.Option("--once", help="Print it once and end.")] = False,
+    once: Annotated[bool, typer.Option("--once", help="Print once and exit.")] = False,
     data: DataOption = None,
 ) -> None:
-    """Progress, rate, ETA, cost, tiers and activity, moving until the run ends. Ctrl-C ends it earlier."""
+    """A run's progress, rate, ETA, cost, tiers and activity, live until the run ends. Ctrl-C ends it earlier."""
     from imageledger.api import Api
 
     try:

@@ -15,7 +15,10 @@ def register(app: typer.Typer) -> None:
 
 def worker(
     context: typer.Context,
-    slot: Annotated[int, typer.Option(help="This worker's number; its place survives a restart.", min=0)] = 0,
+    slot: Annotated[
+        int,
+        typer.Option(help="This worker's number, from 0; a restart with the same number takes over at once.", min=0),
+    ] = 0,
     wait: WaitOption = 0.0,
     data: DataOption = None,
     spare: Annotated[bool, typer.Option("--spare", hidden=True)] = False,

@@ -6,20 +6,20 @@ from .signals import SIGNALS
 
 _INTRO = """# Alerts
 
-Generated from metrics/alerts/rules.toml and metrics/alerts/signals.py by `make docs`: change it there.
+Generated from metrics/alerts/rules.toml and metrics/alerts/signals.py by `make docs`: make changes there.
 
 An alert is *pending* once its condition holds, *firing* once it has held for as long as its rule asks, and *resolved*
-once the value has been 10 % inside the threshold (or beyond `clear`) for 60 s. It is said twice on the topic `alerts`:
-when it fires and when it is over. A rule's metric is read over `window` of event time, and says nothing below `samples`
-results.
+once the value has been 10 % inside the threshold (or beyond `clear`) for 60 s. The topic `alerts` gets an event when it
+fires and another when it is resolved. A rule reads its metric over the last `window` of event time; with fewer than
+`samples` results it does nothing.
 
-- `imageledger alerts list | rules` and `/api/alerts` show what fires and why.
+- `imageledger alerts list`, `imageledger alerts rules` and `/api/alerts` show what is firing and why.
 - `imageledger alerts set error_rate --above 0.1 --run R` changes a rule, for one run or for all; `--file RULES.toml`
   changes many.
 - `imageledger alerts backtest RULES.toml --since 7d` says when rules would have fired, before they are turned on.
-- `imageledger alerts silence --rule queue_depth --minutes 30` holds back.
-- `IMAGELEDGER_ALERT_WEBHOOKS` (Alertmanager's payload) and `IMAGELEDGER_ALERT_NOTIFY` (apprise URLs) say who is told;
-  `imageledger up` then runs `imageledger alerts forward`.
+- `imageledger alerts silence --rule queue_depth --minutes 30` keeps a rule's alerts from firing for that long.
+- `IMAGELEDGER_ALERT_WEBHOOKS` (Alertmanager's payload) and `IMAGELEDGER_ALERT_NOTIFY` (apprise URLs) say who is
+  notified; where either is set, `imageledger up` also runs `imageledger alerts forward`, which sends them.
 """
 
 
@@ -28,14 +28,12 @@ def document() -> str:
     lines = [_INTRO, "## Rules", ""]
     lines += ["| rule | breaks when | window | for | samples | severity | message | what to do |", "|" + "---|" * 8]
     lines += [_rule(name, rule) for name, rule in BUILT_IN.items()]
+    lines += ["", "## Metrics", ""]
+    lines += [f"A metric with a label (*by*) is read for its {NAMED} largest values, each with an alert of its own."]
     lines += [
-        "",
-        "## Metrics",
-        "",
-        f"Those by a label are read of its {NAMED} largest values, each an alert of its own.",
+        "Where a metric is *compared with* something, the threshold is a multiple of that: 1.5 is half as much again."
     ]
-    lines += ["A metric *of* something has that as its reference: a threshold is then a multiple of it.", ""]
-    lines += ["| metric | unit | by | what it is |", "|" + "---|" * 4]
+    lines += ["", "| metric | unit | by | what it is |", "|" + "---|" * 4]
     lines += [f"| `{name}` | {one.unit} | {one.label or ''} | {one.docs} |" for name, one in sorted(SIGNALS.items())]
     return "\n".join(lines) + "\n"
 

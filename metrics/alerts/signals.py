@@ -183,37 +183,67 @@ def _error_rate_forecast(look: Look, window_ms: int) -> list[Reading]:
 SIGNALS: dict[str, Signal] = {
     "error_rate": Signal("fraction", "failed results / results", None, _error_rate),
     "cost_per_image": Signal(
-        "usd", "of the plan's price of the same tiers: cost / images", None, _cost_per_image, is_relative=True
+        "usd",
+        "cost / images, compared with the plan's price of the same tiers",
+        None,
+        _cost_per_image,
+        is_relative=True,
     ),
-    "seconds_since_result": Signal("s", "since the last result, while images are left", None, _seconds_since_result),
-    "cheap_model_usage": Signal("fraction", "results of the plan's cheap models", None, _cheap_model_usage),
-    "queue_depth": Signal("count", "images that wait, of all processors", None, _queue_depth),
+    "seconds_since_result": Signal(
+        "s", "time since the last result, while images are left", None, _seconds_since_result
+    ),
+    "cheap_model_usage": Signal("fraction", "results of the plan's cheap models / results", None, _cheap_model_usage),
+    "queue_depth": Signal("count", "images waiting at all processors", None, _queue_depth),
     "confidence": Signal("fraction", "mean confidence", None, _confidence),
     "quality": Signal(
-        "score", "of what it was before: confidence, success, validation, scores", "score", quality, is_relative=True
+        "score",
+        "confidence, success, validation and each score, compared with before the window",
+        "score",
+        quality,
+        is_relative=True,
     ),
     "cost_per_result": Signal(
-        "usd", "of what it was before, by tier: cost / results", None, cost_per_result, is_relative=True
+        "usd", "cost / results, compared with before the window, tier by tier", None, cost_per_result, is_relative=True
     ),
     "model_success": Signal(
-        "fraction", "of what it was before: results not failed", "model", model_success, is_relative=True
+        "fraction",
+        "results that did not fail / results, compared with before the window",
+        "model",
+        model_success,
+        is_relative=True,
     ),
-    "model_latency_ms": Signal("ms", "of what it was before: mean latency", "model", model_latency, is_relative=True),
+    "model_latency_ms": Signal(
+        "ms", "mean latency, compared with before the window", "model", model_latency, is_relative=True
+    ),
     "provider_error_rate": Signal("fraction", "failed results / results", "provider", _provider_error_rate),
-    "availability": Signal("fraction", "minutes with a success / minutes with a result, 24 h", None, _availability),
+    "availability": Signal(
+        "fraction", "minutes with a success / minutes with a result, last 24 h", None, _availability
+    ),
     "seconds_since_heartbeat": Signal(
-        "s", "since any processor's, while images are left", None, _seconds_since_heartbeat
+        "s", "time since the last heartbeat of any processor, while images are left", None, _seconds_since_heartbeat
     ),
     "budget_spent": Signal("fraction", "spent / budget", None, _budget_spent),
     "budget_projected": Signal("fraction", "projected cost / budget", None, _budget_projected),
-    "budget_runway_s": Signal("s", "until the budget ends, if before the run does", None, _budget_runway),
-    "sla_latency_ms": Signal("ms", "of the promised latency: mean latency", None, _sla_latency, is_relative=True),
-    "sla_error_rate": Signal(
-        "fraction", "of the promised error rate: failed / results", None, _sla_error_rate, is_relative=True
+    "budget_runway_s": Signal(
+        "s", "time until the budget is used up, where that is before the run ends", None, _budget_runway
     ),
-    "seconds_past_deadline": Signal("s", "from the promised end to the expected one", None, _seconds_past_deadline),
-    "rate_limit_headroom": Signal("fraction", "what is left of the limit", "provider", _rate_limit_headroom),
+    "sla_latency_ms": Signal(
+        "ms", "mean latency, compared with the latency that the plan promises", None, _sla_latency, is_relative=True
+    ),
+    "sla_error_rate": Signal(
+        "fraction",
+        "failed results / results, compared with the error rate that the plan promises",
+        None,
+        _sla_error_rate,
+        is_relative=True,
+    ),
+    "seconds_past_deadline": Signal(
+        "s", "time from the deadline to the expected end of the run", None, _seconds_past_deadline
+    ),
+    "rate_limit_headroom": Signal(
+        "fraction", "requests left / the provider's rate limit", "provider", _rate_limit_headroom
+    ),
     "error_rate_forecast": Signal(
-        "fraction", "the error rate one window ahead, by its trend", None, _error_rate_forecast
+        "fraction", "the error rate that its trend leads to, one window ahead", None, _error_rate_forecast
     ),
 }

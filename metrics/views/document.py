@@ -15,7 +15,7 @@ SECTIONS: tuple[Section, ...] = (WATCHING, COMPARING, LINEAGE, MODELS, FOUND)
 
 _INTRO = """# Asking by SQL
 
-Generated from metrics/views by `make docs`: change it there.
+Generated from metrics/views by `make docs`: make changes there.
 
 Database `imageledger`. The views are the contract; tables may change. A view is right at any moment, also before
 ClickHouse has merged duplicates away. Money is whole nano-dollars (`…_nano_usd`) or dollars, fractions are 0-1 and

@@ -126,7 +126,7 @@ def test_an_alert_that_holds_markup_is_text(context: BrowserContext, dashboard: 
 def test_each_alert_that_fires_has_a_card_with_its_own_evidence(context: BrowserContext, dashboard: Served) -> None:
     run, page = new_run(dashboard), context.new_page()
     page.goto(f"/alerts?run={run}")
-    expect(page.get_by_text("Nothing fires.")).to_be_visible()
+    expect(page.get_by_text("No alert is firing.")).to_be_visible()
     for name in ("one", "other", "third"):
         dashboard.publish("alerts", run, firing(run, f"{run}-{name}", message=f"The {name} fires"))
     cards = page.get_by_role("article")
