@@ -260,7 +260,7 @@ def doubts(sheet: Sheet) -> str:
         ("lateEvents", "events came more than a day late: in the totals, in no rate"),
         ("clockSkewedEvents", "events came from a clock ahead of ours and count at their arrival time"),
         ("duplicates", "repeats were recognised and not counted again"),
-        ("afterSeal", "events came after the run was sealed and count nowhere: imageledger replay counts them"),
+        ("afterSeal", "events came after the run was sealed (90 days without one): stored, but in no figure here"),
     )
     lines = "".join(
         sheet.shown(f"doubts.{name}", f"<b>{sheet.text(f'doubts.{name}', 'count')}</b> {text}", tag="li")

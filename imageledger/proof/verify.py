@@ -148,7 +148,7 @@ class Verification:
         if after_seal:
             self._notes.append(
                 f"run {metrics.run_id}: {after_seal} records came after it was sealed; they are stored and counted in "
-                "after_seal alone, so SQL is not compared. `imageledger replay` folds them in"
+                "after_seal alone, so its SQL is not compared"
             )
         return RunVerdict(
             run_id=registers.run_id,
