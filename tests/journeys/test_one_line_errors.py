@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from live_stack import DEADLINE_S, Stack, environment, imageledger
+from live_stack import DEADLINE_S, Stack, environment, eventually, imageledger
 
 NOWHERE = "127.0.0.1:1"
 
@@ -32,6 +32,8 @@ def test_the_dashboard_s_port_is_taken(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("command", [("worker",), ("sink",), ("migrate",), ("process", ".")])
 def test_kafka_is_unreachable(stack: Stack, command: tuple[str, ...]) -> None:
+    # Without its tables the sink names those first, and the product is up before all of them are made.
+    eventually(lambda: stack.run("health", "sink").returncode == 0, "the tables are there, and the sink follows")
     done = imageledger(*command, IMAGELEDGER_KAFKA=NOWHERE, IMAGELEDGER_CLICKHOUSE=stack.endpoints()["clickhouse"])
     one_line(done, NOWHERE, "Kafka", "IMAGELEDGER_KAFKA")
 
