@@ -10,6 +10,8 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 from .errors import DataFolderError
 
@@ -84,6 +86,32 @@ def stop(process: subprocess.Popen[bytes], patience_s: float) -> int:
         except subprocess.TimeoutExpired:
             process.kill()
     return process.wait()
+
+
+class Server:
+    """A server that this process started; as a context it stops at the end. Attributes: `pid`, `log` (its log file)."""
+
+    def __init__(self, process: subprocess.Popen[bytes], log: Path) -> None:
+        self._process = process
+        self.pid = process.pid
+        self.log = log
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def stop(self, patience_s: float = 20) -> int:
+        """Shut down cleanly, or after `patience_s` by SIGKILL. Returns the exit code (a JVM's clean end is 143)."""
+        return stop(self._process, patience_s)
+
+    def kill(self) -> None:
+        """SIGKILL, as a fault test wants it; the data folder is free when this returns."""
+        self._process.kill()
+        self._process.wait()
 
 
 def wait_until(holds: Callable[[], bool], timeout_s: float, pause_s: float = 0.02) -> bool:

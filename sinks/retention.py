@@ -17,8 +17,6 @@ from .errors import translated
 TABLES = ("snapshots", "alerts", "runs", "feedback", "results")
 """In the order in which they lose a run: `expired` knows it by its results, and finds one again that is half gone."""
 FORGOTTEN = "forgotten_runs"
-CALLS_DAYS = 90
-"""S4's: performance data is kept so long by default. Lineage is kept for ever by default."""
 _NEVER = datetime(1900, 1, 1)  # noqa: DTZ001 - ClickHouse reads it as UTC
 
 

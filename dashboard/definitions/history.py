@@ -71,7 +71,7 @@ _OF_COMPONENTS = {
         "100 * countIf(status != 'failed') / count()",
     ),
     "p50": ("Median latency", "ms", "Half of the results took less.", "quantileExact(0.5)(latency_ms)"),
-    "p95": ("Latency", "ms", "95 of 100 results took less.", "quantileExact(0.95)(latency_ms)"),
+    "p95": ("Latency", "ms", "95 % of the results took less.", "quantileExact(0.95)(latency_ms)"),
     "cacheHitRate": (
         "Cache hits", "percent", "Results answered from a cache, of all results.", "100 * countIf(cache_hit) / count()",
     ),
@@ -89,7 +89,7 @@ COMPONENTS = {
     },
     **{f"quality:byModel[].{name}": _components(*figure, key="model") for name, figure in _OF_COMPONENTS.items()},
     "quality:spending.monthly": Definition(
-        "A month", "USD", "the time between the first and the last chosen result, at least an hour",
+        "Cost a month", "USD", "the time between the first and the last chosen result, at least an hour",
         "Cost a day over that time, 30 times.",
     ),
 }  # fmt: skip

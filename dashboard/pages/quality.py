@@ -39,7 +39,7 @@ _HEAT = '<div data-plot="heat" class="heat scroll" tabindex="0"></div>'
 _PERCENTILES = (("s1", "p50"), ("s2", "p95"), ("s3", "p99"))
 _RATES = (("s6", "Success"), ("s3", "Cache hits"))
 _STAGES = (("s1", "Mean time, ms"),)
-_COSTS = (("s2", "Dollars"), ("s5", "A component"))
+_COSTS = (("s2", "Cost"), ("s5", "Cost a component (right axis)"))
 
 
 def _summary() -> str:
@@ -50,11 +50,11 @@ def _summary() -> str:
         components.stats(
             stat("Components", sheet.text("totals.components", "count")),
             stat("Success", sheet.text("totals.successRate", "percent")),
-            stat("Latency", f"{sheet.text('totals.p95', 'count')} <small>ms</small>", "95 of 100 are below"),
+            stat("Latency", f"{sheet.text('totals.p95', 'count')} <small>ms</small>", "95 % take less"),
             stat("Cache hits", sheet.text("totals.cacheHitRate", "percent")),
             stat("Cost", f'<span class="money">{sheet.text("totals.cost", "usd")}</span>'),
-            stat("A component", f'<span class="money">{sheet.text("totals.costPerComponent", "unitUsd")}</span>'),
-            stat("A month", f'<span class="money">{sheet.text("spending.monthly", "usd")}</span>', "at this pace"),
+            stat("Cost a component", f'<span class="money">{sheet.text("totals.costPerComponent", "unitUsd")}</span>'),
+            stat("Cost a month", f'<span class="money">{sheet.text("spending.monthly", "usd")}</span>', "at this pace"),
             stat(
                 "Runway",
                 '<span data-part="runway" data-means="quality:spending.runwayDays"></span>',

@@ -36,7 +36,7 @@ def _report() -> str:
         stat("Done", sheet.text("summary.processedSuccessfully", "count"), css="good"),
         stat("Failed", sheet.text("summary.failed", "count")),
         stat("Total cost", sheet.text("summary.totalCost", "usd"), css="money"),
-        stat("An image", sheet.text("summary.avgCostPerImage", "unitUsd")),
+        stat("Cost an image", sheet.text("summary.avgCostPerImage", "unitUsd")),
         stat("Duration", sheet.text("summary.duration")),
     )
     quality = stats(

@@ -44,7 +44,7 @@ def _one(view: View, vehicle: str) -> str:
         stat("Context when asked", sheet.text("processing.avgContextScore", "count"), "mean of its images"),
         stat("Images", sheet.text("processing.imagesProcessed", "count"), "processed"),
         stat("Cost", f'<span class="money">{sheet.text("processing.totalCost", "usd")}</span>'),
-        stat("An image", f'<span class="money">{sheet.text("processing.avgCostPerImage", "unitUsd")}</span>'),
+        stat("Cost an image", f'<span class="money">{sheet.text("processing.avgCostPerImage", "unitUsd")}</span>'),
         stat("Validated", sheet.text("quality.validatedItems", "count"), "answers"),
         stat("Consensus", sheet.text("quality.consensusItems", "count"), "answers"),
     )

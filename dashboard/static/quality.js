@@ -30,8 +30,8 @@ function showScores(body) {
   line(plot("scores"), { at, series: all.map((name, index) => ({ label: said(name), format: "percent", colour: index + 1, values: body.points.map((point) => point.scores[name] ?? null) })) });
   line(plot("latency"), { at, series: ["p50", "p95", "p99"].map((name, index) => ({ label: `${name}, ms`, format: "count", colour: index + 1, values: body.points.map((point) => point[name]) })) });
   line(plot("spent"), { at, series: [
-    { label: "Dollars", format: "usd", colour: 2, values: body.points.map((point) => point.cost) },
-    { label: "A component", format: "unitUsd", colour: 5, side: "right", values: body.points.map((point) => point.costPerComponent) },
+    { label: "Cost", format: "usd", colour: 2, values: body.points.map((point) => point.cost) },
+    { label: "Cost a component", format: "unitUsd", colour: 5, side: "right", values: body.points.map((point) => point.costPerComponent) },
   ] });
   line(plot("rates"), { at, series: [
     { label: "Success", format: "percent", colour: 6, values: body.points.map((point) => point.successRate) },

