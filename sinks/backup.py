@@ -1,5 +1,7 @@
 """The whole database into a file or folder of the server's, and back: ClickHouse's own BACKUP and RESTORE."""
 
+import uuid
+
 from clickhouse_connect.driver.client import Client
 
 from .client import address
@@ -22,26 +24,46 @@ def restore(client: Client, name: str, *, replace: bool = False) -> None:
     A running sink ends itself when it finds its tables made anew, and reads the log from its beginning when it starts
     again, so that what came after the backup is there too.
 
+    What the database had is set aside under another name, and dropped only when the backup is there whole: a folder
+    that is no backup, or half of one, costs nothing. Killed on the way, it leaves that database (`…_before_…`); the
+    next restore that succeeds drops it.
+
     Raises:
         NotRestored: the database has tables, and `replace` is not given.
-        ClickHouseError: or one of its kinds; with `replace`, the database may be gone then.
+        ClickHouseError: or one of its kinds; the database is then as it was.
     """
+    database, aside = str(client.database), None
     with translated(address(client)):
         found = client.command(
             "SELECT count() FROM system.tables WHERE database = {name:String}",
-            {"name": client.database},
+            {"name": database},
             use_database=False,  # it may be gone
         )
     tables = int(str(found))
     if tables and not replace:
         raise NotRestored(
-            f"database {client.database} of ClickHouse at {address(client)} has {tables} tables and views: "
+            f"database {database} of ClickHouse at {address(client)} has {tables} tables and views: "
             "back it up if it is worth it, and say --replace to drop it first"
         )
     with translated(address(client)):
         if tables:
-            client.command(f"DROP DATABASE `{client.database}` SYNC", use_database=False)
-        client.command(f"RESTORE DATABASE `{client.database}` FROM File({_literal(name)})", use_database=False)
+            aside = f"{database}_before_{uuid.uuid4().hex[:12]}"
+            client.command(f"RENAME DATABASE `{database}` TO `{aside}`", use_database=False)
+        try:
+            client.command(f"RESTORE DATABASE `{database}` FROM File({_literal(name)})", use_database=False)
+        except BaseException:
+            client.command(f"DROP DATABASE IF EXISTS `{database}` SYNC", use_database=False)
+            if aside:
+                client.command(f"RENAME DATABASE `{aside}` TO `{database}`", use_database=False)
+            raise
+        _drop_set_aside(client, database)
+
+
+def _drop_set_aside(client: Client, database: str) -> None:
+    """This restore's, and what killed ones left."""
+    known = "SELECT name FROM system.databases WHERE startsWith(name, concat({name:String}, '_before_'))"
+    for (aside,) in client.query(known, {"name": database}).result_rows:
+        client.command(f"DROP DATABASE `{aside}` SYNC", use_database=False)
 
 
 def _literal(text: str) -> str:

@@ -12,7 +12,7 @@ from imageledger.cli.main import app
 from imageledger.errors import SettingsError
 from servers.clickhouse import server as clickhouse_server
 from sinks.client import connect
-from sinks.errors import NotRestored
+from sinks.errors import ClickHouseError, NotRestored
 from sinks.schema.migrations import migrate
 
 CALLS = """
@@ -57,7 +57,28 @@ def test_a_store_comes_back_and_what_is_old_goes(store: Client, tmp_path: Path) 
 
     assert ask("restore", str(tmp_path / "folder"), "--replace").exit_code == 0
     assert store.query(TOTALS).result_rows == before
+    for broken in _no_backups(tmp_path):
+        assert isinstance(ask("restore", str(broken), "--replace").exception, ClickHouseError)
+        assert store.query(TOTALS).result_rows == before  # nothing was dropped for it
+    assert _databases(store) == ["imageledger"]
+
+    store.command("CREATE DATABASE imageledger_before_a_kill", use_database=False)
     store.command("DROP DATABASE imageledger SYNC", use_database=False)
     assert ask("restore", str(tmp_path / "copies" / "store.tar")).exit_code == 0
     assert store.query(TOTALS).result_rows == before
     assert migrate(store) == []
+    assert _databases(store) == ["imageledger"]
+
+
+def _no_backups(folder: Path) -> Iterator[Path]:
+    """A folder of something else, and a copy that was cut short."""
+    (folder / "photographs").mkdir()
+    yield folder / "photographs"
+    whole = (folder / "copies" / "store.tar").read_bytes()
+    (folder / "half.tar").write_bytes(whole[: len(whole) // 2])
+    yield folder / "half.tar"
+
+
+def _databases(store: Client) -> list[str]:
+    names = "SELECT name FROM system.databases WHERE name LIKE 'imageledger%' ORDER BY name"
+    return [name for (name,) in store.query(names).result_rows]
