@@ -21,6 +21,7 @@ from dashboard.routes.reading import AnyRequest, stored_answer
 from metrics.fold.bands import BandName
 from sinks.reading import analytics, vehicles
 from sinks.reading.chosen import Chosen
+from sinks.reading.costliest import After
 from sinks.reading.history import History
 from sinks.reading.prices import prices
 
@@ -106,7 +107,7 @@ async def list_vehicles(
     tier: FromQuery[BandName | None] = None,
 ) -> Response[bytes]:
     """Every vehicle over all runs, the costliest first; `tier`: only those documented so."""
-    after = None if behind is None else cursor.decode(behind, vehicles.After)
+    after = None if behind is None else cursor.decode(behind, After)
     found = await parts.store().ask(lambda history: vehicles.page(history, limit + 1, after, tier))
     shown = found[:limit]
     more = len(found) > limit
@@ -114,6 +115,6 @@ async def list_vehicles(
         request,
         VehiclesBody(
             vehicles=[vehicle_row(one) for one in shown],
-            next_cursor=cursor.encode(vehicles.After(shown[-1].total_cost, shown[-1].vehicle_id)) if more else None,
+            next_cursor=cursor.encode(After(shown[-1].total_cost, shown[-1].vehicle_id)) if more else None,
         ),
     )

@@ -2,7 +2,6 @@
 
 # ruff: noqa: S608 - these texts are made of this package's own constants; values are parameters
 
-from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
@@ -11,9 +10,7 @@ from typing import Any, NamedTuple, TypeVar
 import msgspec
 
 from events.profiles import VehicleProfiled
-from metrics.fold.bands import band_sql
 from metrics.views.images import (
-    CONTEXT_SCORE,
     FIRST_RESULTS_OF_VEHICLES,
     KEY,
     KNOWN,
@@ -22,6 +19,8 @@ from metrics.views.images import (
     of_vehicles,
 )
 
+from . import costliest
+from .costliest import After
 from .history import History, merged
 
 
@@ -54,13 +53,6 @@ class Vehicle(Listed, frozen=True, kw_only=True):
 L = TypeVar("L", bound=Listed)
 
 
-class After(NamedTuple):
-    """Where a page of vehicles begins: behind this one, by cost and id."""
-
-    total_cost: float
-    vehicle_id: str
-
-
 class _Question(NamedTuple):
     """What is asked of known vehicles: `usual` where no event of theirs is told of another vehicle too."""
 
@@ -90,62 +82,21 @@ def detailed(history: History, vehicle_id: str) -> int:
 
 def page(history: History, limit: int, after: After | None = None, tier: str | None = None) -> list[Listed]:
     """Vehicles, the costliest first, behind `after`. Raises ClickHouseError."""
-    answer = None
-    if (likely := _likely(history, limit, after, tier)) is not None:
-        answer = _unless_astray(history, likely.shown, [_LISTED.usual], likely.ahead)
-    if answer is None:
-        given = {"limit": limit, "tier": tier or "", "begin": tuple(_begin(after))}
-        order = _places(history.rows(_COSTLIEST.format(banded=_BANDED if tier else "1"), given))
-        answer = [history.rows(_LISTED.careful, {"vehicles": [place.vehicle_id for place in order]})] if order else [[]]
-    return [_read(row, Listed) for row in answer[0]]
+    found = None
+    if (likely := costliest.likely(history, limit, after, tier)) is not None:
+        found = _likely(history, likely)
+    if found is None:
+        ids = costliest.surely(history, limit, after, tier)
+        found = history.rows(_LISTED.careful, {"vehicles": ids}) if ids else []
+    return [_read(row, Listed) for row in found]
 
 
-class _Place(NamedTuple):
-    """Where a vehicle stands in the order."""
-
-    cost_below_zero: float
-    vehicle_id: str
-
-
-class _Likely(NamedTuple):
-    """A page's vehicles, and those ahead of it that could belong to it, if repeats tell of other vehicles."""
-
-    shown: list[str]
-    ahead: list[str]
-
-
-_LOOKED_AT = 1_000
-_SPARE = 2
-"""So many pages' vehicles are looked at for one: repeats that no merge has removed yet put some too far ahead."""
-
-
-def _likely(history: History, limit: int, after: After | None, tier: str | None) -> _Likely | None:
-    """The page without adding up all vehicles; None deep in the list, and while a whole replay waits to be merged.
-
-    What each can have cost at most stands in a projection, which counts repeats too and so never says too little. Of
-    the first by that the costs are asked: they are the page, if its last costs more than the next one can have.
-    """
-    begin, many = _begin(after), _LOOKED_AT if after else _SPARE * limit + 1
-    given = {"limit": many, "tier": tier or ""}
-    most = [] if tier else history.kept(("at most", many), lambda: _places(history.rows(_AT_MOST, given)))
-    if len(most) < many:
-        most = _places(history.rows(_AT_MOST_WITH_PROFILES.format(banded=_BANDED if tier else "1"), given))
-    seen = most[: bisect_right(most, begin) + _SPARE * limit]
-    costs = _places(history.rows(_COSTS, {"vehicles": [place.vehicle_id for place in seen]}))
-    first = bisect_right(costs, begin)
-    shown = costs[first : first + limit]
-    every = len(seen) == len(most) < many
-    if not every and (len(seen) == len(most) or len(shown) < limit or shown[-1] > most[len(seen)]):
-        return None
-    return _Likely([place.vehicle_id for place in shown], [place.vehicle_id for place in costs[:first]])
-
-
-def _begin(after: After | None) -> _Place:
-    return _Place(-_DEAREST_USD, "") if after is None else _Place(-after.total_cost, after.vehicle_id)
-
-
-def _places(rows: Sequence[Mapping[str, Any]]) -> list[_Place]:
-    return sorted(_Place(-row["total_cost"], row["vehicle_id"]) for row in rows)
+def _likely(history: History, page: costliest.Likely) -> list[dict[str, Any]] | None:
+    """What is shown of them; None if it turns out that an event of theirs is told of another vehicle too."""
+    if page.sure or not page.shown:
+        return history.rows(_LISTED.usual, {"vehicles": page.shown}) if page.shown else []
+    answers = _unless_astray(history, page.shown, [_LISTED.usual], page.ahead)
+    return None if answers is None else answers[0]
 
 
 def _asked(history: History, ids: Sequence[str], *questions: _Question) -> list[list[dict[str, Any]]]:
@@ -175,7 +126,6 @@ def _astray(history: History, ids: Sequence[str]) -> bool:
     return bool(history.rows(sql, {"vehicles": ids, "merged": largest}))
 
 
-_DEAREST_USD = 1e300
 _PROFILE = """
 SELECT event_id, event_time, vehicle_id, has_spid, has_factory_manual, receipt_count, timeline_event_count,
     user_tag_count, reference_doc_count, previously_analyzed, well_documented
@@ -201,46 +151,6 @@ _TOLD_ELSEWHERE = f"({_OF_OTHERS} (SELECT {KEY} FROM results WHERE {KNOWN}) AND 
 _TOLD_IN_IT = f"""({_OF_OTHERS} (
         SELECT {KEY} FROM results WHERE {KNOWN} GROUP BY {KEY} HAVING NOT max(_part = {{merged:String}}))
     AND _part = {{merged:String}} LIMIT 1)"""
-
-_BANDED = (
-    f"vehicle_id IN (SELECT vehicle_id FROM profiles FINAL WHERE {band_sql(f'({CONTEXT_SCORE})')} = {{tier:String}})"
-)
-_SUMS = """SELECT assumeNotNull(results.vehicle_id) AS vehicle_id, ifNull(sum(cost_nano_usd), 0) {}
-FROM results WHERE isNotNull(results.vehicle_id) GROUP BY results.vehicle_id"""
-_AT_MOST = f"{_SUMS.format('/ 1e9 AS total_cost')} ORDER BY total_cost DESC, vehicle_id LIMIT {{limit:UInt32}}"
-_AT_MOST_WITH_PROFILES = f"""
-SELECT vehicle_id, sum(nano_usd) / 1e9 AS total_cost
-FROM (
-    {_SUMS.format("AS nano_usd")}
-    UNION ALL
-    SELECT vehicle_id, 0 FROM profiles FINAL
-)
-WHERE {{banded}}
-GROUP BY vehicle_id
-ORDER BY total_cost DESC, vehicle_id LIMIT {{{{limit:UInt32}}}}
-"""
-_COSTS = f"""
-SELECT vehicle_id, sum(nano_usd) / 1e9 AS total_cost
-FROM (
-    SELECT assumeNotNull(results.vehicle_id) AS vehicle_id, ifNull(cost_nano_usd, 0) AS nano_usd
-    FROM {RESULTS_OF_VEHICLES} AS results
-    UNION ALL
-    SELECT vehicle_id, 0 FROM profiles FINAL WHERE vehicle_id IN {{vehicles:Array(String)}}
-)
-GROUP BY vehicle_id
-"""
-_COSTLIEST = """
-SELECT vehicle_id, sum(nano_usd) / 1e9 AS total_cost
-FROM (
-    SELECT assumeNotNull(results.vehicle_id) AS vehicle_id, ifNull(cost_nano_usd, 0) AS nano_usd
-    FROM results FINAL WHERE isNotNull(results.vehicle_id)
-    UNION ALL
-    SELECT vehicle_id, 0 FROM profiles FINAL
-)
-WHERE {banded}
-GROUP BY vehicle_id HAVING (-total_cost, vehicle_id) > {{begin:Tuple(Float64, String)}}
-ORDER BY total_cost DESC, vehicle_id LIMIT {{limit:UInt32}}
-"""
 
 
 def _read(row: Mapping[str, Any], kind: type[L]) -> L:

@@ -8,12 +8,15 @@ import msgspec
 import pytest
 from clickhouse_connect.driver.client import Client
 from databases import Store, ours
+from hypothesis import given
+from hypothesis import strategies as st
 from sinking import image, stored
 
 from servers.clickhouse.users import Addresses
 from sinks.client import connect
-from sinks.reading import explorer, history, vehicles
-from sinks.reading.vehicles import After, Listed, Vehicle
+from sinks.reading import costliest, explorer, history, vehicles
+from sinks.reading.costliest import After
+from sinks.reading.vehicles import Listed, Vehicle
 from sinks.schema.migrations import migrate
 
 VIEW = "SELECT * FROM vehicle_processing_summary ORDER BY total_cost DESC, vehicle_id"
@@ -74,7 +77,7 @@ def test_pages_are_the_view_s_however_the_store_lies(store: Store, monkeypatch: 
     as_the_view_has_them(store)
     store.client.command("OPTIMIZE TABLE results FINAL")
     with monkeypatch.context() as patched:
-        patched.setattr(vehicles, "_COSTLIEST", "SELECT throwIf(1, 'all vehicles were added up')")
+        patched.setattr(costliest, "_COSTLIEST", "SELECT throwIf(1, 'all vehicles were added up')")
         as_the_view_has_them(store)
     stored(store.client, "results", events[:9] + made(range(120, 126)), first_offset=200)
     as_the_view_has_them(store)
@@ -82,7 +85,58 @@ def test_pages_are_the_view_s_however_the_store_lies(store: Store, monkeypatch: 
     as_the_view_has_them(store)
 
 
-def test_an_event_is_the_vehicle_s_that_its_first_record_names(store: Store) -> None:
+def test_repeats_that_crowd_the_top_do_not_have_all_vehicles_added_up(
+    resting: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The cheap half of the vehicles comes again, in more parts than one, and so seems to be the dearer half."""
+    events = [image(str(n), vehicle_id=f"v{n % 60}", cost_usd=(n % 60 + 200) / 8) for n in range(240)]
+    stored(resting.client, "results", events)
+    resting.client.command("SYSTEM START MERGES results")
+    resting.client.command("OPTIMIZE TABLE results FINAL")
+    resting.client.command("SYSTEM STOP MERGES results")
+    for offset in (300, 600):
+        stored(resting.client, "results", [event for event in events if int(event["event_id"]) % 60 < 30], offset)
+    asked: list[str] = []
+    costs = costliest._costs
+    monkeypatch.setattr(costliest, "_costs", lambda history, ids: asked.extend(ids) or costs(history, ids))
+    monkeypatch.setattr(costliest, "_COSTLIEST", "SELECT throwIf(1, 'all vehicles were added up')")
+    assert [one.vehicle_id for one in vehicles.page(resting.history, 4)] == ["v59", "v58", "v57", "v56"]
+    assert sorted(asked) == sorted(f"v{n}" for n in range(30)), "each repeated one once, no other"
+    as_the_view_has_them(resting)
+
+
+places = st.lists(
+    st.tuples(st.integers(0, 9), st.integers(0, 9) | st.just(0)), max_size=40
+).map(lambda rows: [(-cost - repeated, -cost, f"v{n:02}") for n, (cost, repeated) in enumerate(rows)])  # fmt: skip
+
+
+@given(places, st.integers(1, 6), st.integers(-12, 0), st.integers(1, 45))
+def test_a_page_is_by_what_vehicles_cost_whatever_they_can_have_cost_at_most(
+    known: list[tuple[int, int, str]], limit: int, begin: int, looked_at: int
+) -> None:
+    most = sorted(costliest._Place(bound, vehicle) for bound, _, vehicle in known)[:looked_at]
+    costs = {vehicle: costliest._Place(cost, vehicle) for _, cost, vehicle in known}
+    after = costliest._Place(begin, "v2")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(costliest, "_LOOKED_AT", looked_at)
+        found = costliest._page(
+            most, set(most) & set(costs.values()), lambda ids: [costs[one] for one in ids], after, limit
+        )
+    page = [place for place in sorted(costs.values()) if place > after][:limit]
+    if found is not None:
+        assert found[1] == page
+        ahead = {place.vehicle_id for place in costs.values() if place <= after}
+        assert {place.vehicle_id for place in found[0]} == ahead
+    elif len(most) < looked_at or (len(page) == limit and page[-1] <= most[-1]):
+        pytest.fail("what stands in the list is enough")
+
+
+@pytest.mark.parametrize("few", [0, 1_000])
+def test_an_event_is_the_vehicle_s_that_its_first_record_names(
+    store: Store, few: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Found out for the vehicles of a page, or for all at once where little stands beside a merged part."""
+    monkeypatch.setattr(costliest, "_FEW", few)
     events = made(range(60))
     stored(store.client, "results", events[10:], first_offset=110)
     store.client.command("OPTIMIZE TABLE results FINAL")
@@ -112,10 +166,12 @@ def test_they_are_read_in_their_own_order(store: Store) -> None:
         vehicles._WHOLE.usual: "results_by_vehicle",
         vehicles._CONFIRMED.usual: "results_by_vehicle",
         vehicles._IMAGES.usual: "results_by_vehicle",
-        vehicles._COSTS: "results_by_vehicle",
+        costliest._COSTS: "results_by_vehicle",
         vehicles._PARTS: "results_by_vehicle",
-        vehicles._AT_MOST: "costs_of_vehicles",
-        vehicles._AT_MOST_WITH_PROFILES.format(banded="1"): "costs_of_vehicles",
+        costliest._SIZES: "_minmax_count_projection",
+        costliest._STANDING_BESIDE: "costs_of_vehicles",
+        costliest._AT_MOST: "costs_of_vehicles",
+        costliest._AT_MOST_WITH_PROFILES.format(banded="1"): "costs_of_vehicles",
         explorer._CHOICES.format(""): "labels_of_runs",
         history._PARTS.format("results"): "_minmax_count_projection",
         history._RUNS_IN_PARTS: "_of_runs",
