@@ -153,6 +153,20 @@ def test_an_event_is_the_vehicle_s_that_its_first_record_names(
     ]
 
 
+@pytest.mark.parametrize("few", [0, 1_000])
+def test_a_vehicle_ahead_of_a_page_belongs_to_it_if_an_event_is_another_s(
+    store: Store, few: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(costliest, "_FEW", few)
+    costs = [("ahead", 5.0), ("ahead", 5.0), ("first", 8.0), ("second", 6.0), ("behind", 2.0)]
+    events = [image(str(n), vehicle_id=vehicle, cost_usd=cost) for n, (vehicle, cost) in enumerate(costs)]
+    stored(store.client, "results", events, first_offset=10)
+    store.client.command("OPTIMIZE TABLE results FINAL")
+    stored(store.client, "results", [events[0] | {"vehicle_id": "other", "cost_usd": 1.0}])
+    [found] = vehicles.page(store.history, 1, After(6.0, "second"))
+    assert (found.vehicle_id, found.total_cost) == ("ahead", 5.0)
+
+
 def test_they_are_read_in_their_own_order(store: Store) -> None:
     """A column that a projection lacks would send a question through all granules unnoticed."""
     store.client.command(
