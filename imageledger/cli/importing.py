@@ -133,3 +133,6 @@ def _say(report: Imported, *, dry_run: bool, as_json: bool) -> None:
     if report.rejected:
         parts.append(f"{report.rejected:,} rejected: {report.rejects}")
     sys.stdout.write(f"{report.file}: {', '.join(parts)}{', stopped' if report.stopped else ''}\n")
+    if report.without_value and not report.stopped:
+        columns = ", ".join(f"{column!r} ({field})" for column, field in report.without_value.items())
+        sys.stderr.write(f"imageledger: no row of {report.file} has a value of {columns}: is the mapping right?\n")

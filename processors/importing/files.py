@@ -63,6 +63,11 @@ class Rows:
             raise ImportFileError(f"{path} cannot be read: {error.strerror}") from error
 
     @property
+    def has_fixed_columns(self) -> bool:
+        """Whether each row has the same columns, which the file or the log's pattern names; rows of JSON differ."""
+        return self._format != "jsonl"
+
+    @property
     def position(self) -> int:
         """How much of `size` is read."""
         if self._format == "parquet":

@@ -19,6 +19,7 @@ from events.refusals import Refused
 from processors.errors import ImportFileError
 from processors.importing import names as names
 from processors.importing import native as native
+from processors.importing.columns import Columns
 from processors.importing.files import Row, Rows
 from processors.importing.mapping import Mapping
 from processors.importing.rejects import Rejects
@@ -53,7 +54,8 @@ class Imported(msgspec.Struct, kw_only=True):
     """What became of a file. `rows` = those that gave an event + `skipped` (no row, no model's call) + `rejected`.
 
     `confirmed`: events that Kafka has, of `events` that were made. `rejects`: the file with reasons, None without any.
-    `stopped`: asked to end before the file's end.
+    `stopped`: asked to end before the file's end. `without_value`: column → field, of the mapping's columns
+    that no row had a value of.
     """
 
     file: str
@@ -64,6 +66,7 @@ class Imported(msgspec.Struct, kw_only=True):
     rejected: int = 0
     rejects: str | None = None
     stopped: bool = False
+    without_value: dict[str, str] = {}
 
     @property
     def complete(self) -> bool:
@@ -93,12 +96,14 @@ def import_file(
     refuses go to `FILE.rejects.jsonl`. Blocks for as long as Kafka is away; memory is bounded.
 
     Raises:
-        ImportFileError: the file, or the file for rejects, cannot be used, or no row of it is understood.
+        ImportFileError: the file, or the file for rejects, cannot be used, it lacks a column of the mapping, or no row of it
+            is understood.
     """
     source = mapping.source if mapping else None
     rows = Rows(path, source.format, delimiter=source.delimiter, pattern=source.pattern) if source else Rows(path)
     stop = stop or threading.Event()
     report = Imported(file=str(path))
+    columns = Columns(path, mapping, declared=rows.has_fixed_columns)
     events = _Events(mapping, run_id)
     way_out = _WayOut(publisher, report, stop, lambda: progress(rows.position, rows.size, True))
     with Rejects(path.with_name(path.name + ".rejects.jsonl")) as rejects:
@@ -106,12 +111,15 @@ def import_file(
             if stop.is_set():
                 break
             report.rows += 1
+            if isinstance(row.values, dict):
+                columns.see(row.values)
             _take(row, events, way_out, rejects, report)
             if report.rows % _PROGRESS_ROWS == 0:
                 progress(rows.position, rows.size, False)
         way_out.drain()
         report.stopped = stop.is_set()
         report.rejects = rejects.written
+        report.without_value = columns.without_value if report.rows else {}
     progress(rows.position, rows.size, False)
     if report.rows and not report.events and not report.stopped:
         raise ImportFileError(_nothing(report, mapping, rejects))

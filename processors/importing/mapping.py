@@ -57,6 +57,9 @@ class Mapping:
         unknown = set(document) - {"source", "constants", "fields"}
         if unknown:
             raise MappingError(f"{name}: unknown table {min(unknown)!r}; there are [source], [constants] and [fields]")
+        for table, value in document.items():
+            if not isinstance(value, dict):
+                raise MappingError(f"{name}: {table!r} is to be a table: [{table}], and a line for each field below it")
         try:
             self.source = msgspec.convert(document.get("source", {}), Source)
         except msgspec.ValidationError as error:
@@ -78,6 +81,10 @@ class Mapping:
             if value is not None:
                 put(document, field.path, value)
         return document
+
+    def needed(self) -> dict[str, str]:
+        """Column → field, of the fields without a default."""
+        return {field.column.column: field.path for field in self._fields if field.column.default is None}
 
     def _constant(self, path: str, value: Any) -> Any:
         full = _SHORT.get(path, path)

@@ -258,6 +258,8 @@ def test_an_export_that_fails_on_the_way_has_no_proper_end(page: Served, monkeyp
         ("/api/export/results?to=9999-12-31T23:59:59-12:00", 400, "2299"),
         ("/api/export/results?tier=-1", 400, ""),
         ("/api/export/results?status=done", 400, ""),
+        ("/api/export/results?run_id=big", 400, "no filter 'run_id'"),
+        ("/api/export/results?run=big&componentType=button", 400, "component_type"),
         ("/api/lineage/image/none", 404, "imageledger sql"),
         ("/api/lineage/record/cars/none", 404, "imageledger sql"),
     ],

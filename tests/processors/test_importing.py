@@ -382,6 +382,8 @@ def test_our_own_events_are_judged_byte_for_byte(tmp_path: Path) -> None:
         ("[fields]\nevent_time = { column = 'a', zone = 'Mars' }", "Mars"),
         ("[fields]\nimage_id = { column = 'a', colour = 1 }", "colour"),
         ("[field]\nimage_id = 'a'", "unknown table"),
+        ("fields = 3", "'fields' is to be a table"),
+        ("constants = ['a']", "'constants' is to be a table"),
         ("[constants]\nevent_type = 'image.maybe'", "event_type"),
     ],
 )
@@ -407,3 +409,22 @@ def test_a_file_that_cannot_be_imported_says_why(tmp_path: Path, name: str, cont
         imported(tmp_path / name)
     with pytest.raises(ImportFileError, match="cannot be read"):
         imported(tmp_path / "not-there.csv")
+
+
+@pytest.mark.parametrize("form", ["csv", "tsv", "parquet"])
+def test_a_column_that_the_file_has_not_is_said_before_anything_is_published(tmp_path: Path, form: str) -> None:
+    """A row counts once in its run, so a mistyped column is not to be mended in it any more."""
+    path, publisher = written(tmp_path, form), Taken()
+    wrong = mapping(MAPPING.replace('"img"', '"imgg"'))
+    with pytest.raises(ImportFileError, match=r"no column 'imgg'.*image_id.*it has .*img"):
+        import_file(path, publisher, mapping=wrong)
+    assert publisher.events == []
+    assert imported(path, mapping=mapping(MAPPING + 'variant = { column = "none", default = "a" }\n'))[0].events
+
+
+def test_a_column_that_no_row_of_json_has_is_named(tmp_path: Path) -> None:
+    """Rows of JSON leave out what they do not know: only all of them together tell."""
+    path = written(tmp_path, "jsonl")
+    mistyped = mapping(MAPPING + 'variant = "varient"\nvehicle_id = "img"\n')
+    assert imported(path, mapping=mistyped)[0].without_value == {"varient": "variant"}
+    assert imported(path, mapping=mapping())[0].without_value == {}
