@@ -31,7 +31,7 @@ PROBLEM = {
 _PROBLEMS = {
     "400": ("Bad Request", "a parameter or the body is not what the address takes"),
     "404": ("No such run", "no snapshot of that run is known: /api/runs lists the runs"),
-    "503": ("History is not available", "ClickHouse does not answer; live runs are not concerned"),
+    "503": ("History is not available", "ClickHouse does not answer; live runs are not affected"),
     "default": ("Unsupported media type", "send application/json"),
 }
 _TEXT = {"type": "string"}

@@ -54,7 +54,7 @@ class Parts:
         self.results_tail = _tail(config, "results", self.feed.take, start="end")
         self.sources = Sources(self.stored, config.worker_ready, config.clock_ahead_ms, lambda: len(self.broadcast) > 0)
         self.alerts_tail = _tail(config, "alerts", self.alerts.take)
-        self._states: dict[str, str] = {}
+        self._standings: dict[str, tuple[str | None, int]] = {}
         self._runs_message: tuple[float, bytes] | None = None
 
     @contextlib.asynccontextmanager
@@ -89,9 +89,10 @@ class Parts:
         if not len(self.broadcast):
             return  # nobody listens: the snapshot is decoded when somebody asks
         self.broadcast.snapshot(run_id)
-        state = self.live.get(run_id).event.state
-        if self._states.get(run_id) != state:
-            self._states[run_id] = state
+        row = run_row(self.live.get(run_id).event)
+        standing = row.state, row.firing
+        if self._standings.get(run_id) != standing:
+            self._standings[run_id] = standing
             self._runs_message = None
             self.broadcast.runs()
 
@@ -127,7 +128,7 @@ class Parts:
         return seen
 
     def runs_message(self) -> bytes:
-        """The live runs as an event of the stream, at most a second old, and never older than a change of state."""
+        """The live runs as an event of the stream: at most a second old, never older than a new state or alert."""
         now = time.monotonic()
         if self._runs_message is None or now - self._runs_message[0] > RUNS_KEPT_S:
             self._runs_message = now, sse.message("runs", msgspec.json.encode(self.live_rows()))

@@ -31,16 +31,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     kafka_tls: Annotated[
         str | None,
         Meta(
-            description="TLS to Kafka: `system` trusts this machine's authorities, a file (PEM) those in it; "
-            "empty: not encrypted"
+            description="TLS to Kafka: `system` trusts this machine's certificate authorities, a PEM file those in it; "
+            "empty: no TLS"
         ),
     ] = None
     kafka_certificate: Annotated[
-        Path | None, Meta(description="file of our own certificate and its key (PEM), where Kafka asks for one")
+        Path | None, Meta(description="PEM file with the client certificate and its key, where Kafka asks for one")
     ] = None
     kafka_sasl: Annotated[
         Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None,
-        Meta(description="how Kafka asks who we are: PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512; empty: it does not"),
+        Meta(description="SASL mechanism: PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512; empty: no SASL"),
     ] = None
     kafka_user: Annotated[str | None, Meta(description="user for SASL")] = None
     kafka_password: Annotated[str | None, Meta(description="password for SASL")] = None
@@ -51,8 +51,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     clickhouse_reader: Annotated[
         str | None,
         Meta(
-            description="the configured ClickHouse as a user who may only read, for statements of somebody's own; "
-            "empty: as IMAGELEDGER_CLICKHOUSE"
+            description="URL of the same ClickHouse for a read-only user, which people's own SQL goes through; "
+            "empty: IMAGELEDGER_CLICKHOUSE"
         ),
     ] = None
     data: Annotated[Path, Meta(description="folder of the local servers' data, logs and endpoints.json")] = Path("data")
@@ -63,26 +63,25 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     workers: Annotated[int, Meta(ge=1, le=64, description="Faust workers that `imageledger up` starts")] = 1
     snapshot_seconds: Annotated[
         int,
-        Meta(ge=1, le=5, description="seconds between two looks at a run: its snapshot, and what its alerts decide"),
+        Meta(ge=1, le=5, description="seconds between two snapshots of a run, at which its alerts are decided too"),
     ] = 1
     pictures: Annotated[
         Path | None, Meta(description="folder of the images that a result's page may show; empty: none are shown")
     ] = None
     alert_webhooks: Annotated[
         str | None,
-        Meta(description="URLs that alerts are sent to as Alertmanager's webhooks, separated by spaces"),
+        Meta(description="URLs that get alerts as Alertmanager webhooks, separated by spaces"),
     ] = None
     alert_webhook_secret: Annotated[
-        str | None, Meta(description="key of the HMAC-SHA256 signature of these webhooks; empty: they are not signed")
+        str | None, Meta(description="key that signs these webhooks (HMAC-SHA256); empty: they are not signed")
     ] = None
     alert_notify: Annotated[
         str | None,
-        Meta(
-            description="apprise URLs that alerts are told to (slack://… mailto://… pagerduty://…), separated by spaces"
-        ),
+        Meta(description="apprise URLs that get alerts (slack://… mailto://… pagerduty://…), separated by spaces"),
     ] = None
     log_level: Annotated[
-        Literal["DEBUG", "INFO", "WARNING", "ERROR"], Meta(description="DEBUG, INFO, WARNING or ERROR")
+        Literal["DEBUG", "INFO", "WARNING", "ERROR"],
+        Meta(description="least severity of what is logged: DEBUG, INFO, WARNING or ERROR"),
     ] = "INFO"
 
     def kafka_address(self) -> str:

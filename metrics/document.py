@@ -13,7 +13,7 @@ _INTRO = """# What the figures mean
 
 Generated from metrics/ by `make docs`: make changes there. Fractions are 0-1, money is whole nano-dollars unless a unit
 says otherwise; a ratio with nothing to divide by is null. Every figure is on `run.metrics`
-(`/api/runs/{run}/metrics`, the topic `metrics`); where SQL tells it too, it is the same number (`docs/sql.md`).
+(`/api/runs/{run}/metrics`, the topic `metrics`); where a SQL view has it too, it is the same number (`docs/sql.md`).
 """
 
 
@@ -33,14 +33,14 @@ def document() -> str:
         [
             _INTRO,
             "## Counters (`totals`, `by_…`, windows)",
-            *_table(("counter", "unit", "is", "view"), counters),
+            *_table(("counter", "unit", "meaning", "view"), counters),
             "## Derived (`derived`)",
-            "Counters together with the plan, the heartbeats or the histograms; unknown ones are left out.\n",
-            *_table(("figure", "is"), derived),
+            "Made of counters, the plan, heartbeats and histograms; what is unknown is left out.\n",
+            *_table(("figure", "meaning"), derived),
             "## Ratios (`ratios`, `ratios_by_tier`, `ratios_by_model`)",
-            *_table(("ratio", "group", "unit", "is", "formula", "view"), ratios),
+            *_table(("ratio", "group", "unit", "meaning", "formula", "view"), ratios),
             "## Indicators (`kpis`, `/api/kpis`, view `kpi_results`)",
-            *_table(("indicator", "category", "unit", "is", "target", "better"), indicators),
+            *_table(("indicator", "category", "unit", "meaning", "target", "better"), indicators),
         ]
     )
 

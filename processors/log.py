@@ -15,7 +15,7 @@ from events.runs import AnyRunEvent, RunDeclared, RunFinished, RunResumed
 from events.sdk.reader import Reader
 from events.sdk.security import Security
 from events.topics import DEFAULT_PREFIX
-from processors.told import Told
+from processors.logged import LoggedResult
 
 T = TypeVar("T")
 
@@ -34,7 +34,7 @@ class Log(Protocol):
     async def story(self, run_id: str, vehicles: Container[str]) -> Story:
         """What was said about the run and its vehicles until now."""
 
-    def results(self, run_id: str) -> AsyncIterator[Told]:
+    def results(self, run_id: str) -> AsyncIterator[LoggedResult]:
         """The run's image results until now, those of an image in their order; a repeat is repeated."""
 
     def coming(self, run_id: str, vehicles: Container[str]) -> AsyncIterator[CommandIssued | VehicleProfiled]:
@@ -91,9 +91,9 @@ class KafkaLog:
                 commands.append((entry.position, entry.event))
         return Story(_in_order(life), _in_order(commands), profiles)
 
-    async def results(self, run_id: str) -> AsyncIterator[Told]:
+    async def results(self, run_id: str) -> AsyncIterator[LoggedResult]:
         """As `Log.results`."""
-        shapes: dict[Kind, type[Told]] = {"results": Told}
+        shapes: dict[Kind, type[LoggedResult]] = {"results": LoggedResult}
         async with self._reader("results", run_id=run_id, shapes=shapes) as reader:
             async for entry in reader.to_now():
                 if entry.event.image_id is not None:
@@ -116,7 +116,7 @@ class _Empty:
     async def story(self, run_id: str, vehicles: Container[str]) -> Story:  # noqa: ARG002  as Log.story
         return EMPTY_STORY
 
-    async def results(self, run_id: str) -> AsyncIterator[Told]:  # noqa: ARG002  as Log.results
+    async def results(self, run_id: str) -> AsyncIterator[LoggedResult]:  # noqa: ARG002  as Log.results
         return
         yield
 

@@ -7,8 +7,8 @@ import msgspec
 
 from events.results import Failure, ImageResult
 from processors.errors import CallError
+from processors.logged import COMMAND
 from processors.models.base import Outcome, Request
-from processors.told import COMMAND
 
 SOURCE = "imageledger.processors"
 MAX_MESSAGE = 2_000

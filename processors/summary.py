@@ -4,7 +4,7 @@ import msgspec
 
 from events.numbers import NANO_PER_USD, nano_usd
 from events.results import ImageResult
-from processors.told import Told
+from processors.logged import LoggedResult
 
 LISTED = 1_000
 """So many failures and duplicates are named; the counts are complete."""
@@ -61,20 +61,20 @@ class Summary(msgspec.Struct, kw_only=True):
         """Whether every image ended and every event is in Kafka; a failed image has ended too."""
         return self.ended == self.images and not self.unpublished
 
-    def add(self, result: ImageResult | Told) -> None:
+    def add(self, result: ImageResult | LoggedResult) -> None:
         """Counts a result, published or not."""
         self.call(result)
         if result.final:
             self.end(result)
 
-    def call(self, result: ImageResult | Told) -> None:
+    def call(self, result: ImageResult | LoggedResult) -> None:
         """Counts a call and what it cost."""
         tier = result.tier
         self.calls[tier] = self.calls.get(tier, 0) + 1
         self.retries += result.attempt > 1
         self.cost_nano_usd[tier] = self.cost_nano_usd.get(tier, 0) + nano_usd(result.cost_usd or 0.0)
 
-    def end(self, result: ImageResult | Told) -> None:
+    def end(self, result: ImageResult | LoggedResult) -> None:
         """Counts an image by its final result."""
         if result.status != "failed":
             self.processed += 1

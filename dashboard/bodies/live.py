@@ -197,7 +197,10 @@ class DashboardBody(Body, frozen=True, kw_only=True):
 
 
 class RunRow(Body, frozen=True, kw_only=True):
-    """A row of `GET /api/runs`. `state` is null where no snapshot was made, `percentComplete` also for stored runs."""
+    """A row of `GET /api/runs`. `state` is null where no snapshot was made, `percentComplete` also for stored runs.
+
+    `firing`: alerts of the run that fire and that nobody silenced; 0 for stored runs.
+    """
 
     run_id: str
     name: str | None
@@ -207,6 +210,7 @@ class RunRow(Body, frozen=True, kw_only=True):
     percent_complete: float | None
     results: int
     total_spent: float
+    firing: int = 0
 
 
 class Activity(Body, frozen=True, kw_only=True):

@@ -45,7 +45,7 @@ class StoredRuns:
             return await asyncio.to_thread(self._answer, question)
         except SinkError as error:
             self._history = None
-            raise HistoryUnavailable(f"{error}; live runs are not concerned") from error
+            raise HistoryUnavailable(f"{error}; live runs are not affected") from error
 
     def _answer(self, question: Callable[[History], T]) -> T:
         history = self._history or History(connect(self._url))

@@ -128,7 +128,7 @@ class Store:
 
 def _problem(error: SinkError) -> DashboardError:
     kind = _PROBLEMS.get(type(error))
-    return kind(str(error)) if kind else HistoryUnavailable(f"{error}; live runs are not concerned")
+    return kind(str(error)) if kind else HistoryUnavailable(f"{error}; live runs are not affected")
 
 
 def _whole(answer: Iterable[bytes]) -> bytes:

@@ -29,6 +29,7 @@ def run_row(event: RunMetrics) -> RunRow:
         percent_complete=done(event.progress.processed, event.progress.total),
         results=event.totals.get("results", 0),
         total_spent=usd(event.projection.spent_nano_usd),
+        firing=sum(alert.state == "firing" and alert.silenced_by is None for alert in event.alerts),
     )
 
 

@@ -41,7 +41,7 @@ def history_away(why: str) -> str:
     return components.problem(
         "History is not available",
         why,
-        "This run is not live, and ClickHouse, which holds the others, does not answer. Live runs are not concerned.",
+        "This run is not live, and ClickHouse, which holds the others, does not answer. Live runs are not affected.",
     )
 
 

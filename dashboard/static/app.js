@@ -42,7 +42,7 @@ function showRuns(runs) {
   select.replaceChildren(...first, ...stored, ...options);
 }
 
-// How many alerts fire, on the navigation's link to them.
+// How many alerts fire, of the page's run or of all, on the navigation's link to them.
 function badge(firing) {
   const link = document.querySelector('nav a[href^="/alerts"]');
   const there = link.querySelector(".badge");
@@ -76,7 +76,10 @@ function follow() {
     shown.dataset.state = state;
     badge(body.firing);
   });
-  live.on("runs", showRuns);
+  live.on("runs", (runs) => {
+    showRuns(runs);
+    if (live.run === undefined) badge(runs.reduce((sum, run) => sum + run.firing, 0));
+  });
   live.on("status", (status) => freshness.status(status));
   live.on("lost", () => freshness.lost());
   live.start();

@@ -5,14 +5,14 @@ import { written } from "./formats.js";
 const OLD_MS = 10_000;
 const SILENT_MS = 12_000;
 const BANNERS = {
-  lost: ["bad", "The connection to the dashboard is lost. These figures are the last that came; it tries again by itself."],
-  kafka: ["bad", "Kafka does not answer: nothing newer than these figures can come."],
+  lost: ["bad", "The connection to the dashboard is lost. These figures are the last that came; the page reconnects by itself."],
+  kafka: ["bad", "Kafka does not answer: no newer figures can come."],
   reading: ["warn", "The log is still being read: these figures are not the newest yet."],
   worker: ["bad", "The worker does not answer or is catching up: figures lag behind the log."],
   stale: ["warn", "No newer figures have come, though the run is not finished."],
   skewed: ["warn", null],
   clock: ["warn", null],
-  clickhouse: ["warn", "ClickHouse does not answer: history is not available. Live figures are not concerned."],
+  clickhouse: ["warn", "ClickHouse does not answer: history is not available. Live figures are not affected."],
 };
 
 export class Freshness {

@@ -8,7 +8,7 @@ const LAYERS = [["vehicle"], ["image", "component", "message"], ["call"], ["mode
 const BOX = { width: 214, height: 40, right: 50, below: 12, margin: 8 };
 const MOST = 160;
 const ROWS = 500;
-const LABEL = 23;
+const LABEL = 22;
 const SAID = { belongs_to: "belongs to", processed_by: "was processed by", made_by: "was made by", answered: "answered", wrote: "wrote", judged_by: "was judged", replaced_by: "was replaced by" };
 
 const short = (text) => (text.length > LABEL ? `${text.slice(0, LABEL - 1)}…` : text);

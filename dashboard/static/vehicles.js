@@ -28,7 +28,7 @@ function turn(cursor) {
 const figure = (words, field) => ({ name: words, number: true, means: `vehicles:vehicles[].${field}` });
 
 function showList(body) {
-  const heads = [{ name: "Vehicle", wide: true }, figure("Profile score", "score"), { name: "Band" }, figure("Context when asked", "avgContextScore"), figure("Images", "totalImages"), figure("Processed", "imagesProcessed"),
+  const heads = [{ name: "Vehicle", wide: true }, figure("Profile", "score"), { name: "Band" }, figure("Context", "avgContextScore"), figure("Images", "totalImages"), figure("Processed", "imagesProcessed"),
     figure("Confidence", "avgConfidence"), figure("Gaps", "gapsIdentified"), { name: "Last processed" }, figure("Cost", "totalCost")];
   const rows = body.vehicles.map((row) => [
     link(vehicleAddress(row.vehicleId), row.vehicleId, "mono"), written(row.score, "count"), band(row.tier), written(row.avgContextScore, "count"), FORMATS.count(row.totalImages),

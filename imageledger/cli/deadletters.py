@@ -48,7 +48,7 @@ def list_letters(
     data: DataOption = None,
 ) -> None:
     """List what was refused and why, the newest last, each record once."""
-    from imageledger import letters
+    from imageledger import dead_letters
     from streams.offline import deadletters
 
     settings = settings_of(context, data)
@@ -57,7 +57,7 @@ def list_letters(
     )
     newest = found[-limit:]
     if json:
-        _write([letters.summary(letter) for letter in newest])
+        _write([dead_letters.summary(letter) for letter in newest])
         return
     _print_table(newest)
     reasons = ", ".join(f"{name} {count:,}" for name, count in Counter(letter.reason for letter in found).most_common())
@@ -72,11 +72,11 @@ def show(
     data: DataOption = None,
 ) -> None:
     """Show one refused record in full, read from its place in the log."""
-    from imageledger import letters
+    from imageledger import dead_letters
 
     settings = settings_of(context, data)
     letter, content = asyncio.run(_one(settings, position))
-    document = letters.summary(letter) | letters.contents(content)
+    document = dead_letters.summary(letter) | dead_letters.contents(content)
     if json:
         _write(document)
         return
@@ -103,12 +103,12 @@ def retry(
     data: DataOption = None,
 ) -> None:
     """Send refused records to their topics again, as they are or corrected. What would be refused again is not sent."""
-    from imageledger import letters
+    from imageledger import dead_letters
 
     if not (positions or reason or mended):
         raise SettingsError("which records? Name positions, --reason R, or --from FILE (see `imageledger dlq list`)")
     settings = settings_of(context, data)
-    values = letters.mended(mended) if mended else {}
+    values = dead_letters.mended(mended) if mended else {}
     wanted = [*(positions or ()), *values]
     outcomes = asyncio.run(_retry(settings, wanted, _filter(settings, reason, topic, since), values, dry_run, json))
     counts = Counter(outcome.state for outcome in outcomes)
@@ -175,7 +175,7 @@ async def _retry(
 
 
 async def _export(settings: Settings, file: Path, only: dict[str, Any]) -> int:
-    from imageledger import letters
+    from imageledger import dead_letters
     from imageledger.kafka import cluster_of
     from streams.offline.deadletters import chosen, reading
 
@@ -183,16 +183,16 @@ async def _export(settings: Settings, file: Path, only: dict[str, Any]) -> int:
         found = chosen(await dead.letters(), **only)
         with sys.stdout if str(file) == "-" else file.open("w", encoding="utf-8") as output:
             for letter in found:
-                document = letters.summary(letter) | letters.contents(await dead.content(letter))
+                document = dead_letters.summary(letter) | dead_letters.contents(await dead.content(letter))
                 output.write(jsonlib.dumps(document, ensure_ascii=False) + "\n")
     return len(found)
 
 
 def _filter(settings: Settings, reason: str | None, topic: str | None, since: str | None) -> dict[str, Any]:
-    from imageledger import letters
+    from imageledger import dead_letters
 
     full = topic if topic is None or topic.startswith(settings.prefix) else settings.prefix + topic
-    return {"reason": reason, "topic": full, "since_ms": since and letters.moment_ms(since)}
+    return {"reason": reason, "topic": full, "since_ms": since and dead_letters.moment_ms(since)}
 
 
 def _require_all(positions: Sequence[str], found: Sequence[Letter]) -> None:
@@ -208,14 +208,14 @@ def _print_table(found: Sequence[Letter]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from imageledger import letters
+    from imageledger import dead_letters
 
     lines = Table()
     lines.add_column("position", no_wrap=True, overflow="fold")  # whole, however narrow: `show` and `retry` take it
     for name in ("recorded", "reason", "what and where"):
         lines.add_column(name, overflow="fold")
     for letter in found:
-        summary = letters.summary(letter)
+        summary = dead_letters.summary(letter)
         detail = letter.detail + (f" → {letter.retried}" if letter.retried else "")
         lines.add_row(letter.position, summary["recorded_at"][:19], letter.reason, Text(detail))
     Console().print(lines)

@@ -61,7 +61,7 @@ def target(
 
     import msgspec
 
-    from imageledger.targeting import aim
+    from imageledger.kpi_targets import aim
 
     found = asyncio.run(aim(settings_of(context, data), run, name, value, reason, by or getpass.getuser()))
     if json:

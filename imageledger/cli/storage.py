@@ -82,9 +82,9 @@ def backup(
     data: DataOption = None,
 ) -> None:
     """Back up the whole ClickHouse database by its own BACKUP, while everything runs."""
-    from imageledger import storing
+    from imageledger import backups
 
-    storing.backup(settings_of(context, data), target)
+    backups.backup(settings_of(context, data), target)
     typer.echo(f"{target} holds the backup", err=True)
 
 
@@ -95,7 +95,7 @@ def restore(
     data: DataOption = None,
 ) -> None:
     """Restore ClickHouse from a backup; the sink then reads the log again and adds what came later."""
-    from imageledger import storing
+    from imageledger import backups
 
-    storing.restore(settings_of(context, data), source, replace=replace)
+    backups.restore(settings_of(context, data), source, replace=replace)
     typer.echo("restored; a running sink restarts by itself and reads the log from its beginning", err=True)

@@ -15,7 +15,7 @@ RATIOS = (
         "confidence_violation_rate",
         "audit",
         "0-1",
-        "Results below the confidence threshold / results that said their confidence.",
+        "Results below the confidence threshold / results with a confidence.",
         n("confidence_violations") / n("confidence_count"),
     ),
 )

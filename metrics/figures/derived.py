@@ -55,7 +55,7 @@ DERIVED = (
         "Results below the confidence threshold.",
         confidence.violations_sql("totals.confidence_bins", "plan.targets"),
     ),
-    Derived("within_sla", "Results within the latency that was promised (off the histogram, 1 %)."),
+    Derived("within_sla", "Results within the latency that was promised (from the histogram, within 1 %)."),
     Derived("total_images", "Images planned.", "plan.total_images"),
     Derived("budget_nano_usd", "What may be spent.", "toInt64(roundBankers(plan.budget_usd * 1e9))"),
     Derived(
@@ -67,7 +67,7 @@ DERIVED = (
     Derived("batches", "Batches that the plan makes of its images."),
     Derived("batches_complete", "Of these, complete ones."),
     Derived("active_requests", "Calls under way."),
-    Derived("capacity", "Calls that may be."),
+    Derived("capacity", "Calls that may be under way at once."),
     Derived("day_processed_subjects", "Images that became processed in the last 24 h."),
     Derived("day_cost_nano_usd", "Spent in the last 24 h."),
 )

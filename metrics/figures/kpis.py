@@ -137,7 +137,7 @@ INDICATORS = (
         "ratio",
         n("within_sla") / n("latency_count"),
         None,
-        "Results within the plan's `sla.latency_ms` / results that said their latency.",
+        "Results within the plan's `sla.latency_ms` / results with a latency.",
     ),
     Indicator(
         "system_availability",

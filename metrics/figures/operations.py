@@ -29,14 +29,14 @@ RATIOS = (
         "mean_latency_ms",
         "operations",
         "ms",
-        "Mean of the results that said their latency.",
+        "Mean of the results with a latency.",
         n("latency_ms_sum") / n("latency_count"),
     ),
     Ratio(
         "sla_compliance",
         "operations",
         "0-1",
-        "Results within the latency that the plan promises / results that said theirs (off the histogram, 1 %).",
+        "Results within the latency that the plan promises / results with a latency (from the histogram, within 1 %).",
         n("within_sla") / n("latency_count"),
     ),
     Ratio(

@@ -77,7 +77,7 @@ OF_RESULTS: tuple[Column, ...] = (
         lambda rs: rounded([r.cost_usd for r in rs], 1e9),
     ),
     Column(
-        Metric("unpriced", "count", "Results whose cost nobody said.", "countIf(isNull(r.cost_nano_usd))"),
+        Metric("unpriced", "count", "Results without a cost.", "countIf(isNull(r.cost_nano_usd))"),
         lambda rs: [r.cost_usd is None for r in rs],
     ),
     Column(
@@ -93,7 +93,7 @@ OF_RESULTS: tuple[Column, ...] = (
         lambda rs: [r.cached_tokens for r in rs],
     ),
     Column(
-        Metric("tokens_saved", "tokens", "Tokens that context made needless.", "sum(r.tokens_saved)"),
+        Metric("tokens_saved", "tokens", "Tokens that context made unnecessary.", "sum(r.tokens_saved)"),
         lambda rs: [r.tokens_saved for r in rs],
     ),
     Column(
@@ -105,11 +105,11 @@ OF_RESULTS: tuple[Column, ...] = (
         lambda rs: rounded([r.latency_ms for r in rs]),
     ),
     Column(
-        Metric("latency_count", "count", "Results that said their latency.", "count(r.latency_ms)"),
+        Metric("latency_count", "count", "Results with a latency.", "count(r.latency_ms)"),
         lambda rs: [r.latency_ms is not None for r in rs],
     ),
     Column(
-        Metric("untimed", "count", "Results that did not.", "countIf(isNull(r.latency_ms))"),
+        Metric("untimed", "count", "Results without a latency.", "countIf(isNull(r.latency_ms))"),
         lambda rs: [r.latency_ms is None for r in rs],
     ),
     Column(
@@ -119,7 +119,7 @@ OF_RESULTS: tuple[Column, ...] = (
         lambda rs: rounded([r.confidence for r in rs], 1e6),
     ),
     Column(
-        Metric("confidence_count", "count", "Results that said their confidence.", "count(r.confidence_ppm)"),
+        Metric("confidence_count", "count", "Results with a confidence.", "count(r.confidence_ppm)"),
         lambda rs: [r.confidence is not None for r in rs],
     ),
     Column(

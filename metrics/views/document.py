@@ -17,10 +17,10 @@ _INTRO = """# Asking by SQL
 
 Generated from metrics/views by `make docs`: make changes there.
 
-Database `imageledger`. The views are the contract; tables may change. A view is right at any moment, also before
-ClickHouse has merged duplicates away. Money is whole nano-dollars (`…_nano_usd`) or dollars, fractions are 0-1 and
-percent where the name says so, times are UTC, NULL is unknown or nothing to divide by. Put a condition on `run_id`
-wherever you can: it reaches the tables' key. A view with parameters is called like a function, all of them named.
+The database is `imageledger`. The views are the contract; tables may change. A view is exact at any moment, even before
+ClickHouse has merged duplicates. Money is whole nano-dollars (`…_nano_usd`) or dollars; fractions are 0-1, or percent
+where the name says so; times are UTC; NULL means unknown, or nothing to divide by. Filter by `run_id` wherever you can:
+the tables are sorted by it, so less is read. A view with parameters is called like a function, each parameter by name.
 """
 
 

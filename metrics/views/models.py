@@ -40,7 +40,7 @@ _P50, _P95, _P99 = (
 _TOKENS = Column("avg_tokens", "sum(input_tokens + output_tokens) / total_calls", "Sent and received a call.", "tokens")
 _COST = (
     Column("total_cost_usd", "sum(ifNull(cost_nano_usd, 0)) / 1e9", "What the calls cost, where known.", "USD"),
-    Column("unpriced_calls", "countIf(isNull(cost_nano_usd))", "Calls whose cost nobody said."),
+    Column("unpriced_calls", "countIf(isNull(cost_nano_usd))", "Calls without a cost."),
 )
 _THUMBS = (
     Column("thumbs_up", "countIf(user_rating = 1)", "Calls rated up."),
@@ -125,7 +125,7 @@ def views() -> list[View]:
                 Column("avg_output_tokens", "sum(output_tokens) / total_calls", "Received a call.", "tokens"),
                 Column("total_tokens", "sum(input_tokens + output_tokens)", "Sent and received.", "tokens"),
                 Column("cached_tokens", "sum(results.cached_tokens)", "Of those sent, from the cache.", "tokens"),
-                Column("tokens_saved", "sum(results.tokens_saved)", "That context made needless.", "tokens"),
+                Column("tokens_saved", "sum(results.tokens_saved)", "That context made unnecessary.", "tokens"),
                 Column("answers", "sum(length(results.answers))", "Answers given."),
                 Column("tokens_per_answer", "if(answers = 0, NULL, total_tokens / answers)", "", "tokens"),
                 *_COST,

@@ -181,7 +181,7 @@ def _cost_tracking() -> View:
         ),
         Column("cost_per_insight", f"if(spent.insights = 0, NULL, {spent} / spent.insights / 1e9)", "", "USD"),
         Column("cost_per_table_filled", f"if(tables_filled = 0, NULL, {spent} / tables_filled / 1e9)", "", "USD"),
-        Column("unpriced", "spent.unpriced", "Results whose cost nobody said: not in the sums."),
+        Column("unpriced", "spent.unpriced", "Results without a cost: not in the sums."),
         Column("created_at", "spent.recorded_at", "Arrival of the period's last result."),
     )
     return View(

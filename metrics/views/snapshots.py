@@ -178,7 +178,7 @@ def _system_snapshots() -> View:
             "Processors with a heartbeat in the last 2 min.",
         ),
         Column("active_requests", "JSONExtractInt(metrics, 'operations', 'active_requests')", "Calls under way."),
-        Column("capacity", "JSONExtractInt(metrics, 'operations', 'capacity')", "Calls that may be."),
+        Column("capacity", "JSONExtractInt(metrics, 'operations', 'capacity')", "Calls that may be under way at once."),
         Column("queue_depth", "JSONExtractInt(metrics, 'operations', 'queue_depth')", "Images that wait."),
         Column(
             "source_offsets", "source_offsets", "Topic, partition, next offset: the log prefix that it is the fold of."

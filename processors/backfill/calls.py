@@ -10,10 +10,10 @@ from processors.clock import Clock
 from processors.errors import CallError
 from processors.gate import Gate
 from processors.identity import draws, event_id
+from processors.logged import logged
 from processors.models.base import Image, Model, Outcome, Request, looked
 from processors.publishing import Outbox
 from processors.records import Author, Moment, image_result
-from processors.told import told
 
 BACKOFF_S, MAX_BACKOFF_S = 2.0, 60.0
 """The wait before attempt n + 1 is BACKOFF_S * 2^(n-1), at most MAX_BACKOFF_S, times a jitter of 0.5 to 1.5."""
@@ -132,7 +132,7 @@ class Calls:
             batch_id=job.batch_id,
             command_id=job.command_id,
         )
-        self._worklist.take(told(result))
+        self._worklist.take(logged(result))
         await self._outbox.put(result)
         await self.ended()
         if retry and isinstance(said, CallError):

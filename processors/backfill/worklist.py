@@ -16,9 +16,9 @@ from processors.backfill.batches import Batches
 from processors.backfill.context import Context
 from processors.backfill.plan import FIND_GAPS, ORGANIZE, Plan, Step, next_tier, sufficient_for_detail
 from processors.backfill.selection import Selection
+from processors.logged import LoggedResult
 from processors.models.base import Image
 from processors.summary import Summary
-from processors.told import Told
 
 
 class Standing(msgspec.Struct, kw_only=True):
@@ -94,7 +94,7 @@ class Worklist:
         following = next_tier(tier, self._context(image), sufficient=sufficient)
         return following if following in self._steps else None
 
-    def take(self, result: Told) -> None:
+    def take(self, result: LoggedResult) -> None:
         """Folds a result of an image of the plan."""
         standing = self._standings[result.image_id or ""]
         self.summary.call(result)
@@ -115,7 +115,7 @@ class Worklist:
             _learn(standing, result)
             _move_on(standing, result)
 
-    def replay(self, result: Told) -> None:
+    def replay(self, result: LoggedResult) -> None:
         """Folds a result from the log, after the reprocess commands that were accepted before it was made."""
         self._judge(self._standings[result.image_id or ""], before=result.event_time)
         if result.batch_id is not None and result.attempt == 1 and result.tier in self._steps:
@@ -234,7 +234,7 @@ class Worklist:
         return self._batches[key]
 
 
-def _learn(standing: Standing, result: Told) -> None:
+def _learn(standing: Standing, result: LoggedResult) -> None:
     standing.models[result.tier] = result.model
     standing.error = None if result.status != "failed" else result.error.type if result.error else "unknown"
     if result.context_score is not None:
@@ -243,7 +243,7 @@ def _learn(standing: Standing, result: Told) -> None:
         standing.sufficient = sufficient_for_detail(result.read_output())
 
 
-def _move_on(standing: Standing, result: Told) -> None:
+def _move_on(standing: Standing, result: LoggedResult) -> None:
     """What follows a result that is not final: the same call again, or the next tier."""
     if result.status == "failed":
         standing.tier, standing.attempt, standing.batch_id = result.tier, result.attempt + 1, result.batch_id

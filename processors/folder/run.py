@@ -26,13 +26,13 @@ from processors.gate import Gate
 from processors.identity import event_id
 from processors.lifecycle import Life
 from processors.log import EMPTY, Log
+from processors.logged import LoggedResult
 from processors.models import local
 from processors.models.base import Image, Model, Outcome, Request, looked
 from processors.publishing import Outbox, Publisher
 from processors.pulse import Load, State, pulse
 from processors.records import SOURCE, Author, Moment, image_result
 from processors.summary import Duplicate, Summary
-from processors.told import Told
 
 TIER = 1
 TASK = "image_quality"
@@ -40,7 +40,7 @@ STRATEGY = "local"
 AHEAD = 4
 """Images begun ahead of the one that is published next, times the concurrency: results leave in the files' order."""
 
-Progress = Callable[[int, int, ImageResult | Told], None]
+Progress = Callable[[int, int, ImageResult | LoggedResult], None]
 """Called after each image: images done, images in all, its result, just made or read from the log."""
 
 
@@ -118,7 +118,7 @@ class _Folder:
         ended: Callable[[], Awaitable[None]],
         author: Author,
         summary: Summary,
-        done: dict[str, Told],
+        done: dict[str, LoggedResult],
     ) -> None:
         self._done = done
         self._model = model
@@ -132,7 +132,7 @@ class _Folder:
     async def run(self, images: list[Image], outbox: Outbox, progress: Progress | None) -> None:
         """Looks ahead with bounded concurrency, and publishes in the images' order."""
         remaining = iter(images)
-        waiting: deque[asyncio.Task[_Looked | Told | None]] = deque()
+        waiting: deque[asyncio.Task[_Looked | LoggedResult | None]] = deque()
         async with asyncio.TaskGroup() as group:
             while True:
                 while len(waiting) < AHEAD * self._gate.capacity and not self._gate.closed:
@@ -145,14 +145,14 @@ class _Folder:
                 one = await waiting.popleft()
                 if one is None:
                     continue
-                result = self._known(one) if isinstance(one, Told) else self._result(one)
+                result = self._known(one) if isinstance(one, LoggedResult) else self._result(one)
                 self._summary.add(result)
                 if isinstance(result, ImageResult):
                     await outbox.put(result)
                 if progress is not None:
                     progress(self._summary.ended, len(images), result)
 
-    async def _look(self, image: Image) -> _Looked | Told | None:
+    async def _look(self, image: Image) -> _Looked | LoggedResult | None:
         """What is known or seen of an image; None where no call may begin any more."""
         known = self._done.get(image.image_id)
         if known is not None and await asyncio.to_thread(_is_of, known, image):
@@ -183,7 +183,7 @@ class _Folder:
         name = event_id(self._author.run_id, image_id, said.content_hash, local.NAME, local.VERSION, what)
         return image_result(self._author, one.request, said, one.moment, event_id=name, final=True)
 
-    def _known(self, result: Told) -> Told:
+    def _known(self, result: LoggedResult) -> LoggedResult:
         """A result from the log: what it says of the image is known to those that follow."""
         output = result.read_output()
         if output.get("phash"):
@@ -203,7 +203,7 @@ class _Folder:
         return msgspec.structs.replace(outcome, output=output, findings={"near_duplicates": 1})
 
 
-def _is_of(result: Told, image: Image) -> bool:
+def _is_of(result: LoggedResult, image: Image) -> bool:
     """Whether a result is this model's word on the file as it is now."""
     if result.model != local.NAME or result.model_version not in {None, local.VERSION}:
         return False

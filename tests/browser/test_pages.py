@@ -3,6 +3,7 @@
 import json
 import re
 import uuid
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from test_alerts_api import firing
 from windows import FITS, PHONE, faults_on_a_desk, window
 
 from dashboard.pages.directory import PAGES
+from events.snapshots import ActiveAlert
 
 pytestmark = pytest.mark.browser
 
@@ -138,6 +140,20 @@ def test_each_alert_that_fires_has_a_card_with_its_own_evidence(context: Browser
         expect(card.get_by_role("button", name="Silence")).to_be_visible()
     rule = page.get_by_role("row", name="cost per image")
     expect(rule).to_contain_text("above 1.50 times")
+
+
+def test_a_page_of_all_runs_counts_what_fires_in_any(context: BrowserContext, dashboard: Served) -> None:
+    page = context.new_page()
+    page.goto("/results")
+    link = page.get_by_role("navigation").get_by_role("link", name="Alerts")
+    alert = ActiveAlert(
+        fingerprint="f", episode_id="e", state="firing", severity="warning", type="error_rate",
+        message="Error rate elevated", action="Check API health", metric="error_rate", since=datetime.now(UTC),
+    )  # fmt: skip
+    run = new_run(dashboard, alerts=[alert])
+    expect(link).to_have_text("Alerts1 firing")
+    publish(dashboard, run, alerts=[msgspec.structs.replace(alert, silenced_by="s")])
+    expect(link).to_have_text("Alerts")
 
 
 def test_two_tabs_move_together(context: BrowserContext, dashboard: Served) -> None:

@@ -15,8 +15,8 @@ from events.runs import RunDeclared
 from events.sdk.publisher import Publisher
 from events.sdk.reader import Reader
 from imageledger.cli.kpis import table
+from imageledger.kpi_targets import TargetError, aim
 from imageledger.settings import load
-from imageledger.targeting import TargetError, aim
 from metrics.figures.kpis import INDICATORS
 
 

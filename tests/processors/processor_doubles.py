@@ -16,7 +16,7 @@ from events.profiles import VehicleProfiled
 from events.results import ImageResult
 from events.runs import RunEvent
 from processors.log import Story
-from processors.told import Told, told
+from processors.logged import LoggedResult, logged
 
 T = TypeVar("T")
 
@@ -71,10 +71,10 @@ class KeptLog:
         life = [event for event in self.kept.of(RunEvent) if event.run_id == run_id]
         return Story(life, commands, {profile.vehicle_id: profile for profile in known})  # type: ignore[arg-type]
 
-    async def results(self, run_id: str) -> AsyncIterator[Told]:
+    async def results(self, run_id: str) -> AsyncIterator[LoggedResult]:
         for result in list(self.kept.results):
             if result.run_id == run_id:
-                yield told(result)
+                yield logged(result)
 
     async def coming(self, run_id: str, vehicles: Container[str]) -> AsyncIterator[CommandIssued | VehicleProfiled]:
         while True:

@@ -1,4 +1,4 @@
-"""What a result tells of how far its image is: the few fields of it that a run is continued by."""
+"""A result as the log has it, in the few fields by which a run is resumed."""
 
 from typing import Any
 
@@ -11,8 +11,8 @@ COMMAND = "command_id"
 """The attribute of a reprocessed result that names the command it was made by."""
 
 
-class Told(msgspec.Struct, kw_only=True, frozen=True):
-    """An image result as it stands in the log, without what progress does not ask for. Times and costs as there."""
+class LoggedResult(msgspec.Struct, kw_only=True, frozen=True):
+    """An image result as it stands in the log, in the fields that resuming needs. Units as in the event (UTC, USD)."""
 
     event_id: Id
     event_time: Time
@@ -47,9 +47,9 @@ class Told(msgspec.Struct, kw_only=True, frozen=True):
             return {}
 
 
-_FIELDS = Told.__struct_fields__
+_FIELDS = LoggedResult.__struct_fields__
 
 
-def told(result: ImageResult) -> Told:
+def logged(result: ImageResult) -> LoggedResult:
     """The same of a result that was just made."""
-    return Told(**{name: getattr(result, name) for name in _FIELDS})
+    return LoggedResult(**{name: getattr(result, name) for name in _FIELDS})
