@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from events.sdk.prices import Prices
 from events.sdk.security import OPEN, Security
 from events.topics import DEFAULT_PREFIX
 
@@ -21,6 +22,7 @@ class DashboardConfig:
     nothing just now. `clock_ahead_ms`: how far a worker's clock is ahead of Kafka's (negative: behind), None where they
     agree. `hosts`: the names under which browsers may reach it (the Host header, without port); any other
     is refused.
+    `prices`: what results cost that are posted without a cost; None prices none.
     `pictures`: the folder whose images a result's page may show; None shows none.
     """
 
@@ -33,4 +35,5 @@ class DashboardConfig:
     sink_lag: Callable[[], Mapping[str, int] | None] = lambda: None
     clock_ahead_ms: Callable[[], int | None] = lambda: None
     hosts: frozenset[str] = LOOPBACK_NAMES
+    prices: Prices | None = None
     pictures: Path | None = None

@@ -14,9 +14,10 @@ from events.codec import EVENT_TYPES, Kind
 from events.envelope import Event, event_type
 from events.feedback import FeedbackRecorded
 from events.profiles import VehicleProfiled
-from events.refusals import Reason, Refused
+from events.refusals import MAX_RECORD_BYTES, Reason, Refused
 from events.results import ComponentResult, ImageResult, MessageResult
 from events.sdk.connection import Connection
+from events.sdk.prices import Prices
 from events.sdk.security import OPEN, Security
 from events.topics import full_name
 
@@ -65,9 +66,18 @@ class Ingest:
     none; this memory only lets the sender know.
     """
 
-    def __init__(self, bootstrap: str, prefix: str, security: Security = OPEN, *, confirm_s: float = CONFIRM_S) -> None:
+    def __init__(
+        self,
+        bootstrap: str,
+        prefix: str,
+        security: Security = OPEN,
+        *,
+        prices: Prices | None = None,
+        confirm_s: float = CONFIRM_S,
+    ) -> None:
         self._connection = Connection(bootstrap, security)
         self._prefix = prefix
+        self._prices = prices
         self._confirm_s = confirm_s
         self._ids: OrderedDict[tuple[str, int, str | None, str], None] = OrderedDict()
 
@@ -81,7 +91,7 @@ class Ingest:
         Raises BadEvents where the body is no JSON, and NotConfirmed where Kafka does not confirm.
         """
         judged = [judge(bytes(item), structured=structured) for item in _items(body)]
-        sound = [(index, found) for index, found in enumerate(judged) if not isinstance(found, Refused)]
+        sound = [(index, self._priced(*found)) for index, found in enumerate(judged) if not isinstance(found, Refused)]
         try:
             async with asyncio.timeout(self._confirm_s):
                 places = await self._send([found for _, found in sound])
@@ -103,6 +113,13 @@ class Ingest:
         return Verdicts(
             accepted=counts["accepted"], duplicates=counts["duplicate"], rejected=counts["rejected"], events=verdicts
         )
+
+    def _priced(self, topic: Kind, event: Event, value: bytes) -> tuple[Kind, Event, bytes]:
+        """With its cost, where it says none and a price is known; else the sender's own bytes."""
+        priced = self._prices.priced(event) if self._prices else event
+        if priced is event or len(said := codec.encode(priced)) > MAX_RECORD_BYTES:
+            return topic, event, value
+        return topic, priced, said
 
     def _placed(self, index: int, event: Event, place: Any) -> Verdict:
         identity = (place.topic, place.partition, event.run_id, event.event_id)

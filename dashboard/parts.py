@@ -49,7 +49,7 @@ class Parts:
         self.live = LiveRuns(self._snapshot)
         self.feed = ActivityFeed(self.broadcast.activity)
         self.alerts = LiveAlerts(self.broadcast.alert)
-        self.ingest = Ingest(config.bootstrap, config.prefix, config.security)
+        self.ingest = Ingest(config.bootstrap, config.prefix, config.security, prices=config.prices)
         self.metrics_tail = _tail(config, "metrics", self.live.take)
         self.results_tail = _tail(config, "results", self.feed.take, start="end")
         self.sources = Sources(self.stored, config.worker_ready, config.clock_ahead_ms, lambda: len(self.broadcast) > 0)

@@ -8,6 +8,7 @@ from imageledger.settings import Settings
 
 if TYPE_CHECKING:
     from events.codec import Kind
+    from events.sdk.prices import Prices
     from events.sdk.publisher import Publisher
     from events.sdk.reader import Reader
     from processors.log import KafkaLog
@@ -41,7 +42,9 @@ def options(settings: Settings) -> dict[str, Any]:
     return settings.kafka_security().options()
 
 
-def publisher_of(settings: Settings, source: str, spool: Path | None = None) -> "Publisher":
+def publisher_of(
+    settings: Settings, source: str, *, spool: Path | None = None, prices: "Prices | None" = None
+) -> "Publisher":
     """A publisher of events. Raises SettingsError."""
     from events.sdk.publisher import Publisher
 
@@ -50,6 +53,7 @@ def publisher_of(settings: Settings, source: str, spool: Path | None = None) -> 
         prefix=settings.prefix,
         source=source,
         security=settings.kafka_security(),
+        prices=prices,
         spool=spool,
     )
 

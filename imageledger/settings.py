@@ -15,6 +15,7 @@ from servers import endpoints
 if TYPE_CHECKING:
     import ssl
 
+    from events.sdk.prices import Prices
     from events.sdk.security import Security
 
 PREFIX = "IMAGELEDGER_"
@@ -65,6 +66,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         int,
         Meta(ge=1, le=5, description="seconds between two snapshots of a run, at which its alerts are decided too"),
     ] = 1
+    prices: Annotated[
+        Path | None,
+        Meta(
+            description="TOML file of what models cost (docs/prices.md), for results that are processed, imported or "
+            "posted without a cost; empty: their cost is unknown"
+        ),
+    ] = None
     pictures: Annotated[
         Path | None, Meta(description="folder of the images that a result's page may show; empty: none are shown")
     ] = None
@@ -123,6 +131,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
                 files += f", IMAGELEDGER_KAFKA_CERTIFICATE={self.kafka_certificate}"
             raise SettingsError(f"{files}: {error.strerror or error}: PEM files are needed") from error
         return context
+
+    def price_list(self) -> "Prices | None":
+        """What models cost, where that is configured. Raises PricesError."""
+        from events.sdk.prices import Prices
+
+        return Prices.read(self.prices) if self.prices else None
 
     def sink_group(self) -> str:
         """The sink's consumer group: another one after each switch, so that it reads the log from its beginning.

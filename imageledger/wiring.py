@@ -134,7 +134,7 @@ async def _until_told(body: Coroutine[Any, Any, None]) -> None:
 
 
 def run_api(settings: Settings) -> None:
-    """The body of `imageledger api`. Raises DashboardError."""
+    """The body of `imageledger api`. Raises DashboardError, PricesError."""
     from dashboard import app
     from dashboard.config import LOOPBACK_NAMES, DashboardConfig
 
@@ -151,6 +151,7 @@ def run_api(settings: Settings) -> None:
         sink_lag=lambda: health.sink_lag(settings.data),
         clock_ahead_ms=lambda: workers.clock_ahead_ms(settings.data, settings.workers),
         hosts=LOOPBACK_NAMES | {settings.host},
+        prices=settings.price_list(),
         pictures=settings.pictures,
     )
     url = f"http://{settings.host}:{settings.port}"
@@ -208,7 +209,8 @@ def spooled_publisher(settings: Settings, name: str) -> "Publisher":
     """A processor's publisher; what Kafka does not take now waits on disk, for the next process of that name too."""
     from imageledger.kafka import publisher_of
 
-    return publisher_of(settings, f"imageledger.{name}", settings.data / "spool" / name)
+    spool = settings.data / "spool" / name
+    return publisher_of(settings, f"imageledger.{name}", spool=spool, prices=settings.price_list())
 
 
 async def verify(

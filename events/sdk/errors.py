@@ -1,9 +1,10 @@
-"""What reading the log can raise; publishing never raises.
+"""What reading the log, or a list of prices, can raise; publishing never raises.
 
 SdkError
 ├── UnreachableError   no broker answers, or it stopped answering
 ├── NoTopicError       a topic is not there
-└── HeldBackError      an open transaction hides records that were to be read
+├── HeldBackError      an open transaction hides records that were to be read
+└── PricesError        a list of prices cannot be read
 """
 
 
@@ -21,3 +22,7 @@ class NoTopicError(SdkError):
 
 class HeldBackError(SdkError):
     """Records were written, but are not committed yet."""
+
+
+class PricesError(SdkError):
+    """A list of prices cannot be read."""

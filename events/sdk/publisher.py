@@ -15,6 +15,7 @@ from ..refusals import MAX_RECORD_BYTES
 from ..topics import DEFAULT_PREFIX
 from .clock import SYSTEM_CLOCK, Clock
 from .delivery import Delivery
+from .prices import Prices
 from .record import Record
 from .routing import route
 from .security import Security
@@ -49,6 +50,7 @@ class Publisher:
 
     bootstrap: `host:port` of one or more brokers, comma-separated. source: who publishes, for events that do not say.
     max_queued: events of one topic that wait in memory (256 MiB at most); more are dropped and counted.
+    prices: what results cost that say no cost (docs/prices.md).
     spool: a folder, which several processes may share. With it, what waits longer than a second or fills half of
     `max_queued` goes to disk (256 MiB a topic at most) and is delivered from there in its turn, by this process or the
     next that opens the folder.
@@ -67,12 +69,14 @@ class Publisher:
         prefix: str = DEFAULT_PREFIX,
         source: str = "unknown",
         security: Security | None = None,
+        prices: Prices | None = None,
         spool: Path | None = None,
         max_queued: int = 100_000,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self._prefix = prefix
         self._source = source
+        self._prices = prices
         self._clock = clock
         self._delivery = Delivery(bootstrap, security or Security(), spool, max_queued)
         self._tally = Tally(self._delivery.complain)
@@ -96,6 +100,8 @@ class Publisher:
         name, key = route(event)
         if event.source == "unknown" and self._source != "unknown":
             event = msgspec.structs.replace(event, source=self._source)
+        if self._prices is not None:
+            event = self._prices.priced(event)
         value = encode(event)
         if len(value) > MAX_RECORD_BYTES:
             return f"{len(value)} bytes; the limit is {MAX_RECORD_BYTES}"
@@ -152,6 +158,7 @@ class Options(TypedDict, total=False):
     prefix: str
     source: str
     security: Security | None
+    prices: Prices | None
     spool: Path | None
     max_queued: int
     clock: Clock

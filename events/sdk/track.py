@@ -60,7 +60,7 @@ class Track:
         self._fields.update({"input_tokens": input, "output_tokens": output, "cached_tokens": cached})
 
     def cost(self, usd: float) -> None:
-        """What the call cost, in US dollars. Not said, the cost is unknown, which is not zero."""
+        """What the call cost, in US dollars. Not said, and not in the publisher's prices, it is unknown: not zero."""
         self._fields["cost_usd"] = usd
 
     def confidence(self, fraction: float) -> None:

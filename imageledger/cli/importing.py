@@ -79,7 +79,7 @@ def _publisher(settings: Settings, *, dry_run: bool) -> Iterator[Publisher | Non
 
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # an absence is said by us, not at every attempt
     asyncio.run(require_kafka(settings))
-    with publisher_of(settings, SOURCE) as publisher:
+    with publisher_of(settings, SOURCE, prices=settings.price_list()) as publisher:
         yield publisher
 
 

@@ -8,11 +8,12 @@ import httpx
 import pytest
 from confluent_kafka import Consumer, TopicPartition
 from sample_runs import result
-from serving import DEADLINE_S, Served
+from serving import DEADLINE_S, Served, served
 
 from dashboard.errors import NotConfirmed
 from dashboard.ingest import TOPIC_OF, Ingest
 from events import codec
+from events.sdk.prices import Price, Prices
 
 
 def event(**changes: Any) -> dict[str, Any]:
@@ -52,6 +53,17 @@ def test_one_event_is_in_kafka_when_the_answer_comes(dashboard: Served) -> None:
     assert json.loads(record.value()) == sent
     assert record.key() == sent["image_id"].encode()
     assert dict(record.headers())["ce_type"] == b"image.result"
+
+
+def test_a_result_without_a_cost_is_priced_and_any_other_stays_byte_for_byte(dashboard: Served) -> None:
+    prices = Prices("2026-11", [Price(model="haiku", usd_per_million={"input": 1.0})])
+    bare = {name: value for name, value in event().items() if not name.startswith("cost_")}
+    sent = [bare | {"event_id": f"p{n}", "model": model, "input_tokens": 500} for n, model in enumerate(["haiku", "x"])]
+    with served(dashboard.bootstrap, dashboard.prefix, prices=prices) as priced:
+        verdicts = post(priced, sent).json()["events"]
+    found = [json.loads(stored(dashboard, verdict).value()) for verdict in verdicts]
+    said = {"cost_usd": 0.0005, "price_version": "2026-11", "cost_source": "local"}
+    assert found == [sent[0] | said, sent[1]]
 
 
 def test_each_event_of_an_array_gets_its_verdict_in_order(dashboard: Served) -> None:

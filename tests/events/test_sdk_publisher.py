@@ -22,6 +22,7 @@ from events.heartbeats import ProcessorHeartbeat
 from events.refusals import MAX_RECORD_BYTES
 from events.runs import RunDeclared
 from events.sdk.partitioning import murmur2
+from events.sdk.prices import Price, Prices
 from events.sdk.publisher import AsyncPublisher, Publisher, Statistics
 from servers.kafka import server as kafka_server
 from servers.topics import migrate
@@ -60,6 +61,21 @@ def test_a_tracked_call_arrives(kafka: str, topics: str) -> None:
     (record,) = read_all(kafka, topics + "results")
     event = decode("results", record.value)
     assert (event.image_id, event.tier, event.cost_usd, event.status, event.source) == ("i", 2, 0.001, "success", "s")
+
+
+def test_a_call_that_says_no_cost_is_priced(kafka: str, topics: str) -> None:
+    prices = Prices("2026-11", [Price(model="haiku", usd_per_million={"input": 1.0, "output": 5.0})])
+    with Publisher(kafka, prefix=topics, prices=prices) as publisher:
+        with publisher.track(image_id="i", model="haiku") as call:
+            call.tokens(input=1_000, output=100)
+        assert publisher.publish(result("j", model="haiku", input_tokens=2_000, cost_usd=0.5))
+    events = {event.image_id: event for event in map(decoded, read_all(kafka, topics + "results"))}
+    assert (events["i"].cost_usd, events["i"].price_version, events["i"].cost_source) == (0.0015, "2026-11", "local")
+    assert (events["j"].cost_usd, events["j"].price_version) == (0.5, None)
+
+
+def decoded(record: Any) -> Any:
+    return decode("results", record.value)
 
 
 async def test_the_async_face(kafka: str, topics: str) -> None:

@@ -25,11 +25,11 @@ cost = { column = "cents", unit = "cents" }
 """
 
 
-def start(kafka: str, prefix: str, folder: Path, *words: str) -> "subprocess.Popen[str]":
+def start(kafka: str, prefix: str, folder: Path, *words: str, **settings: str) -> "subprocess.Popen[str]":
     environment = {name: value for name, value in os.environ.items() if not name.startswith("IMAGELEDGER_")}
     return subprocess.Popen(
         [sys.executable, "-m", "imageledger", "--data", str(folder / "data"), "import", *words],
-        env=environment | {"IMAGELEDGER_KAFKA": kafka, "IMAGELEDGER_PREFIX": prefix},
+        env=environment | {"IMAGELEDGER_KAFKA": kafka, "IMAGELEDGER_PREFIX": prefix} | settings,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -100,3 +100,25 @@ def test_without_kafka_it_says_so_in_one_line(tmp_path: Path) -> None:
     code, out, err = finish(start("127.0.0.1:9", "none.", tmp_path, str(tmp_path / "rows.csv")))
     assert (code, out, err.count("\n")) == (1, "", 1)
     assert "does not answer" in err
+
+
+def test_spans_that_know_their_tokens_are_priced(kafka: str, topics: str, tmp_path: Path) -> None:
+    (tmp_path / "prices.toml").write_text(
+        'version = "2026-11"\n[[price]]\nmodel = "haiku*"\nusd_per_million = { input = 1.0, output = 5.0 }\n'
+    )
+    span = {
+        "trace_id": "t", "span_id": "s", "start_time": "2026-10-01T00:00:00Z", "end_time": "2026-10-01T00:00:01Z",
+        "attributes": {
+            "gen_ai.request.model": "haiku-4", "gen_ai.usage.input_tokens": 1000, "gen_ai.usage.output_tokens": 100,
+        },
+    }  # fmt: skip
+    (tmp_path / "spans.jsonl").write_text(json.dumps(span) + "\n")
+    prices = {"IMAGELEDGER_PRICES": str(tmp_path / "prices.toml")}
+    code, _, err = finish(start(kafka, topics, tmp_path, str(tmp_path / "spans.jsonl"), **prices))
+    assert code == 0, err
+    [(_, value)] = Log(kafka, topics).read()
+    event = codec.decode("results", value)
+    assert (event.cost_usd, event.price_version, event.cost_source) == (0.0015, "2026-11", "local")
+
+    code, _, err = finish(start(kafka, topics, tmp_path, str(tmp_path / "spans.jsonl"), IMAGELEDGER_PRICES="no.toml"))
+    assert (code, err) == (1, "imageledger: prices no.toml: No such file or directory\n")
