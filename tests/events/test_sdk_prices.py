@@ -124,9 +124,7 @@ def test_a_cost_is_the_exact_sum_rounded_once(counts: tuple[int, int, int], usd:
     fresh, cached, output = counts
     price = Price(model="m", usd_per_million=dict(zip(("input", "cached", "output"), usd, strict=True)))
     result = call(model="m", input_tokens=fresh + cached, cached_tokens=cached, output_tokens=output)
-    exact = sum(
-        (Fraction(count * nano_usd(one), 10**15) for count, one in zip(counts, usd, strict=True)), Fraction()
-    )
+    exact = sum((Fraction(count * nano_usd(one), 10**15) for count, one in zip(counts, usd, strict=True)), Fraction())
     if not any(counts) or exact > MAX_USD:
         assert price.cost_usd(result) is None
     else:
