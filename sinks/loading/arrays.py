@@ -10,6 +10,8 @@ import pyarrow as pa
 from events.envelope import EPOCH
 
 TEXT = pa.string()
+LABEL = pa.dictionary(pa.int32(), TEXT)
+"""Text of few different values, each written once: as quick to make as plain text, and half the work for the server."""
 MOMENT_US = pa.timestamp("us", "UTC")
 MOMENT_MS = pa.timestamp("ms", "UTC")
 

@@ -30,12 +30,17 @@ class Chunk(NamedTuple):
     recorded_ms: list[int]
     values: list[bytes]
 
-    def add(self, record: Record, event: Any) -> None:
-        """One more record, and the event in it."""
-        self.events.append(event)
-        self.offsets.append(record.offset)
-        self.recorded_ms.append(record.timestamp)
-        self.values.append(record.value or b"")
+    @classmethod
+    def of(cls, topic: str, partition: int, records: Sequence[Record], events: list[Any]) -> "Chunk":
+        """Records, and the event in each."""
+        return cls(
+            topic,
+            partition,
+            events,
+            [record.offset for record in records],
+            [record.timestamp for record in records],
+            [record.value or b"" for record in records],
+        )
 
     def where(self, chosen: Sequence[int]) -> "Chunk":
         """The records at these places of the lists."""
@@ -60,13 +65,14 @@ def decode(
     kind: codec.Kind, topic: str, partition: int, records: Sequence[Record]
 ) -> tuple[Chunk, list[RefusedRecord]]:
     """The records that are events of `kind`, and those that are not."""
-    chunk = Chunk(topic, partition, [], [], [], [])
+    accepted: list[Record] = []
+    events: list[Any] = []
     refused: list[RefusedRecord] = []
     for record in records:
         try:
-            event = codec.decode(kind, record.value, record.headers)
+            events.append(codec.decode(kind, record.value, record.headers))
         except Refused as reason:
             refused.append(RefusedRecord(record, reason))
         else:
-            chunk.add(record, event)
-    return chunk, refused
+            accepted.append(record)
+    return Chunk.of(topic, partition, accepted, events), refused

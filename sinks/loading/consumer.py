@@ -7,6 +7,7 @@ since, the topic is read from its beginning, and what the new table has already 
 """
 
 import asyncio
+import gc
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -20,7 +21,7 @@ from sinks.client import connect
 from sinks.errors import KafkaUnreachable, StoreReplaced, TopicMissing
 
 from .delivery import Delivery
-from .lane import Lane, Limits, Load
+from .lane import COLLECTED_AFTER, Lane, Limits, Load
 from .sources import SOURCES, Source
 from .writer import require_tables
 
@@ -64,6 +65,8 @@ async def run(
 ) -> None:
     """The sink's process body: until it is cancelled; then it stores what it has read, commits and leaves the group.
 
+    Sets how often the process looks for cycles of objects (COLLECTED_AFTER).
+
     `security`: aiokafka's own arguments (`security_protocol`, `sasl_mechanism`, …). `instance_id`: static membership.
     `report` gets the status about once a second.
 
@@ -72,6 +75,7 @@ async def run(
         ClickHouseError: ClickHouse refuses rows in a way that no retry cures; nothing unconfirmed was committed.
         StoreReplaced: the tables were made anew meanwhile; the next start reads what they lack.
     """
+    gc.set_threshold(COLLECTED_AFTER)
     client = await asyncio.to_thread(connect, clickhouse_url, database=database)
     await asyncio.to_thread(require_tables, client, [source.table for source in SOURCES])
     where = {"bootstrap_servers": bootstrap, **(security or {})}

@@ -14,7 +14,7 @@ from events.results import NO_OUTPUT, ComponentResult, Failure, ImageResult, Mes
 from metrics.fold.buckets import all_effective_ms, effective_run
 
 from . import arrays
-from .arrays import TEXT
+from .arrays import LABEL, TEXT
 from .chunks import Chunk
 
 OUTPUT_BYTES = 64 << 10
@@ -28,40 +28,48 @@ _KINDS: dict[type[Result], str] = {ImageResult: "image", ComponentResult: "compo
 _PLAIN: dict[str, pa.DataType] = {
     "event_id": TEXT,
     "schema_version": pa.uint32(),
-    "source": TEXT,
-    "status": TEXT,
+    "source": LABEL,
+    "status": LABEL,
     "final": pa.bool_(),
     "attempt": pa.uint32(),
     "will_retry": pa.bool_(),
     "tier": pa.uint8(),
-    "task_type": TEXT,
-    "task_complexity": TEXT,
-    "strategy": TEXT,
-    "variant": TEXT,
-    "batch_id": TEXT,
-    "processor_id": TEXT,
-    "prompt_version": TEXT,
-    "environment": TEXT,
+    "task_type": LABEL,
+    "task_complexity": LABEL,
+    "strategy": LABEL,
+    "variant": LABEL,
+    "batch_id": LABEL,
+    "processor_id": LABEL,
+    "prompt_version": LABEL,
+    "environment": LABEL,
     "trace_id": TEXT,
     "parent_id": TEXT,
-    "model": TEXT,
-    "model_version": TEXT,
-    "provider": TEXT,
+    "model": LABEL,
+    "model_version": LABEL,
+    "provider": LABEL,
     "input_tokens": pa.uint64(),
     "output_tokens": pa.uint64(),
     "cached_tokens": pa.uint64(),
     "tokens_saved": pa.uint64(),
     "cache_hit": pa.bool_(),
     "cost_usd": pa.float64(),
-    "price_version": TEXT,
-    "cost_source": TEXT,
+    "price_version": LABEL,
+    "cost_source": LABEL,
     "confidence": pa.float64(),
     "context_score": pa.float64(),
     "questions_asked": pa.uint32(),
     "insights": pa.uint32(),
 }
 # … and of one kind only: NULL in the rows of the others.
-_OF_A_KIND = ("vehicle_id", "vehicle_type", "image_uri", "content_hash", "component_type", "conversation_id", "user_id")
+_OF_A_KIND: dict[str, pa.DataType] = {
+    "vehicle_id": TEXT,
+    "vehicle_type": LABEL,
+    "image_uri": TEXT,
+    "content_hash": TEXT,
+    "component_type": LABEL,
+    "conversation_id": TEXT,
+    "user_id": TEXT,
+}
 
 _MAPS: dict[str, pa.DataType] = {
     "stages": pa.float64(),
@@ -115,10 +123,10 @@ def _batch(chunk: Chunk, kind: type[Result]) -> pa.RecordBatch:
     values = _by_field(events, kind)
     columns = {name: arrays.column(values[name], type_) for name, type_ in _PLAIN.items()}
     columns |= {name: arrays.maps(values[name], type_) for name, type_ in _MAPS.items()}
-    for name in _OF_A_KIND:
-        columns[name] = arrays.column(values[name], TEXT) if name in values else pa.nulls(rows, TEXT)
-    columns["event_type"] = arrays.repeated(event_type(kind), TEXT, rows)
-    columns["subject_kind"] = arrays.repeated(subject, TEXT, rows)
+    for name, type_ in _OF_A_KIND.items():
+        columns[name] = arrays.column(values[name], type_) if name in values else pa.nulls(rows, type_)
+    columns["event_type"] = arrays.repeated(event_type(kind), LABEL, rows)
+    columns["subject_kind"] = arrays.repeated(subject, LABEL, rows)
     columns["subject_id"] = pa.array(values[f"{subject}_id"], TEXT)
     columns["started_at"] = arrays.moments(values["started_at"])
     columns["context_items"] = arrays.texts(values["context_items"])
@@ -148,7 +156,7 @@ def _rounded(columns: Mapping[str, pa.Array], latencies_ms: Sequence[float | Non
 
 def _errors(errors: Sequence[Failure | None]) -> dict[str, pa.Array]:
     return {
-        "error_type": arrays.column([error and error.type for error in errors], TEXT),
+        "error_type": arrays.column([error and error.type for error in errors], LABEL),
         "error_message": arrays.column([error and error.message for error in errors], TEXT),
         "error_timeout": arrays.column([error and error.timeout for error in errors], pa.bool_()),
     }
@@ -180,10 +188,10 @@ def _when_and_where(
         run_ids = list(map(effective_run, chunk.events, counted_ms.tolist()))
     return {
         "event_time": pa.array(happened_us).cast(arrays.MOMENT_US),
-        "run_id": pa.array(run_ids, TEXT),
+        "run_id": pa.array(run_ids, LABEL),
         "recorded_at": pa.array(recorded_ms).cast(arrays.MOMENT_MS),
         "effective_ms": pa.array(counted_ms),
-        "source_topic": arrays.repeated(chunk.topic, TEXT, rows),
+        "source_topic": arrays.repeated(chunk.topic, LABEL, rows),
         "source_partition": arrays.repeated(chunk.partition, pa.uint32(), rows),
         "source_offset": pa.array(chunk.offsets, pa.uint64()),
     }

@@ -46,15 +46,17 @@ def _read_profiles(
 ) -> tuple[list[pa.RecordBatch], list[RefusedRecord]]:
     """Profiles; a record with a key and no value says that the vehicle has none any more."""
     chunk, refused = decode("profiles", topic, partition, [record for record in records if record.value is not None])
-    gone = Chunk(topic, partition, [], [], [], [])
+    deletions: list[Record] = []
+    events: list[VehicleProfiled] = []
     for record in records:
         if record.value is None:
             try:
-                event = _deletion(partition, record)
+                events.append(_deletion(partition, record))
             except Refused as reason:
                 refused.append(RefusedRecord(record, reason))
             else:
-                gone.add(record, event)
+                deletions.append(record)
+    gone = Chunk.of(topic, partition, deletions, events)
     return rows.profiles(chunk) + rows.profiles(gone, deleted=True), refused
 
 

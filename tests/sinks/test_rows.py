@@ -20,6 +20,7 @@ from events.refusals import Refused
 from events.results import NO_OUTPUT, ComponentResult, ImageResult, MessageResult, Result
 from events.runs import CommandAcknowledged, RunDeclared, RunUpdated
 from events.snapshots import RunMetrics
+from sinks.loading.arrays import LABEL
 from sinks.loading.writer import insert
 
 RUN_METRICS = msgspec.json.Decoder(RunMetrics)
@@ -168,6 +169,43 @@ def test_any_other_event_is_stored_as_it_was_sent(
         }
         wanted["subject_kind"], wanted["subject_id"] = event.subject
     agrees(row, wanted)
+
+
+def test_labels_are_the_columns_that_the_table_keeps_with_a_dictionary(store: Any) -> None:
+    """Sent so, the server need not look each of them up; a text that is seldom the same would only cost more."""
+    [batch] = batches_of("results", [image("one")])
+    sent = {name for name in batch.schema.names if batch.schema.field(name).type == LABEL}
+    kept = store.client.query(
+        "SELECT name FROM system.columns WHERE database = currentDatabase() AND table = 'results' "
+        "AND startsWith(type, 'LowCardinality') AND default_kind NOT IN ('ALIAS', 'MATERIALIZED')"
+    ).result_rows
+    assert sent == {name for (name,) in kept}
+
+
+def test_labels_of_many_chunks_and_kinds_are_each_their_own(store: Any) -> None:
+    """Chunks have dictionaries of their own, in another order, with gaps, or empty: the insert has one of each."""
+    models = ["a", "b", None, "c", "a", None, "d", "b"]
+    chunks = [
+        batches_of(
+            "results", [image(f"{turn}-{place}", provider=model or "b", variant=model, run_id=model or "r")], turn
+        )
+        for turn, turned in enumerate((models, models[::-1]))
+        for place, model in enumerate(turned)
+    ]
+    component = image("component") | {"event_type": "component.result", "component_id": "c", "component_type": "page"}
+    chunks.append(batches_of("results", [component], 99))
+    store.client.command("TRUNCATE TABLE results")
+    insert(store.client, "results", [batch for chunk in chunks for batch in chunk])
+    rows = store.history.rows("SELECT event_id, provider, variant, run_id, component_type FROM results")
+    wanted = {
+        f"{turn}-{place}": (model or "b", model, model or "r", None)
+        for turn, turned in enumerate((models, models[::-1]))
+        for place, model in enumerate(turned)
+    }
+    wanted["component"] = ("unknown", None, "r", "page")
+    assert {
+        row["event_id"]: (row["provider"], row["variant"], row["run_id"], row["component_type"]) for row in rows
+    } == wanted
 
 
 def test_the_run_is_the_fold_s(store: Any) -> None:
