@@ -30,12 +30,16 @@ def run(
 def addresses(settings: Settings) -> dict[str, str]:
     """Where each part is reached, configured or started here; the port of a folder's server is chosen once."""
     data = settings.data
-    return {
+    found = {
         "kafka": settings.kafka or f"{endpoints.HOST}:{endpoints.keep_port(data / 'kafka')}",
-        "clickhouse": settings.clickhouse or users.addresses(data, endpoints.keep_port(data / "clickhouse")).writer,
         # Asked for here so that a taken port is said before anything starts.
         "api": f"http://{settings.host}:{endpoints.keep_port(data / 'api', settings.port)}",
     }
+    if settings.clickhouse is None:
+        own = users.addresses(data, endpoints.keep_port(data / "clickhouse"))
+        return found | {"clickhouse": own.writer, "clickhouse_reader": own.reader}
+    reader = {"clickhouse_reader": settings.clickhouse_reader} if settings.clickhouse_reader else {}
+    return found | {"clickhouse": settings.clickhouse} | reader
 
 
 def children(settings: Settings) -> list[Child]:

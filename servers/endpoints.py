@@ -25,11 +25,13 @@ _FIRST_PORT, _LAST_PORT = 20_000, 29_999
 class Endpoints(msgspec.Struct, omit_defaults=True):
     """What runs on a data folder. An absent address is a server that nobody started; `pids` has only processes of ours.
 
-    `kafka` is `host:port`, the others are URLs; ClickHouse's carries user and password, hence the file's mode 0600.
+    `kafka` is `host:port`, the others are URLs; ClickHouse's carry user and password, hence the file's mode 0600:
+    `clickhouse` may add and remove rows, `clickhouse_reader`, for analysts and their tools, may only read.
     """
 
     kafka: str | None = None
     clickhouse: str | None = None
+    clickhouse_reader: str | None = None
     api: str | None = None
     pids: dict[str, int | list[int]] = {}
 

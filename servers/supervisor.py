@@ -231,12 +231,13 @@ class Supervisor:
         with endpoints.changing(self.data) as found:
             found.kafka = self.addresses.get("kafka")
             found.clickhouse = self.addresses.get("clickhouse")
+            found.clickhouse_reader = self.addresses.get("clickhouse_reader")
             found.api = self.addresses.get("api")
             found.pids = {**single, **several}
 
     def _clear_endpoints(self) -> None:
         with endpoints.changing(self.data) as found:
-            found.kafka = found.clickhouse = found.api = None
+            found.kafka = found.clickhouse = found.clickhouse_reader = found.api = None
             found.pids = {}
 
     @contextmanager

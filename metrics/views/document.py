@@ -21,6 +21,23 @@ The database is `imageledger`. The views are the contract; tables may change. A 
 ClickHouse has merged duplicates. Money is whole nano-dollars (`…_nano_usd`) or dollars; fractions are 0-1, or percent
 where the name says so; times are UTC; NULL means unknown, or nothing to divide by. Filter by `run_id` wherever you can:
 the tables are sorted by it, so less is read. A view with parameters is called like a function, each parameter by name.
+
+## Connecting
+`imageledger sql`, the page *Queries* and `POST /api/sql` need nothing. For a client of your own, `data/endpoints.json`
+has `clickhouse_reader`, the URL `http://reader:PASSWORD@HOST:PORT` of a user who can only read (`clickhouse` is the
+writer's, for programs that fill the store). Over HTTP, TLS off, database `imageledger`:
+
+| client | how |
+|---|---|
+| Python | `clickhouse_connect.get_client(dsn="http://reader:…@127.0.0.1:PORT/imageledger")` |
+| SQLAlchemy, pandas, Superset | `clickhousedb://reader:…@127.0.0.1:PORT/imageledger` (clickhouse-connect's) |
+| DBeaver, JDBC | `jdbc:clickhouse:http://127.0.0.1:PORT/imageledger`, user `reader` |
+| Grafana, Metabase | the ClickHouse data source: host, port, user, password, protocol HTTP |
+| curl | `curl "$URL" --data-binary "SELECT * FROM run_totals FORMAT CSVWithNames"` |
+
+The embedded engine speaks HTTP alone: `clickhouse-client`, clickhouse-driver and what else speaks the native protocol
+need a server (`docs/containers.md`). A statement may take 60 s, 1 GiB and 10 million rows. Settings come beside it
+(the client's, or `?join_use_nulls=1` in the URL), not in a SETTINGS clause. Larger: `imageledger export`.
 """
 
 

@@ -96,8 +96,8 @@ def import_file(
     refuses go to `FILE.rejects.jsonl`. Blocks for as long as Kafka is away; memory is bounded.
 
     Raises:
-        ImportFileError: the file, or the file for rejects, cannot be used, it lacks a column of the mapping, or no row
-            of it is understood.
+        ImportFileError: the file, or the file for rejects, cannot be used, lacks a column of the mapping, or has no row
+            that is understood.
     """
     source = mapping.source if mapping else None
     rows = Rows(path, source.format, delimiter=source.delimiter, pattern=source.pattern) if source else Rows(path)

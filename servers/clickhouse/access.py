@@ -44,6 +44,9 @@ _DEFINITION = {
 _SYSTEM = {"CLEAR", "DISABLE", "DROP", "ENABLE", "FLUSH", "RELOAD", "START", "STOP", "SYNC", "WAIT", "REFRESH"}
 _LEAVING_NOTHING = {"READ_ONLY", "MUTATING"}
 """Classes of statements after which a session is as before; SET, USE and temporary tables are CONTROL."""
+_READS_ALONE = "2"
+"""As a server's reader (deploy/clickhouse/users.xml): 1 has `system.settings` say that none may be changed, and then
+clickhouse-connect sends none. What would change them in a statement is refused by `reader.py`, whatever this is."""
 _MOST_KNOWN, _KNOWN_LENGTH = 512, 2**14
 
 
@@ -75,7 +78,7 @@ class Access:
             if not self._reader.knows(statement):
                 kind = _check_shape(handle, request, statement)
                 self._reader.check(handle, statement, request.query_params, remember=kind == "READ_ONLY")
-            handle.prepare(None, {**self._reader.settings(request.settings), "readonly": "1"})
+            handle.prepare(None, {**self._reader.settings(request.settings), "readonly": _READS_ALONE})
             handle.ready_for = _conditions(role, request) if lasts else None
 
     def _check(self, handle: Handle, role: Role, request: Request, statement: str) -> str:

@@ -26,7 +26,8 @@ _READER_SETTINGS = re.compile(
     r"output_format_\w+|input_format_\w+|format_csv_\w+|format_tsv_\w+|date_time_\w+|session_timezone|extremes|final|"
     r"join_use_nulls|result_overflow_mode|max_block_size|http_\w+|log_queries|connect_timeout|prefer_\w+|"
     r"use_query_cache|\w+_nulls|transform_null_in|count_distinct_implementation|allow_experimental_analyzer|"
-    r"enable_analyzer|load_balancing|send_timeout|receive_timeout|use_skip_indexes\w*|optimize_\w+"
+    r"enable_analyzer|load_balancing|send_timeout|receive_timeout|use_skip_indexes\w*|optimize_\w+|cast_\w+|"
+    r"join_algorithm|group_by_\w+|max_bytes_before_external_\w+|\w+_overflow_mode"
 )
 _MOST_KNOWN, _KNOWN_LENGTH = 512, 2**14
 _FILE_SETTINGS = {"output_format_schema"}  # its value is the path of a file to write

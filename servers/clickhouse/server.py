@@ -67,6 +67,7 @@ def run(
         def now_ready() -> None:
             with endpoints.changing(data) as all_endpoints:
                 all_endpoints.clickhouse = found.writer
+                all_endpoints.clickhouse_reader = found.reader
                 all_endpoints.pids["clickhouse"] = os.getpid()
             ready(found)
 

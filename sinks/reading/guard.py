@@ -63,6 +63,7 @@ class Refused(Exception):  # noqa: N818  (an answer about a statement, not a fau
     """The statement is not the reader's; the message says which part of it."""
 
 
+_BESIDE = "SETTINGS in the query is not on the reader's list: give settings beside it, as the client's or in the URL"
 _UNREADABLE = Refused("a name with a line feed in it is not on the reader's list")
 
 
@@ -159,8 +160,10 @@ class Guard:
                     self._check_membership(nodes, position)
             elif node.kind == "Identifier" and node.name.lower() in self._refused:
                 raise _refusal(f"function {node.name}")  # a function can be given to another by its name
-            elif node.kind in {"ColumnsApplyTransformer", "Set"}:
-                raise _refusal("APPLY" if node.kind == "ColumnsApplyTransformer" else "SETTINGS in the query")
+            elif node.kind == "ColumnsApplyTransformer":
+                raise _refusal("APPLY")
+            elif node.kind == "Set" and not (node.depth == 1 and nodes[0].kind == "Explain"):  # EXPLAIN indexes = 1 …
+                raise Refused(_BESIDE)
         return always
 
     def _check_function(self, name: str) -> None:

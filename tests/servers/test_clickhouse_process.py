@@ -29,6 +29,7 @@ def test_a_store_opens_again_after_a_kill(tmp_path: Path) -> None:
         ask(url, "INSERT INTO t SELECT number FROM numbers(1000)")
         found = endpoints.read(tmp_path)
         assert (found.clickhouse, found.pids["clickhouse"]) == (first.addresses.writer, first.pid)
+        assert found.clickhouse_reader == first.addresses.reader
         secrets = tmp_path / "clickhouse" / "passwords.json"
         assert stat.S_IMODE(secrets.stat().st_mode) == 0o600
         assert set(json.loads(secrets.read_text())) == {"writer", "reader", "migrator"}

@@ -3,8 +3,10 @@
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
+import clickhouse_connect
 import httpx
 import pytest
+from clickhouse_connect.driver.exceptions import DatabaseError
 
 from servers.clickhouse.reader import CEILINGS, LIMITS
 from servers.clickhouse.users import Addresses
@@ -22,6 +24,8 @@ describe rows
 show create table rows
 exists table rows
 explain select * from rows
+explain indexes = 1, actions = 1 select * from rows where a = 1
+explain pipeline graph = 1 select * from rows
 select name from system.tables where database = 'imageledger'
 select sumIf(a, a > 0), quantilesDD(0.01, 0.5)(a), uniqExact(a), countDistinctIf(a, 1), argMaxOrNull(a, a) from rows
 with x as (select 1 as b) select b from x
@@ -88,6 +92,10 @@ use system
 set readonly = 0
 set max_result_rows = 0
 select 1 settings max_result_rows = 0
+explain indexes = 1 select 1 settings max_result_rows = 0
+explain indexes = 1 select * from (select 1 settings max_result_rows = 0)
+explain indexes = 1 select * from system.users
+select * from (select 1 settings readonly = 0)
 kill query where 1
 system flush logs
 insert into rows values (2, 'a')
@@ -162,7 +170,7 @@ def test_limits_can_be_tightened_and_lifted_no_further_than_an_export_needs(read
     query = "SELECT getSetting('max_result_rows'), getSetting('readonly')"
     for asked, held in [("0", LIMITS["max_result_rows"]), ("99999999999", CEILINGS["max_result_rows"]), ("5", 5)]:
         answer = reader.post("/", params={"max_result_rows": asked, "readonly": "0"}, content=query)
-        assert answer.text == f"{held}\t1\n"
+        assert answer.text == f"{held}\t2\n"
     memory = reader.post("/", params={"max_memory_usage": "0"}, content="SELECT getSetting('max_memory_usage')")
     assert memory.text == f"{LIMITS['max_memory_usage']}\n"
     over = reader.post("/", params={"max_result_rows": "5"}, content="SELECT * FROM numbers(10)")
@@ -182,6 +190,18 @@ def test_harmless_settings_are(reader: httpx.Client) -> None:
         content="SELECT toUInt64(1) AS x FORMAT JSONEachRow",
     )
     assert answer.text == '{"x":"1"}\n'
+
+
+def test_settings_that_clickhouse_connect_looks_up_before_it_sends_them(
+    clickhouse: Addresses, reader: httpx.Client
+) -> None:
+    """It asks `system.settings` which of them this user may change."""
+    outer = "SELECT b.a FROM rows AS a LEFT JOIN (SELECT a FROM rows WHERE a = 7) AS b USING (a)"
+    with clickhouse_connect.get_client(dsn=clickhouse.reader) as client:
+        assert client.query(outer, settings={"join_use_nulls": 1, "max_threads": 2}).result_rows == [(None,)]
+        assert client.query(outer).result_rows == [(0,)]
+        with pytest.raises(DatabaseError, match="readonly mode"):
+            client.query("SELECT 1", settings={"max_insert_threads": 1})
 
 
 def test_a_parameter_can_name_a_table_but_not_any(reader: httpx.Client) -> None:
