@@ -110,7 +110,7 @@ def _dialog() -> str:
 <h2 id="h-silence">Silence this alert</h2>
 <label>For <select name="minutes"><option value="30">30 minutes</option><option value="120" selected>2 hours</option>
 <option value="1440">a day</option></select></label>
-<label>Reason <input name="reason" maxlength="200" placeholder="who knows, and until when"></label>
+<label>Reason <input name="reason" maxlength="200" placeholder="what is known, who is on it"></label>
 <p class="warn" role="status" data-silence-said></p>
 <div class="row"><button class="button" value="cancel">Cancel</button>
 <button class="button primary" value="silence">Silence</button></div></form></dialog>"""

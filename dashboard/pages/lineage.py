@@ -29,10 +29,10 @@ def _forms(view: View) -> str:
         return f'<label>{label}<input name="{name}" value="{value}" required maxlength="200"></label>'
 
     return f"""<div class="forms">
-<form method="get" action="/lineage" class="filters" aria-label="Lineage of an image">{field("Image", "image")}
+<form method="get" action="/lineage" class="filters" aria-label="Lineage of an image">{field("Image id", "image")}
 <button class="button primary">Show what became of it</button></form>
 <form method="get" action="/lineage" class="filters" aria-label="Lineage of a row">{field("Table", "table")}
-{field("Row", "record")}<button class="button primary">Show where it comes from</button></form></div>"""
+{field("Row id", "record")}<button class="button primary">Show where it comes from</button></form></div>"""
 
 
 def _found(address: str, heading: str, name: str) -> str:

@@ -54,5 +54,5 @@ def _trends() -> str:
 
 
 def _rate() -> str:
-    return """<div class="filters"><label>Conversation<input data-conversation maxlength="200"></label>
+    return """<div class="filters"><label>Conversation id<input data-conversation maxlength="200"></label>
 <div class="row" data-part="thumbs"></div></div>"""

@@ -75,7 +75,7 @@ def _stages() -> str:
 
 def _cost() -> str:
     plot = chart("spent", "Cost over time", legend=_COSTS)
-    return f'{plot}<h3>A result, by stage</h3><div data-part="stage-costs"></div>'
+    return f'{plot}<h3>Cost a result, by stage</h3><div data-part="stage-costs"></div>'
 
 
 def _heats() -> str:

@@ -30,7 +30,7 @@ def _list(view: View) -> str:
 <label>Part of an id<input type="search" name="text" value="{value("text")}" maxlength="200"></label>
 <label>Status<select name="status">{options}</select></label>
 <label>Task type<input name="task_type" value="{value("task_type")}" list="task-types"></label>
-<label>Vehicle<input name="vehicle" value="{value("vehicle")}"></label>
+<label>Vehicle id<input name="vehicle" value="{value("vehicle")}"></label>
 <datalist id="task-types"></datalist>
 <button class="button primary">Search</button></form>"""
     pager = """<p class="pager"><button type="button" class="button" data-first hidden>Back to the first</button>

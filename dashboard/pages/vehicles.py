@@ -23,7 +23,7 @@ def _list(view: View) -> str:
     )
     choice = f"""<div class="filters"><label>Profile<select data-band name="band">{options}</select></label>
 <form method="get" action="/vehicles" class="filters">
-<label>Vehicle<input name="vehicle" required maxlength="200"></label>
+<label>Vehicle id<input name="vehicle" required maxlength="200"></label>
 <button class="button primary">Open</button></form></div>"""
     pager = """<p class="pager"><button type="button" class="button" data-first hidden>Back to the first</button>
 <button type="button" class="button" data-older hidden>Next page</button></p>"""

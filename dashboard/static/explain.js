@@ -65,7 +65,7 @@ async function explain(key, number) {
       link("Open in Queries", `/queries?q=${encodeURIComponent(sql)}`),
     );
   } else {
-    parts.push(element("p", "No one statement gives it: what it is made of stands above.", "note wrap"));
+    parts.push(element("p", "No single statement gives it; what it is made of is said above.", "note wrap"));
   }
   row.append(action("Close", () => dialog.close(), "primary"));
   open([...parts, row]);

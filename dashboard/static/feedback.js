@@ -19,7 +19,7 @@ export function feedback(element, about, onFeedbackSubmitted = () => {}) {
   async function send(rating, button) {
     const body = { ...subject(), rating };
     if (Object.values(body).includes("")) {
-      said.textContent = "Say which one first.";
+      said.textContent = "Enter its id first.";
       return;
     }
     for (const one of buttons) one.disabled = true;

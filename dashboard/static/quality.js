@@ -9,7 +9,7 @@ const SCORES = {
   visual_similarity_semantic: "Visual similarity, meaning", code_quality: "Code quality",
 };
 const BRIEF = { classification_accuracy: "Accuracy", semantic_confidence: "Semantic", visual_similarity_pixel: "Pixels", visual_similarity_semantic: "Meaning", code_quality: "Code" };
-const MEASURES = { success_rate: "Success", p95_latency: "Latency, 95 of 100 below", mean_latency: "Mean latency", cost_per_component: "Cost a component", cache_hit_rate: "Cache hits", ...SCORES };
+const MEASURES = { success_rate: "Success", p95_latency: "Latency, p95", mean_latency: "Mean latency", cost_per_component: "Cost a component", cache_hit_rate: "Cache hits", ...SCORES };
 const HEATS = { latency: ["Mean latency, ms", "count"], results: ["Results", "count"], errorRate: ["Failed", "share"] };
 const part = (name) => document.querySelector(`[data-part="${name}"]`);
 const plot = (name) => document.querySelector(`[data-plot="${name}"]`);
@@ -72,7 +72,7 @@ function showChanges(body) {
   const rows = body.changes.map((one) => [MEASURES[one.measure] ?? said(one.measure), write[one.unit](one.before), write[one.unit](one.after), `${one.change > 0 ? "+" : ""}${written(one.change, "percent")}`,
     h("span", { class: `verdict ${one.verdict}` }, SIGNS[one.verdict])]);
   if (rows.length) table(part("changes"), [{ name: "Measure", wide: true }, ...["Before", "After", "Change"].map((words) => figure("changes", words, "change")), { name: "" }], rows, "What changed");
-  else part("changes").replaceChildren(h("p", { class: "nothing" }, "Each half of the time needs 20 results to be compared."));
+  else part("changes").replaceChildren(h("p", { class: "nothing" }, "A comparison needs 20 results in each half of the time."));
   part("opportunities").replaceChildren(...body.opportunities.map((one) => h("li", {}, words(one.text, 300), one.saving === null ? null : h("b", { class: "good" }, ` ${FORMATS.usd(one.saving)}`))));
   if (!body.opportunities.length) part("opportunities").replaceChildren(h("li", { class: "nothing" }, "Nothing stands out."));
   const days = body.spending.runwayDays;

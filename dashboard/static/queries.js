@@ -48,7 +48,7 @@ async function run() {
   } catch (error) {
     if (error.name === "AbortError") return;
     outcome.textContent = "";
-    result.replaceChildren(h("h2", {}, "It was not run to its end"), h("p", { class: "bad-text", role: "alert" }, error instanceof TypeError ? "The dashboard does not answer." : words(error.message, 2000)));
+    result.replaceChildren(h("h2", {}, "It did not run to its end"), h("p", { class: "bad-text", role: "alert" }, error instanceof TypeError ? "The dashboard does not answer." : words(error.message, 2000)));
   }
   result.hidden = false;
 }

@@ -61,7 +61,7 @@ function showList(body) {
   ]);
   const element = document.querySelector("[data-results]");
   if (rows.length) table(element, heads, rows, "Results");
-  else element.replaceChildren(h("p", { class: "nothing" }, body.next ? "Only repeats here: go on." : "No result is like this. Clear a filter, or choose another run."));
+  else element.replaceChildren(h("p", { class: "nothing" }, body.next ? "Only repeats on this page: go to the next." : "No result matches. Clear a filter, or choose another run."));
   older.hidden = body.next === null;
   older.dataset.cursor = body.next ?? "";
 }
@@ -124,7 +124,7 @@ function showAnswers(fields) {
     answer.record_id ? link(lineageAddress({ table: answer.table, record: answer.record_id }), `${answer.table}/${answer.record_id}`) : "–",
   ]);
   if (rows.length) table(place("answers"), heads, rows, "Answers");
-  else place("answers").replaceChildren(h("p", { class: "nothing" }, "It answered nothing."));
+  else place("answers").replaceChildren(h("p", { class: "nothing" }, "No answers."));
   const gaps = fields.gaps.map((gap) => h("li", {}, words(gap.item), gap.how_to_get ? h("small", {}, " ", words(gap.how_to_get)) : null));
   if (gaps.length) place("answers").append(h("h3", {}, "Missing documents"), h("ul", {}, gaps));
 }

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from imageledger.cli.context import DataOption, JsonOption, settings_of
+from imageledger.cli.context import DataOption, JsonOption, settings_of, write_json
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -43,7 +43,7 @@ def list_(
 
     found = asyncio.run(listed(settings_of(context, data), Wanted(run=run), limit))
     if json:
-        _write_json(found)
+        write_json(found)
         return
     rows = [*found.firing, *found.pending, *(found.history if history else [])]
     if not rows:
@@ -82,7 +82,7 @@ def rules_(context: typer.Context, run: RunOption = None, json: JsonOption = Fal
 
     found = asyncio.run(rules(settings_of(context, data), run))
     if json:
-        _write_json(found)
+        write_json(found)
         return
     for rule in found.rules:
         levels = ", ".join(f"{name} {edge:g}" for name, edge in (rule.levels or {}).items())
@@ -194,7 +194,7 @@ def silence(
     event = silenced(run, until, rule, fingerprint, reason, by or getpass.getuser(), now, SOURCE)
     asyncio.run(publish(settings_of(context, data), event))
     if json:
-        _write_json({"silence_id": event.silence_id, "until": until})
+        write_json({"silence_id": event.silence_id, "until": until})
     else:
         sys.stdout.write(f"silence {event.silence_id} until {until.isoformat(sep=' ', timespec='seconds')}\n")
 
@@ -245,7 +245,7 @@ def backtest(
 
     found = asyncio.run(replay(settings, text, str(rules), moment(since), run, step, moved))
     if json:
-        _write_json(found)
+        write_json(found)
         return
     _show(found)
 
@@ -281,9 +281,3 @@ def moment(text: str) -> Any:
         return found if found.tzinfo else found.replace(tzinfo=UTC)
     except (ValueError, OverflowError) as error:
         raise typer.BadParameter(f"{text!r} is no time: 2026-11-20T08:00Z, or 90m, 24h, 7d") from error
-
-
-def _write_json(document: Any) -> None:
-    import msgspec
-
-    sys.stdout.buffer.write(msgspec.json.encode(document) + b"\n")

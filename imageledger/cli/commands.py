@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from imageledger.cli.context import DataOption, JsonOption, settings_of
+from imageledger.cli.context import DataOption, JsonOption, settings_of, write_json
 
 if TYPE_CHECKING:
     from dashboard.commands import Command
@@ -118,7 +118,7 @@ def list_(context: typer.Context, run: RunOption, json: JsonOption = False, data
 
     found = asyncio.run(listed(settings_of(context, data), run))
     if json:
-        _write_json(found)
+        write_json(found)
         return
     from rich.console import Console
     from rich.table import Table
@@ -152,7 +152,7 @@ def _issue(
     command = issued(run, action, args, by or getpass.getuser(), reason, datetime.now(UTC), SOURCE)
     stands = asyncio.run(issue(settings_of(context, data), command, wait_s))
     if as_json:
-        _write_json(stands)
+        write_json(stands)
     if stands.state == "refused":
         raise CommandError(f"run {run}, {_words(stands)}: {stands.answer}")
     if as_json:
@@ -169,9 +169,3 @@ def _issue(
 def _words(command: "Command") -> str:
     args = " ".join(f"{name}={str(value).replace(chr(10), ',')}" for name, value in command.args.items())
     return f"{command.action} {args}".strip()
-
-
-def _write_json(document: Any) -> None:
-    import msgspec
-
-    sys.stdout.buffer.write(msgspec.json.encode(document) + b"\n")

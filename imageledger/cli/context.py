@@ -1,9 +1,11 @@
-"""What every command shares: `--data` before or after the command's name, and the settings that follow."""
+"""What every command shares: `--data` before or after the command's name, the settings that follow, and `--json`."""
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
+import msgspec
 import typer
 
 from imageledger import logging
@@ -32,3 +34,9 @@ def settings_of(context: typer.Context, data: Path | None, **given: Any) -> Sett
     settings = load(data=data or before.data, **given)
     logging.configure(settings.log_level)
     return settings
+
+
+def write_json(document: Any) -> None:
+    """One JSON document on stdout, as a line; bytes are JSON already."""
+    encoded = document if isinstance(document, bytes) else msgspec.json.encode(document)
+    sys.stdout.buffer.write(encoded + b"\n")

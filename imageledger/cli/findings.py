@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from imageledger.cli.context import DataOption, JsonOption, settings_of
+from imageledger.cli.context import DataOption, JsonOption, settings_of, write_json
 from imageledger.errors import UnreachableError
 
 if TYPE_CHECKING:
@@ -34,7 +33,6 @@ def findings(
     data: DataOption = None,
 ) -> None:
     """What a run found: angles, categories, parts, quality, gaps, and what one more document would save."""
-    import msgspec
     from rich.console import Console
 
     from imageledger import wiring
@@ -44,7 +42,7 @@ def findings(
     found = read(wiring.reader_url(settings_of(context, data)), run, PRICES_USD)
     about = found if vehicle is None else _of(found, vehicle)
     if json:
-        sys.stdout.buffer.write(msgspec.json.encode(about) + b"\n")
+        write_json(about)
         return
     console = Console(highlight=False)
     for table in _tables(about.found):

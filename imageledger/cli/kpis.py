@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from imageledger.cli.context import DataOption, JsonOption, RunOption, settings_of
+from imageledger.cli.context import DataOption, JsonOption, RunOption, settings_of, write_json
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -39,7 +39,7 @@ def list_(
     api = Api(settings_of(context, data).api_url())
     answer = api.answer("/api/kpis", run=run or api.active_run())
     if json:
-        sys.stdout.buffer.write(answer + b"\n")
+        write_json(answer)
         return
     Console(highlight=False).print(table(msgspec.json.decode(answer, type=KpisBody)))
 
@@ -59,13 +59,11 @@ def target(
     import asyncio
     import getpass
 
-    import msgspec
-
     from imageledger.kpi_targets import aim
 
     found = asyncio.run(aim(settings_of(context, data), run, name, value, reason, by or getpass.getuser()))
     if json:
-        sys.stdout.buffer.write(msgspec.json.encode(found) + b"\n")
+        write_json(found)
     else:
         sys.stdout.write(f"in the log, for run {run}: {name} {value:g}\n")
 

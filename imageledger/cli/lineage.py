@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from imageledger.cli.context import DataOption, JsonOption, settings_of
+from imageledger.cli.context import DataOption, JsonOption, settings_of, write_json
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -71,7 +71,7 @@ def _show(lineage: Lineage, title: str, *, as_json: bool) -> None:
     from sinks.reading.lineage import as_json as encoded
 
     if as_json:
-        sys.stdout.buffer.write(encoded(lineage) + b"\n")
+        write_json(encoded(lineage))
         return
     width = None if sys.stdout.isatty() else _PIPE_WIDTH
     with (console := Console(highlight=False, width=width)).capture() as drawn:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from imageledger.cli.context import DataOption, JsonOption, settings_of
+from imageledger.cli.context import DataOption, JsonOption, settings_of, write_json
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -58,7 +58,7 @@ def models(
     api = Api(settings_of(context, data).api_url())
     answer = api.answer("/api/analytics/models", run=run, task_type=task_type, days=days)
     if json:
-        sys.stdout.buffer.write(answer + b"\n")
+        write_json(answer)
         return
     body = msgspec.json.decode(answer, type=ModelAnalyticsBody)
     console = Console(highlight=False)
@@ -96,7 +96,7 @@ def recommend(
         days=days,
     )
     if json:
-        sys.stdout.buffer.write(answer + b"\n")
+        write_json(answer)
         return
     body = msgspec.json.decode(answer, type=RecommendationBody)
     console = Console(highlight=False)
@@ -136,7 +136,7 @@ def route(
         days=days,
     )
     if json:
-        sys.stdout.buffer.write(answer + b"\n")
+        write_json(answer)
         return
     body = msgspec.json.decode(answer, type=RouteBody)
     sys.stdout.write(f"{body.model}\n")
@@ -162,7 +162,7 @@ def experiments(
     api = Api(settings_of(context, data).api_url())
     answer = api.answer("/api/analytics/experiments", run=run, task_type=task_type, days=days)
     if json:
-        sys.stdout.buffer.write(answer + b"\n")
+        write_json(answer)
         return
     body = msgspec.json.decode(answer, type=ExperimentsBody)
     console = Console(highlight=False)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated
 
 import typer
 
-from imageledger.cli.context import DataOption, JsonOption, settings_of
+from imageledger.cli.context import DataOption, JsonOption, settings_of, write_json
 
 _LISTED = 20
 """So many are shown; `--json` has all."""
@@ -34,7 +33,7 @@ def recommend(
 
     answer = Api(settings_of(context, data).api_url()).answer("/api/recommendations", run=run, days=days)
     if json:
-        sys.stdout.buffer.write(answer + b"\n")
+        write_json(answer)
         return
     body = msgspec.json.decode(answer, type=RecommendationsBody)
     console = Console(highlight=False)

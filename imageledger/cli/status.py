@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 import typer
 
-from imageledger.cli.context import DataOption, JsonOption, RunOption, settings_of
+from imageledger.cli.context import DataOption, JsonOption, RunOption, settings_of, write_json
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -34,7 +33,7 @@ def status(
     api = Api(settings_of(context, data).api_url())
     run = run or api.active_run()
     if json:
-        sys.stdout.buffer.write(api.metrics_json(run) + b"\n")
+        write_json(api.metrics_json(run))
         return
     Console().print(table(api.metrics(run)))
 

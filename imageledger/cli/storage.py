@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from imageledger.cli.context import DataOption, JsonOption, settings_of
+from imageledger.cli.context import DataOption, JsonOption, settings_of, write_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -61,9 +61,7 @@ def cleanup(
 
 def _say(runs: Sequence[Expired], minutes: int, *, dry_run: bool, json: bool) -> None:
     if json:
-        import msgspec
-
-        typer.echo(msgspec.json.encode({"dry_run": dry_run, "runs": runs, "snapshots": minutes}))
+        write_json({"dry_run": dry_run, "runs": runs, "snapshots": minutes})
         return
     for run in runs:
         typer.echo(f"{run.run_id}: {run.rows:,} rows of {run.kind}, last record {run.last_recorded_at:%Y-%m-%d}")

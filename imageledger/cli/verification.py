@@ -17,14 +17,13 @@ partition and offset of the first records that explain it.
 import asyncio
 import contextlib
 import os
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from imageledger.cli.context import DataOption, JsonOption, settings_of
+from imageledger.cli.context import DataOption, JsonOption, settings_of, write_json
 
 if TYPE_CHECKING:
     from imageledger.proof.replay import Replay
@@ -94,7 +93,6 @@ def replay(
     Run it again to copy what has come since. The running stack is not touched. With --follow it keeps copying while
     producers move to the new prefix one by one (docs/decisions/0025-the-switch.md).
     """
-    import msgspec
 
     from imageledger.kafka import cluster_of
     from imageledger.proof import replay as replaying
@@ -110,7 +108,7 @@ def replay(
             )
         )
     if json:
-        sys.stdout.buffer.write(msgspec.json.encode(done) + b"\n")
+        write_json(done)
     else:
         _say_replayed(done)
     if follow:
@@ -141,7 +139,6 @@ def switch(
     given: after a damaged ledger or a log without its beginning a difference is expected. With --follow it keeps
     copying for producers that still write to the old prefix (docs/decisions/0033-the-switch-of-a-folder.md).
     """
-    import msgspec
 
     from imageledger.errors import SettingsError
     from imageledger.kafka import cluster_of
@@ -158,7 +155,7 @@ def switch(
             switching.switch(settings.data, cluster, into, lambda text: typer.echo(text, err=True), anyway=anyway)
         )
     if json:
-        sys.stdout.buffer.write(msgspec.json.encode(done) + b"\n")
+        write_json(done)
     else:
         for difference in done.differences[:_SHOWN]:
             typer.echo(_line(difference))
@@ -211,10 +208,9 @@ def _drawn() -> "Iterator[Progress]":
 
 
 def _report(verdict: "Verdict", *, as_json: bool) -> None:
-    import msgspec
 
     if as_json:
-        sys.stdout.buffer.write(msgspec.json.encode(verdict) + b"\n")
+        write_json(verdict)
         return
     for difference in verdict.differences[:_SHOWN]:
         typer.echo(_line(difference))

@@ -102,7 +102,7 @@ def test_results_are_found_sorted_walked_and_opened(context: BrowserContext) -> 
     expect(again.get_by_role("table", name="Results").get_by_role("row")).to_have_count(2)
     again.get_by_label("Part of an id").fill("nothing is called this")
     again.keyboard.press("Enter")
-    expect(again.get_by_text("No result is like this")).to_be_visible()
+    expect(again.get_by_text("No result matches")).to_be_visible()
 
 
 def test_lineage_goes_both_ways_by_keyboard(context: BrowserContext) -> None:
@@ -178,7 +178,7 @@ def test_models_are_compared_and_rated(context: BrowserContext) -> None:
     expect(page.get_by_role("table", name="Performance by task")).to_contain_text("coding")
     expect(page.get_by_role("region", name="At a glance")).to_contain_text("Calls")
     page.get_by_role("button", name="Thumbs up").click()
-    expect(page.get_by_text("Say which one first.")).to_be_visible()
+    expect(page.get_by_text("Enter its id first.")).to_be_visible()
 
 
 def test_vehicles_are_listed_and_opened(context: BrowserContext) -> None:
