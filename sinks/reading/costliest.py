@@ -1,15 +1,15 @@
 """Which vehicles are the costliest, without adding up what all of them cost.
 
 What each can have cost at most stands in a projection, which counts repeats too and so never says too little. Where
-that may be too much, the cost itself is asked: of the first by that order, and once more of those that can still
-belong to the page beside what was found. The page is right if its last costs no less than the next one can have.
+little stands beside the largest merged part, what was counted again is looked up for all vehicles, and taken off.
+Else the costs are asked of the first by that order, and once more of those that can still belong to the page beside
+what was found. The page is right if its last costs no less than the next one can have.
 """
 
 # ruff: noqa: S608 - these texts are made of this package's own constants; values are parameters
 
 from bisect import bisect_right
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from metrics.fold.bands import band_sql
@@ -46,12 +46,12 @@ class _Place(NamedTuple):
 class _Bounds(NamedTuple):
     """What vehicles can have cost at most: the first _LOOKED_AT by that.
 
-    `exact`: those of them that cost just that. `shared`: all vehicles with an event that is told of another one too;
-    None where so much stands beside the largest merged part that nobody looked for either.
+    `exact`: for each that is known, what it did cost. `shared`: all vehicles with an event that is told of another one
+    too. Nobody looked for either (None) where much stands beside the largest merged part, or parts came or went.
     """
 
     most: list[_Place]
-    exact: frozenset[_Place]
+    exact: Mapping[_Place, _Place]
     shared: frozenset[str] | None
 
 
@@ -86,7 +86,7 @@ def surely(history: History, limit: int, after: After | None, tier: str | None) 
 
 def _page(
     most: Sequence[_Place],
-    exact: Collection[_Place],
+    exact: Mapping[_Place, _Place],
     cost: Callable[[Sequence[str]], Iterable[_Place]],
     begin: _Place,
     limit: int,
@@ -95,7 +95,7 @@ def _page(
 
     None if `most` ends before that is known, or too many costs would have to be asked.
     """
-    costs = {place.vehicle_id: place for place in most if place in exact}
+    costs = {place.vehicle_id: exact[place] for place in most if place in exact}
     many = bisect_right(most, begin) + _SPARE * limit
     for _ in range(2):
         seen = [place.vehicle_id for place in most[:many]]
@@ -124,16 +124,24 @@ def _of_band(history: History, bounds: _Bounds, tier: str | None) -> list[_Place
 
 
 def _bounds(history: History) -> _Bounds:
-    # The part is found first and the others are read last: a vehicle that they lack stood in it alone in between.
+    # What was counted again is taken off what was counted: two statements, which have to have read the same parts.
+    before = history.parts("results")
     sizes = {row["part"]: row["records"] for row in history.rows(_SIZES)}
     largest = next(filter(merged, sizes), "")
-    given = {"merged": largest}
-    most = _places(history.rows(_AT_MOST, {"limit": _LOOKED_AT}))
+    rows = history.rows(_AT_MOST, {"limit": _LOOKED_AT})
+    most = _places(rows)
     if sum(sizes.values()) - sizes.get(largest, 0) > _FEW:
-        return _Bounds(most, frozenset(), None)
-    with ThreadPoolExecutor(2) as pool:
-        beside, shared = pool.map(lambda sql: {row["vehicle_id"] for row in history.rows(sql, given)}, _BESIDE)
-    return _Bounds(most, frozenset(place for place in most if place.vehicle_id not in beside), frozenset(shared))
+        return _Bounds(most, {}, None)
+    again = {row["vehicle_id"]: row for row in history.rows(_COUNTED_AGAIN, {"merged": largest})}
+    if history.parts("results") != before:
+        return _Bounds(most, {}, None)
+    shared = frozenset(vehicle for vehicle, row in again.items() if row["shared"])
+    exact = {}
+    for row in rows:
+        if (vehicle := row["vehicle_id"]) not in shared:
+            once = row["nano_usd"] - (again[vehicle]["nano_usd"] if vehicle in again else 0)
+            exact[_place(row)] = _Place(-float(once) / 1e9, vehicle)
+    return _Bounds(most, exact, shared)
 
 
 def _costs(history: History, vehicles: Sequence[str]) -> list[_Place]:
@@ -145,29 +153,34 @@ def _begin(after: After | None) -> _Place:
 
 
 def _places(rows: Sequence[Mapping[str, Any]]) -> list[_Place]:
-    return sorted(_Place(-row["total_cost"], row["vehicle_id"]) for row in rows)
+    return sorted(map(_place, rows))
+
+
+def _place(row: Mapping[str, Any]) -> _Place:
+    return _Place(-row["total_cost"], row["vehicle_id"])
 
 
 _DEAREST_USD = 1e300
 _SIZES = "SELECT _part AS part, count() AS records FROM results GROUP BY part ORDER BY records DESC"
-_STANDING_BESIDE = """
-SELECT assumeNotNull(results.vehicle_id) AS vehicle_id FROM results
-WHERE isNotNull(results.vehicle_id) AND _part != {merged:String} GROUP BY results.vehicle_id
-"""
-_SHARED = f"""
-SELECT DISTINCT arrayJoin(vehicles) AS vehicle_id
+# A merged part has each event once, so an event that was counted again stands in another part too.
+_COUNTED_AGAIN = f"""
+SELECT arrayJoin(vehicles) AS vehicle_id, sum(again) AS nano_usd, max(length(vehicles)) > 1 AS shared
 FROM (
-    SELECT groupUniqArray(ifNull(results.vehicle_id, '')) AS vehicles FROM results
-    WHERE ({KEY}) IN (SELECT {KEY} FROM results WHERE _part != {{merged:String}})
-    GROUP BY {KEY} HAVING length(vehicles) > 1)
+    SELECT groupUniqArray(ifNull(results.vehicle_id, '')) AS vehicles,
+        sum(ifNull(cost_nano_usd, 0)) - argMin(ifNull(cost_nano_usd, 0), source_offset) AS again
+    FROM results WHERE ({KEY}) IN (SELECT {KEY} FROM results WHERE _part != {{merged:String}})
+    GROUP BY {KEY} HAVING count() > 1)
+GROUP BY vehicle_id
 """
-_BESIDE = (_STANDING_BESIDE, _SHARED)
 _BANDED = (
     f"vehicle_id IN (SELECT vehicle_id FROM profiles FINAL WHERE {band_sql(f'({CONTEXT_SCORE})')} = {{tier:String}})"
 )
 _SUMS = """SELECT assumeNotNull(results.vehicle_id) AS vehicle_id, ifNull(sum(cost_nano_usd), 0) {}
 FROM results WHERE isNotNull(results.vehicle_id) GROUP BY results.vehicle_id"""
-_AT_MOST = f"{_SUMS.format('/ 1e9 AS total_cost')} ORDER BY total_cost DESC, vehicle_id LIMIT {{limit:UInt32}}"
+_AT_MOST = f"""
+{_SUMS.format("AS nano_usd, nano_usd / 1e9 AS total_cost")}
+ORDER BY total_cost DESC, vehicle_id LIMIT {{limit:UInt32}}
+"""
 _AT_MOST_WITH_PROFILES = f"""
 SELECT vehicle_id, sum(nano_usd) / 1e9 AS total_cost
 FROM (
