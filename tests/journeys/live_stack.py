@@ -75,7 +75,7 @@ class Stack:
             env=environment(),
             text=True,
         )
-        eventually(self._is_up, "/readyz answers 200")
+        eventually(self._is_up, "/readyz answers 200, and the store's views are made")
 
     def stop(self) -> int:
         assert self._process is not None
@@ -124,6 +124,7 @@ class Stack:
         assert self._process is not None
         assert self._process.poll() is None, "`imageledger up` ended by itself"
         try:
-            return self.client.get("/readyz").is_success
+            ready = self.client.get("/readyz").is_success
         except httpx.HTTPError:
             return False
+        return ready and "sink" in self.endpoints()["pids"]  # which, unlike worker and API, waits for the store's tables
