@@ -10,6 +10,7 @@ what was found. The page is right if its last costs no less than the next one ca
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 from metrics.fold.bands import band_sql
@@ -128,13 +129,14 @@ def _bounds(history: History) -> _Bounds:
     before = history.parts("results")
     sizes = {row["part"]: row["records"] for row in history.rows(_SIZES)}
     largest = next(filter(merged, sizes), "")
-    rows = history.rows(_AT_MOST, {"limit": _LOOKED_AT})
+    questions = [(_AT_MOST, {"limit": _LOOKED_AT}), (_COUNTED_AGAIN, {"merged": largest})]
+    few = sum(sizes.values()) - sizes.get(largest, 0) <= _FEW
+    with ThreadPoolExecutor(2) as pool:
+        rows, *others = pool.map(lambda question: history.rows(*question), questions if few else questions[:1])
     most = _places(rows)
-    if sum(sizes.values()) - sizes.get(largest, 0) > _FEW:
+    if not others or history.parts("results") != before:
         return _Bounds(most, {}, None)
-    again = {row["vehicle_id"]: row for row in history.rows(_COUNTED_AGAIN, {"merged": largest})}
-    if history.parts("results") != before:
-        return _Bounds(most, {}, None)
+    again = {row["vehicle_id"]: row for row in others[0]}
     shared = frozenset(vehicle for vehicle, row in again.items() if row["shared"])
     exact = {}
     for row in rows:

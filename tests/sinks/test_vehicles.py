@@ -168,6 +168,30 @@ def test_a_vehicle_ahead_of_a_page_belongs_to_it_if_an_event_is_another_s(
     assert (found.vehicle_id, found.total_cost) == ("ahead", 5.0)
 
 
+@pytest.mark.parametrize("few", [0, 1_000])
+@pytest.mark.parametrize(
+    ("again", "offset", "costliest_one"),
+    [
+        ({"cost_usd": 1.0}, 0, ("other", 6.0)),
+        ({"cost_usd": 1.0}, 20, ("dearest", 8.0)),
+        ({"vehicle_id": "behind"}, 20, ("dearest", 8.0)),
+    ],
+    ids=["earlier and cheaper", "later and cheaper", "later about another"],
+)
+def test_a_repeat_is_taken_off_by_the_first_record_of_its_event(
+    store: Store, few: int, again: dict[str, Any], offset: int, costliest_one: tuple[str, float],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(costliest, "_FEW", few)
+    costs = [("dearest", 5.0), ("dearest", 3.0), ("other", 6.0), ("behind", 2.0)]
+    events = [image(str(n), vehicle_id=vehicle, cost_usd=cost) for n, (vehicle, cost) in enumerate(costs)]
+    stored(store.client, "results", events, first_offset=10)
+    store.client.command("OPTIMIZE TABLE results FINAL")
+    stored(store.client, "results", [events[0] | again], first_offset=offset)
+    [found] = vehicles.page(store.history, 1)
+    assert (found.vehicle_id, found.total_cost) == costliest_one
+
+
 def test_they_are_read_in_their_own_order(store: Store) -> None:
     """A column that a projection lacks would send a question through all granules unnoticed."""
     store.client.command(
