@@ -11,7 +11,7 @@ from events.envelope import EPOCH
 
 TEXT = pa.string()
 LABEL = pa.dictionary(pa.int32(), TEXT)
-"""Text of few different values, each written once: as quick to make as plain text, and half the work for the server."""
+"""Text of few different values, each sent once: hardly slower to make than plain text, and less work for the server."""
 MOMENT_US = pa.timestamp("us", "UTC")
 MOMENT_MS = pa.timestamp("ms", "UTC")
 

@@ -31,7 +31,7 @@ def insert(client: Client, table: str, batches: Sequence[pa.RecordBatch]) -> int
 
 def encode(batches: Sequence[pa.RecordBatch], names: Sequence[str]) -> bytes:
     """These columns as an Arrow stream of one batch: each is work for the server, and has dictionaries of its own."""
-    rows = pa.Table.from_batches([batch.select(names) for batch in batches]).unify_dictionaries().combine_chunks()
+    rows = pa.Table.from_batches([batch.select(names) for batch in batches]).combine_chunks()
     stream = pa.BufferOutputStream()
     with pa.ipc.new_stream(stream, rows.schema) as writer:
         writer.write_table(rows)
