@@ -127,4 +127,4 @@ class Stack:
             ready = self.client.get("/readyz").is_success
         except httpx.HTTPError:
             return False
-        return ready and "sink" in self.endpoints()["pids"]  # which, unlike worker and API, waits for the store's tables
+        return ready and "sink" in self.endpoints()["pids"]  # it alone waits for the tables
