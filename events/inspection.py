@@ -21,6 +21,9 @@ _STRINGS = re.compile(_STRING, re.DOTALL)
 _BRACKETS = re.compile(rb"[\[\]{}]")
 _BRACES_AS_BRACKETS = bytes.maketrans(b"{}", b"[]")
 _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+_NO_COMMAS = bytes(set(_NO_BRACKETS) - set(b","))
+_LONG = re.compile(rb"\[,{%d}" % MAX_ITEMS)
+_FLAT = re.compile(rb"\[,+\]|\{,+\}")
 _PATH = re.compile(r" - at `(.*)`$")
 _NAMED = re.compile(r"missing required field `(.*?)`")
 _AT_BYTE = re.compile(r"\(byte (\d+)\)$")
@@ -65,11 +68,25 @@ def require_shape(value: bytes) -> None:
 
 
 def _is_small(bare: bytes) -> bool:
-    """Whether JSON without its strings is so at first sight: each round takes the innermost pairs of brackets away."""
+    """Whether JSON without its strings is so without a look at each bracket: no is not known to be no.
+
+    Each round takes the innermost pairs of brackets away.
+    """
     brackets = bare.translate(_BRACES_AS_BRACKETS, _NO_BRACKETS)
     for _ in range(MAX_DEPTH):
         brackets = brackets.replace(b"[]", b"")
-    return not brackets and bare.count(b",") < MAX_ITEMS
+    return not brackets and (bare.count(b",") < MAX_ITEMS or _is_short(bare))
+
+
+def _is_short(bare: bytes) -> bool:
+    """The same of its lists alone. A list whose own lists and objects were taken away is its commas."""
+    rest = bare.translate(None, _NO_COMMAS)
+    for _ in range(MAX_DEPTH):
+        rest = rest.replace(b"[]", b"").replace(b"{}", b"")
+        if _LONG.search(rest):
+            return False
+        rest = _FLAT.sub(b"", rest)
+    return not rest
 
 
 def _bare(value: bytes) -> bytes:
