@@ -88,8 +88,8 @@ def _supervise(settings: Settings, *, backfill_speed: float | None = None) -> No
     from imageledger import stack
     from servers.kafka.warmup import set_up_kafka
 
-    _with_folder(settings)
     settings.price_list()  # a list that cannot be read is said here, not by each child
+    _with_folder(settings)
     if settings.kafka is None:
         set_up_kafka(say=_say)  # here, where whoever started it sees what is fetched
     children = stack.children(settings)
