@@ -47,9 +47,9 @@ _LEAVING_NOTHING = {"READ_ONLY", "MUTATING"}
 """Classes of statements after which a session is as before; SET, USE and temporary tables are CONTROL."""
 _SETTINGS = re.compile(r"(?<!system\.)settings", re.IGNORECASE)
 _CHANGES_NONE, _READS_ALONE = "1", "2"
-"""`readonly`. 2 as a server's reader (deploy/clickhouse/users.xml): 1 has `system.settings` say that none may be changed,
-and then clickhouse-connect sends none. `reader.py` refuses a SETTINGS clause, through which any file can be read. The
-engine refuses one that it overlooks: a statement with that word runs under 1."""
+"""`readonly`. 2 as a server's reader (deploy/clickhouse/users.xml): 1 has `system.settings` say that none may be
+changed, and then clickhouse-connect sends none. `reader.py` refuses a SETTINGS clause, through which any file can be
+read. The engine refuses one that it overlooks: a statement with that word runs under 1."""
 _MOST_KNOWN, _KNOWN_LENGTH = 512, 2**14
 
 
