@@ -181,7 +181,18 @@ def test_limits_can_be_tightened_and_lifted_no_further_than_an_export_needs(read
     assert over.headers["x-clickhouse-exception-code"] == "396"
 
 
-@pytest.mark.parametrize("setting", ["dialect", "format_schema", "output_format_schema", "max_insert_threads"])
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "dialect",
+        "format_schema",
+        "output_format_schema",
+        "max_insert_threads",
+        "read_overflow_mode",
+        "timeout_overflow_mode",
+        "group_by_overflow_mode",
+    ],
+)
 def test_other_settings_are_not_the_readers(reader: httpx.Client, setting: str) -> None:
     answer = reader.post("/", params={setting: "1"}, content="SELECT 1")
     assert answer.headers["x-clickhouse-exception-code"] in {"164", "344"}
