@@ -116,10 +116,8 @@ class Ingest:
 
     def _priced(self, topic: Kind, event: Event, value: bytes) -> tuple[Kind, Event, bytes]:
         """With its cost, where it says none and a price is known; else the sender's own bytes."""
-        priced = self._prices.priced(event) if self._prices else event
-        if priced is event or len(said := codec.encode(priced)) > MAX_RECORD_BYTES:
-            return topic, event, value
-        return topic, priced, said
+        said = self._prices.priced_record(event, value) if self._prices else value
+        return topic, event, said if len(said) <= MAX_RECORD_BYTES else value
 
     def _placed(self, index: int, event: Event, place: Any) -> Verdict:
         identity = (place.topic, place.partition, event.run_id, event.event_id)

@@ -1,11 +1,18 @@
 """The whole database into a file or folder of the server's, and back: ClickHouse's own BACKUP and RESTORE."""
 
+import re
+import time
 import uuid
 
 from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import DatabaseError
 
 from .client import address
-from .errors import NotRestored, translated
+from .errors import ClickHouseError, NotRestored, translated
+
+_STILL_MADE = "DATABASE_NOT_EMPTY"
+_ENDS_WITHIN_S = 60
+_PAUSE_S = 0.2
 
 
 def backup(client: Client, name: str) -> None:
@@ -30,7 +37,7 @@ def restore(client: Client, name: str, *, replace: bool = False) -> None:
 
     Raises:
         NotRestored: the database has tables, and `replace` is not given.
-        ClickHouseError: or one of its kinds; the database is then as it was.
+        ClickHouseError: or one of its kinds; the database is then as it was, or the message says where it is.
     """
     database, aside = str(client.database), None
     with translated(address(client)):
@@ -52,17 +59,43 @@ def restore(client: Client, name: str, *, replace: bool = False) -> None:
         try:
             client.command(f"RESTORE DATABASE `{database}` FROM File({_literal(name)})", use_database=False)
         except BaseException:
-            client.command(f"DROP DATABASE IF EXISTS `{database}` SYNC", use_database=False)
-            if aside:
-                client.command(f"RENAME DATABASE `{aside}` TO `{database}`", use_database=False)
+            _put_back(client, database, aside)
             raise
         _drop_set_aside(client, database)
 
 
+def _put_back(client: Client, database: str, aside: str | None) -> None:
+    try:
+        _drop_what_came(client, database)
+        if aside:
+            client.command(f"RENAME DATABASE `{aside}` TO `{database}`", use_database=False)
+    except Exception as error:
+        if aside is None:
+            raise
+        raise ClickHouseError(
+            f"database {database} was neither restored nor put back: {error}: what it had is whole, in {aside}; once "
+            f"ClickHouse answers, DROP DATABASE IF EXISTS `{database}` and RENAME DATABASE `{aside}` TO `{database}`"
+        ) from error
+
+
+def _drop_what_came(client: Client, database: str) -> None:
+    """A restore that was interrupted goes on for a moment and makes more tables, also while the database is dropped."""
+    deadline = time.monotonic() + _ENDS_WITHIN_S
+    while True:
+        try:
+            client.command(f"DROP DATABASE IF EXISTS `{database}` SYNC", use_database=False)
+        except DatabaseError as error:
+            if _STILL_MADE not in str(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(_PAUSE_S)
+        else:
+            return
+
+
 def _drop_set_aside(client: Client, database: str) -> None:
-    """This restore's, and what killed ones left."""
-    known = "SELECT name FROM system.databases WHERE startsWith(name, concat({name:String}, '_before_'))"
-    for (aside,) in client.query(known, {"name": database}).result_rows:
+    """This restore's, and what killed ones left: by the names that they give, since others may keep copies beside."""
+    known = "SELECT name FROM system.databases WHERE match(name, concat('^', {name:String}, '_before_[0-9a-f]{12}$'))"
+    for (aside,) in client.query(known, {"name": re.escape(database)}).result_rows:
         client.command(f"DROP DATABASE `{aside}` SYNC", use_database=False)
 
 

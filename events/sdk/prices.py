@@ -22,6 +22,7 @@ MAX_USD = 10**6
 _MILLION = 1_000_000
 _MODELS_REMEMBERED = 1_024
 _BEGINS_SO = "*"
+_TOLD = ("cost_usd", "cost_source", "price_version")
 
 Name = Annotated[Label, msgspec.Meta(min_length=1)]
 E = TypeVar("E", bound=Event)
@@ -52,7 +53,9 @@ class Price(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
             "cached": result.cached_tokens,
             "output": result.output_tokens,
         }
-        prices = {"cached": self.usd_per_million.get("input", 0.0)} | self.usd_per_million
+        prices = self.usd_per_million
+        if "input" in prices:
+            prices = {"cached": prices["input"]} | prices
         nano = [count * nano_usd(prices[name]) for name, count in counts.items() if count and name in prices]
         if self.usd_per_call is not None and result.status != "failed":
             nano.append(_MILLION * nano_usd(self.usd_per_call))
@@ -76,11 +79,19 @@ class _Listed(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class Prices:
-    """A list of prices. Its `version` is the `price_version` of the results that it prices."""
+    """A list of prices. Its `version` is the `price_version` of the results that it prices.
+
+    Raises PricesError for what no event could hold, which would have every result refused that it priced.
+    """
 
     def __init__(self, version: str, prices: Iterable[Price]) -> None:
-        self.version = version
-        self._prices = sorted(prices, key=Price.rank, reverse=True)
+        given = {"version": version, "price": msgspec.to_builtins(list(prices), builtin_types=(datetime,))}
+        try:
+            listed = msgspec.convert(given, _Listed)
+        except msgspec.ValidationError as error:
+            raise PricesError(f"prices: {error}: see docs/prices.md") from error
+        self.version = listed.version
+        self._prices = sorted(listed.price, key=Price.rank, reverse=True)
         self._of = functools.lru_cache(_MODELS_REMEMBERED)(self._matching)
 
     @classmethod
@@ -103,6 +114,15 @@ class Prices:
         if cost_usd is None:
             return event
         return msgspec.structs.replace(event, cost_usd=cost_usd, cost_source="local", price_version=self.version)
+
+    def priced_record(self, event: Event, value: bytes) -> bytes:
+        """The same of a record: `value`, the event as it was sent, with these three fields; others stay as they are."""
+        priced = self.priced(event)
+        if priced is event:
+            return value
+        fields = msgspec.json.decode(value, type=dict[str, msgspec.Raw])
+        told = {name: msgspec.Raw(msgspec.json.encode(getattr(priced, name))) for name in _TOLD}
+        return msgspec.json.encode(fields | told)
 
     def _matching(self, provider: str, model: str) -> tuple[Price, ...]:
         return tuple(price for price in self._prices if price.is_of(provider, model))

@@ -100,9 +100,9 @@ class Publisher:
         name, key = route(event)
         if event.source == "unknown" and self._source != "unknown":
             event = msgspec.structs.replace(event, source=self._source)
-        if self._prices is not None:
-            event = self._prices.priced(event)
-        value = encode(event)
+        value = encode(event if self._prices is None else self._prices.priced(event))
+        if len(value) > MAX_RECORD_BYTES and self._prices is not None:
+            value = encode(event)  # without a cost it may be small enough
         if len(value) > MAX_RECORD_BYTES:
             return f"{len(value)} bytes; the limit is {MAX_RECORD_BYTES}"
         record = Record(key.encode() if key is not None else None, value, cloudevents.headers(event, key))

@@ -11,6 +11,7 @@ the server, or change anything by GET. Writer and migrator are this machine's ow
 table functions such as `file` or `url`.
 """
 
+import re
 from collections import OrderedDict
 
 from servers.errors import QueryError
@@ -44,9 +45,11 @@ _DEFINITION = {
 _SYSTEM = {"CLEAR", "DISABLE", "DROP", "ENABLE", "FLUSH", "RELOAD", "START", "STOP", "SYNC", "WAIT", "REFRESH"}
 _LEAVING_NOTHING = {"READ_ONLY", "MUTATING"}
 """Classes of statements after which a session is as before; SET, USE and temporary tables are CONTROL."""
-_READS_ALONE = "2"
-"""As a server's reader (deploy/clickhouse/users.xml): 1 has `system.settings` say that none may be changed, and then
-clickhouse-connect sends none. What would change them in a statement is refused by `reader.py`, whatever this is."""
+_SETTINGS = re.compile(r"(?<!system\.)settings", re.IGNORECASE)
+_CHANGES_NONE, _READS_ALONE = "1", "2"
+"""`readonly`. 2 as a server's reader (deploy/clickhouse/users.xml): 1 has `system.settings` say that none may be
+changed, and then clickhouse-connect sends none. `reader.py` refuses a SETTINGS clause, through which any file can be
+read. The engine refuses one that it overlooks: a statement with that word runs under 1."""
 _MOST_KNOWN, _KNOWN_LENGTH = 512, 2**14
 
 
@@ -75,11 +78,14 @@ class Access:
             handle.ready_for = _conditions(role, request) if kept else None
         elif handle.ready_for is None:
             lasts = self._reader.use(handle, request.database)
+            guarded = _SETTINGS.search(statement) is not None
             if not self._reader.knows(statement):
                 kind = _check_shape(handle, request, statement)
-                self._reader.check(handle, statement, request.query_params, remember=kind == "READ_ONLY")
-            handle.prepare(None, {**self._reader.settings(request.settings), "readonly": _READS_ALONE})
-            handle.ready_for = _conditions(role, request) if lasts else None
+                remember = kind == "READ_ONLY" and not guarded
+                self._reader.check(handle, statement, request.query_params, remember=remember)
+            readonly = _CHANGES_NONE if guarded else _READS_ALONE
+            handle.prepare(None, {**self._reader.settings(request.settings), "readonly": readonly})
+            handle.ready_for = _conditions(role, request) if lasts and not guarded else None
 
     def _check(self, handle: Handle, role: Role, request: Request, statement: str) -> str:
         """The class of a statement that this role may run, however often it is asked."""

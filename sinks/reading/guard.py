@@ -162,7 +162,7 @@ class Guard:
                 raise _refusal(f"function {node.name}")  # a function can be given to another by its name
             elif node.kind == "ColumnsApplyTransformer":
                 raise _refusal("APPLY")
-            elif node.kind == "Set" and not (node.depth == 1 and nodes[0].kind == "Explain"):  # EXPLAIN indexes = 1 …
+            elif node.kind == "Set" and not _are_options(nodes, position):
                 raise Refused(_BESIDE)
         return always
 
@@ -206,6 +206,12 @@ class Guard:
         for node in children[1:]:
             if node.kind == "Identifier":
                 self._check_table(node.name)
+
+
+def _are_options(nodes: list[_Node], position: int) -> bool:
+    """Whether these are EXPLAIN's own (`indexes = 1`): they stand before the query, a SETTINGS clause behind it."""
+    rest = [node.kind for node in nodes[2:] if node.depth == 1]
+    return position == 1 and nodes[0].kind == "Explain" and rest[:1] not in ([], ["Identifier"], ["Set"])
 
 
 def _refusal(what: str) -> Refused:

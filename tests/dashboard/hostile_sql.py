@@ -46,6 +46,7 @@ SELECT 1 SETTINGS max_result_rows = 0
 SELECT 1 SETTINGS/**/readonly = 0
 SELECT * FROM (SELECT 1 SETTINGS max_execution_time = 0)
 SELECT 1 FORMAT CSV SETTINGS max_memory_usage = 0
+EXPLAIN actions = 1 SELECT 1 FORMAT CSV SETTINGS max_memory_usage = 0
 SELECT 1 INTO OUTFILE '/tmp/never'
 SELECT 1 INTO/**/OUTFILE '/tmp/never' FORMAT CSV
 (SELECT 1) INTO OUTFILE '/tmp/never'

@@ -58,7 +58,10 @@ def test_one_event_is_in_kafka_when_the_answer_comes(dashboard: Served) -> None:
 def test_a_result_without_a_cost_is_priced_and_any_other_stays_byte_for_byte(dashboard: Served) -> None:
     prices = Prices("2026-11", [Price(model="haiku", usd_per_million={"input": 1.0})])
     bare = {name: value for name, value in event().items() if not name.startswith("cost_")}
-    sent = [bare | {"event_id": f"p{n}", "model": model, "input_tokens": 500} for n, model in enumerate(["haiku", "x"])]
+    sent = [
+        bare | {"event_id": f"p{n}", "model": model, "input_tokens": 500, "of_tomorrow": [1]}
+        for n, model in enumerate(["haiku", "x"])
+    ]
     with served(dashboard.bootstrap, dashboard.prefix, prices=prices) as priced:
         verdicts = post(priced, sent).json()["events"]
     found = [json.loads(stored(dashboard, verdict).value()) for verdict in verdicts]

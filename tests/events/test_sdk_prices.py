@@ -115,6 +115,40 @@ def test_what_stays_as_it_is(prices: Prices, event: Any) -> None:
     assert prices.priced(event) is event
 
 
+def test_cached_tokens_without_a_price_are_not_free() -> None:
+    priced = Prices("1", [Price(model="m", usd_per_million={"output": 5.0})])
+    assert priced.priced(call(model="m", input_tokens=100, cached_tokens=100)).cost_usd is None
+    assert priced.priced(call(model="m", cached_tokens=100, output_tokens=10)).cost_usd == 0.00005
+
+
+def test_a_record_keeps_what_else_it_says(prices: Prices) -> None:
+    sent = encode(call(model="local-detector"))[:-1] + b',"cost_usd":null,"of_tomorrow":{"b":1.50,"a":[ ]}}'
+    priced = prices.priced_record(decode("results", sent), sent)
+    assert decode("results", priced) == prices.priced(call(model="local-detector"))
+    assert priced.count(b"cost_usd") == 1
+    assert b'"of_tomorrow":{"b":1.50,"a":[ ]}' in priced
+    unknown = encode(call(model="claude-opus"))
+    assert prices.priced_record(decode("results", unknown), unknown) is unknown
+
+
+at_dusk = datetime(2026, 9, 1, 18)  # noqa: DTZ001 - that is what is wrong with it
+
+
+@pytest.mark.parametrize(
+    ("version", "price"),
+    [
+        (2026, {"usd_per_call": 1.0}),
+        ("1", {"usd_per_call": -1.0}),
+        ("1", {"usd_per_million": {"input": float("nan")}}),
+        ("1", {"usd_per_call": 1.0, "since": at_dusk}),
+    ],
+)
+def test_a_list_made_by_hand_is_looked_at_too(version: Any, price: dict[str, Any]) -> None:
+    """Every result that it priced would be refused by the fold."""
+    with pytest.raises(PricesError):
+        Prices(version, [Price(model="m", **price)])
+
+
 tokens = st.integers(0, 10**9)
 dollars = st.integers(0, 10**12).map(lambda nano: nano / 1e9)
 

@@ -11,6 +11,7 @@ from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from kafka_log import free_port, read_all, result, wait_until
@@ -72,6 +73,17 @@ def test_a_call_that_says_no_cost_is_priced(kafka: str, topics: str) -> None:
     events = {event.image_id: event for event in map(decoded, read_all(kafka, topics + "results"))}
     assert (events["i"].cost_usd, events["i"].price_version, events["i"].cost_source) == (0.0015, "2026-11", "local")
     assert (events["j"].cost_usd, events["j"].price_version) == (0.5, None)
+
+
+def test_a_call_that_its_cost_makes_too_large_goes_without(kafka: str, topics: str) -> None:
+    prices = Prices("2026-11", [Price(model="haiku", usd_per_call=0.001)])
+    bare = result("i", model="haiku", attributes={"a": ""})
+    full = {"a": "x" * (MAX_RECORD_BYTES - len(encode(bare)))}
+    with Publisher(kafka, prefix=topics, prices=prices) as publisher:
+        assert publisher.publish(msgspec.structs.replace(bare, attributes=full))
+    [record] = read_all(kafka, topics + "results")
+    assert len(record.value) == MAX_RECORD_BYTES
+    assert b"cost_usd" not in record.value
 
 
 def decoded(record: Any) -> Any:

@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pytest
 from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import DatabaseError
 from typer.testing import CliRunner, Result
 
 from imageledger.cli.main import app
 from imageledger.errors import SettingsError
 from servers.clickhouse import server as clickhouse_server
+from sinks.backup import restore
 from sinks.client import connect
 from sinks.errors import ClickHouseError, NotRestored
 from sinks.schema.migrations import migrate
@@ -62,12 +64,49 @@ def test_a_store_comes_back_and_what_is_old_goes(store: Client, tmp_path: Path) 
         assert store.query(TOTALS).result_rows == before  # nothing was dropped for it
     assert _databases(store) == ["imageledger"]
 
-    store.command("CREATE DATABASE imageledger_before_a_kill", use_database=False)
+    for name in ("before_0123456789ab", "before_the_move"):  # what a killed restore left, and somebody's own
+        store.command(f"CREATE DATABASE imageledger_{name}", use_database=False)
     store.command("DROP DATABASE imageledger SYNC", use_database=False)
     assert ask("restore", str(tmp_path / "copies" / "store.tar")).exit_code == 0
     assert store.query(TOTALS).result_rows == before
     assert migrate(store) == []
+    assert _databases(store) == ["imageledger", "imageledger_before_the_move"]
+
+
+def test_an_interrupted_restore_that_still_makes_tables_is_waited_for(
+    store: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, refusals = store.command, iter([DatabaseError("Code: 219 (DATABASE_NOT_EMPTY)")] * 2)
+
+    def still_restores(statement: str, *rest: object, **options: object) -> object:
+        if statement.startswith("DROP") and (refusal := next(refusals, None)):
+            raise refusal
+        return asked(statement, *rest, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(store, "command", still_restores)
+    with pytest.raises(ClickHouseError):
+        restore(store, "nothing.tar", replace=True)
+    assert next(refusals, None) is None
     assert _databases(store) == ["imageledger"]
+    assert store.query("SELECT count() FROM results").result_rows == [(5,)]
+
+
+def test_who_cannot_be_put_back_is_named(store: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """ClickHouse went away while it restored: nobody else says under which name everything is still there."""
+    asked = store.command
+
+    def goes_away(statement: str, *rest: object, **options: object) -> object:
+        if statement.startswith("DROP"):
+            raise DatabaseError("away")
+        return asked(statement, *rest, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(store, "command", goes_away)
+    with pytest.raises(ClickHouseError, match="RENAME DATABASE") as told:
+        restore(store, "nothing.tar", replace=True)
+    known = "SELECT name FROM system.databases WHERE name LIKE 'imageledger%'"
+    aside = asked(known, use_database=False)
+    assert f"what it had is whole, in {aside};" in str(told.value)
+    assert asked(f"SELECT count() FROM {aside}.results", use_database=False) == 5
 
 
 def _no_backups(folder: Path) -> Iterator[Path]:

@@ -95,6 +95,10 @@ select 1 settings max_result_rows = 0
 explain indexes = 1 select 1 settings max_result_rows = 0
 explain indexes = 1 select * from (select 1 settings max_result_rows = 0)
 explain indexes = 1 select * from system.users
+explain select 1 format TSV settings max_result_rows = 0
+explain select a from rows format TSV settings additional_table_filters = {'rows': 's = file(''/etc/passwd'')'}
+explain current transaction settings max_result_rows = 0
+select * from (explain actions = 1 select 1 settings max_result_rows = 0)
 select * from (select 1 settings readonly = 0)
 kill query where 1
 system flush logs
@@ -177,7 +181,18 @@ def test_limits_can_be_tightened_and_lifted_no_further_than_an_export_needs(read
     assert over.headers["x-clickhouse-exception-code"] == "396"
 
 
-@pytest.mark.parametrize("setting", ["dialect", "format_schema", "output_format_schema", "max_insert_threads"])
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "dialect",
+        "format_schema",
+        "output_format_schema",
+        "max_insert_threads",
+        "read_overflow_mode",
+        "timeout_overflow_mode",
+        "group_by_overflow_mode",
+    ],
+)
 def test_other_settings_are_not_the_readers(reader: httpx.Client, setting: str) -> None:
     answer = reader.post("/", params={setting: "1"}, content="SELECT 1")
     assert answer.headers["x-clickhouse-exception-code"] in {"164", "344"}
@@ -202,6 +217,12 @@ def test_settings_that_clickhouse_connect_looks_up_before_it_sends_them(
         assert client.query(outer).result_rows == [(0,)]
         with pytest.raises(DatabaseError, match="readonly mode"):
             client.query("SELECT 1", settings={"max_insert_threads": 1})
+
+
+def test_a_statement_that_may_have_a_settings_clause_runs_where_the_engine_refuses_one(reader: httpx.Client) -> None:
+    """Should the reader's list overlook it. Nor is such a session another statement's afterwards."""
+    for name, readonly in [("settings", "1"), ("x", "2"), ("SETTINGS", "1"), ("x", "2")]:
+        assert reader.post("/", content=f"SELECT getSetting('readonly') AS \"{name}\"").text == f"{readonly}\n"
 
 
 def test_a_parameter_can_name_a_table_but_not_any(reader: httpx.Client) -> None:
