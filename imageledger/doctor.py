@@ -17,6 +17,7 @@ from imageledger.settings import Settings
 from servers import topics
 from servers.clickhouse.users import Addresses
 from servers.errors import ServerError
+from sinks import backup
 from sinks.client import connect
 from sinks.errors import SinkError
 from sinks.loading.sources import SOURCES
@@ -132,8 +133,12 @@ def _clickhouse(patient: Patient) -> Check:
     with connect(patient.store.migrator) as client:
         behind = migrations.migrate(client, dry_run=True)
         version = client.server_version
+        aside = backup.set_aside(client)
     if behind:
         return _failed("clickhouse", f"not applied: {', '.join(behind)}", "imageledger migrate")
+    if aside:
+        remedy = "restore again: what is set aside goes once a restore succeeds; or RENAME DATABASE to have it back"
+        return _warning("clickhouse", f"a restore did not end; the store from before it is {', '.join(aside)}", remedy)
     return _ok("clickhouse", f"answers, version {version}, tables and views are current")
 
 

@@ -61,7 +61,7 @@ def restore(client: Client, name: str, *, replace: bool = False) -> None:
         except BaseException:
             _put_back(client, database, aside)
             raise
-        _drop_set_aside(client, database)
+        _drop_set_aside(client)
 
 
 def _put_back(client: Client, database: str, aside: str | None) -> None:
@@ -92,10 +92,19 @@ def _drop_what_came(client: Client, database: str) -> None:
             return
 
 
-def _drop_set_aside(client: Client, database: str) -> None:
-    """This restore's, and what killed ones left: by the names that they give, since others may keep copies beside."""
+def set_aside(client: Client) -> list[str]:
+    """The databases in which a restore that did not end has left the store from before it. Raises ClickHouseError.
+
+    Known by the names that restores give, since others may keep copies beside.
+    """
     known = "SELECT name FROM system.databases WHERE match(name, concat('^', {name:String}, '_before_[0-9a-f]{12}$'))"
-    for (aside,) in client.query(known, {"name": re.escape(database)}).result_rows:
+    with translated(address(client)):
+        found = client.query(known, {"name": re.escape(str(client.database))})
+    return sorted(name for (name,) in found.result_rows)
+
+
+def _drop_set_aside(client: Client) -> None:
+    for aside in set_aside(client):
         client.command(f"DROP DATABASE `{aside}` SYNC", use_database=False)
 
 

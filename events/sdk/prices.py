@@ -8,7 +8,7 @@ import tomllib
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, time
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 
@@ -32,14 +32,15 @@ class Price(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """What a model costs from a moment on, in US dollars, to the nano-dollar.
 
     `model`: its name, or how its name begins, and a *. `provider`: of that one alone. `since`: for events from then on.
-    `usd_per_million`: tokens by name: `input`, `output`, `cached` (as `input` where it is not there), and any entry of
-    an event's `usage`, whose price comes on top. `usd_per_call`: of each call that did not fail.
+    `usd_per_million`: tokens by name; `cached` as `input` where it is not there. `usage_usd_per_million`: entries of an
+    event's `usage`, which come on top. `usd_per_call`: of each call that did not fail.
     """
 
     model: Name
     provider: Name | None = None
     since: Time = EPOCH
-    usd_per_million: dict[Name, Usd] = {}
+    usd_per_million: dict[Literal["input", "cached", "output"], Usd] = {}
+    usage_usd_per_million: dict[Name, Usd] = {}
     usd_per_call: Usd | None = None
 
     def __post_init__(self) -> None:
@@ -47,20 +48,27 @@ class Price(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
             raise ValueError(f"{self.model} has neither usd_per_million nor usd_per_call")
 
     def cost_usd(self, result: Result) -> float | None:
-        """Dollars; None where nothing is counted that has a price here, for unknown is not zero."""
-        counts = (result.usage or {}) | {
-            "input": max(0, result.input_tokens - result.cached_tokens),
-            "cached": result.cached_tokens,
-            "output": result.output_tokens,
-        }
-        prices = self.usd_per_million
-        if "input" in prices:
-            prices = {"cached": prices["input"]} | prices
-        nano = [count * nano_usd(prices[name]) for name, count in counts.items() if count and name in prices]
+        """Dollars; None where nothing was counted, or tokens that have no price here, for unknown is not zero."""
+        nano: list[int] = []
+        for count, usd_per_million in self._tokens(result) if self.usd_per_million else ():
+            if count and usd_per_million is None:
+                return None
+            if count and usd_per_million is not None:
+                nano.append(count * nano_usd(usd_per_million))
+        for name, count in (result.usage or {}).items():
+            if count and name in self.usage_usd_per_million:
+                nano.append(count * nano_usd(self.usage_usd_per_million[name]))
         if self.usd_per_call is not None and result.status != "failed":
             nano.append(_MILLION * nano_usd(self.usd_per_call))
         usd = sum(nano) / (_MILLION * NANO_PER_USD)
         return usd if nano and usd <= MAX_USD else None
+
+    def _tokens(self, result: Result) -> Iterable[tuple[int, float | None]]:
+        """How many were counted, and what a million of them costs."""
+        usd = self.usd_per_million
+        yield max(0, result.input_tokens - result.cached_tokens), usd.get("input")
+        yield result.cached_tokens, usd.get("cached", usd.get("input"))
+        yield result.output_tokens, usd.get("output")
 
     def is_of(self, provider: str, model: str) -> bool:
         """Whether it is the price of such calls."""

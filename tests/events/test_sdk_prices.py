@@ -22,7 +22,8 @@ version = "2026-11"
 
 [[price]]
 model = "claude-haiku*"
-usd_per_million = { input = 1.00, cached = 0.10, output = 5.00, cache_write = 0.25 }
+usd_per_million = { input = 1.00, cached = 0.10, output = 5.00 }
+usage_usd_per_million = { cache_write = 0.25 }
 
 [[price]]
 model = "claude-haiku*"
@@ -115,10 +116,11 @@ def test_what_stays_as_it_is(prices: Prices, event: Any) -> None:
     assert prices.priced(event) is event
 
 
-def test_cached_tokens_without_a_price_are_not_free() -> None:
+def test_tokens_without_a_price_are_not_free() -> None:
     priced = Prices("1", [Price(model="m", usd_per_million={"output": 5.0})])
     assert priced.priced(call(model="m", input_tokens=100, cached_tokens=100)).cost_usd is None
-    assert priced.priced(call(model="m", cached_tokens=100, output_tokens=10)).cost_usd == 0.00005
+    assert priced.priced(call(model="m", cached_tokens=100, output_tokens=10)).cost_usd is None
+    assert priced.priced(call(model="m", output_tokens=10, usage={"reasoning": 5})).cost_usd == 0.00005
 
 
 def test_a_record_keeps_what_else_it_says(prices: Prices) -> None:
@@ -156,7 +158,7 @@ dollars = st.integers(0, 10**12).map(lambda nano: nano / 1e9)
 @given(st.tuples(tokens, tokens, tokens), st.tuples(dollars, dollars, dollars))
 def test_a_cost_is_the_exact_sum_rounded_once(counts: tuple[int, int, int], usd: tuple[float, float, float]) -> None:
     fresh, cached, output = counts
-    price = Price(model="m", usd_per_million=dict(zip(("input", "cached", "output"), usd, strict=True)))
+    price = Price(model="m", usd_per_million={"input": usd[0], "cached": usd[1], "output": usd[2]})
     result = call(model="m", input_tokens=fresh + cached, cached_tokens=cached, output_tokens=output)
     exact = sum((Fraction(count * nano_usd(one), 10**15) for count, one in zip(counts, usd, strict=True)), Fraction())
     if not any(counts) or exact > MAX_USD:
@@ -173,6 +175,7 @@ def test_a_cost_is_the_exact_sum_rounded_once(counts: tuple[int, int, int], usd:
         ("version='1'\nprice=[]\nprices=[]", "prices"),
         ("version='1'\n[[price]]\nmodel='m'", "m has neither usd_per_million nor usd_per_call"),
         ("version='1'\n[[price]]\nmodel='m'\nusd_per_million={input=-1}", r"price\[0\].usd_per_million"),
+        ("version='1'\n[[price]]\nmodel='m'\nusd_per_million={ouput=1}", r"price\[0\].usd_per_million"),
         ("version='1'\n[[price]]\nmodel='m'\nusd_per_million={input=nan}", r"price\[0\].usd_per_million"),
         ("version='1'\n[[price]]\nmodel='m'\nusd_per_call=inf", "usd_per_call"),
         ("version='1'\n[[price]]\nmodel='m'\nusd_per_call='1'", "usd_per_call"),

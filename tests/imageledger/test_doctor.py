@@ -92,8 +92,13 @@ def test_what_is_wrong_is_named_with_its_remedy(
         stages={"combine": {"1": {"ready": True, "applied": {"feedback": -1}}}},
     )
     sink_says(tmp_path, away="ClickHouse at 127.0.0.1:1 cannot be reached")
+    aside = f"{store.database}_before_0123456789ab"
+    store.command(f"CREATE DATABASE {aside}")
     code, found = checks(tmp_path, kafka, clickhouse.migrator, topics)
+    store.command(f"DROP DATABASE {aside}")
     assert code == 1
+    assert found["clickhouse"].state == "warning"
+    assert aside in found["clickhouse"].finding
     assert "ledger.combine: max.message.bytes was 1048588, is 8388608" in found["topics"].finding
     assert found["topics"].remedy == "imageledger migrate"
     assert "does not move" in found["worker 0"].finding
