@@ -1,4 +1,4 @@
-"""What calls cost by a list of prices, for those who know their tokens and not their bill (DESIGN.md 5.3).
+"""What calls cost by a list of prices, for those who know their tokens and not their bill (DESIGN.md 4.3).
 
 Asked once, where a result is published; the fold never prices. The event says which list it was.
 """

@@ -62,7 +62,7 @@ _ASKED = 2_000
 _SPARE = 3
 """So many pages' vehicles are looked at for one: repeats that no merge has removed yet put some too far ahead."""
 _FEW = 100_000
-"""So many records beside the largest merged part are looked through, which takes less than a page of vehicles."""
+"""So many records beside the largest merged part are looked through; up to 48,000 were measured (0104)."""
 
 
 def likely(history: History, limit: int, after: After | None, tier: str | None) -> Likely | None:
